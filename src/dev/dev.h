@@ -1,0 +1,132 @@
+/* A device: where tensors live and where kernels run. Two implementations stand behind this header: `host`
+ * (plain memory, needs no OpenCL at all) and `cl` (one OpenCL device, one in-order queue). One host thread uses
+ * a device at a time. Only src/dev includes <CL/cl.h>. */
+#ifndef IMX_DEV_DEV_H
+#define IMX_DEV_DEV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+enum imx_dev_type { IMX_DEV_HOST, IMX_DEV_CPU, IMX_DEV_GPU, IMX_DEV_ACCELERATOR };
+
+/* What a device can do; queried, never guessed from a version string. */
+struct imx_caps {
+    enum imx_dev_type type;
+    char id[16];         /* "host" or "P:D" */
+    char platform[128];
+    char name[128];
+    char vendor[128];
+    char driver[128];
+    char opencl[64];     /* CL_DEVICE_VERSION, "" on the host */
+    uint32_t compute_units;
+    uint64_t memory_bytes;
+    uint64_t max_alloc_bytes;
+    uint64_t local_bytes;
+    bool local_is_global; /* local memory is emulated */
+    uint32_t max_group;   /* CL_DEVICE_MAX_WORK_GROUP_SIZE, or less when limits are emulated */
+    uint32_t max_items[3];
+    uint32_t align_bytes; /* sub-buffer origin alignment */
+    uint32_t vec_float;   /* native float vector width */
+    bool unified;
+    bool fp16;
+    bool subgroups;
+};
+
+struct imx_buf; /* one allocation of a device; opaque above src/dev */
+
+/* A piece of an allocation: what ops take. off is in bytes; the `cl` device needs off % 4096 == 0 unless off is
+ * a multiple of caps.align_bytes. bytes == 0 means "absent" (an optional argument that is not there). */
+struct imx_mem {
+    struct imx_buf *buf;
+    uint64_t off, bytes;
+};
+
+struct imx_kernel; /* generated from cl/NAME.cl, see kernel.h */
+
+/* One launch: global and local size (local all 0: the driver chooses) and compile-time options such as
+ * "-DTILE=16" (NULL: none; the pointed-to text must be the same for the same meaning, it is part of the key). */
+struct imx_launch {
+    size_t global[3];
+    size_t local[3];
+    const char *options;
+};
+
+struct imx_dev;
+
+/* The device's entry points. Called by the one thread that owns the device; "blocks" = returns when the data
+ * has moved. */
+struct imx_dev_vt {
+    /* A new allocation of bytes (> 0), contents undefined. The caller owns it. E_NOMEM when it does not fit. */
+    imx_status (*alloc)(struct imx_dev *dev, uint64_t bytes, struct imx_buf **out);
+    /* Gives an allocation back; NULL is fine. Waits for nothing: the caller synced. */
+    void (*free)(struct imx_dev *dev, struct imx_buf *buf);
+    /* Host -> device, n bytes to dst.off. Returns when src may be reused. */
+    imx_status (*upload)(struct imx_dev *dev, struct imx_mem dst, const void *src, uint64_t n);
+    /* Device -> host. Blocks. */
+    imx_status (*download)(struct imx_dev *dev, void *dst, struct imx_mem src, uint64_t n);
+    /* Device -> device, queued. Ranges must not overlap. */
+    imx_status (*copy)(struct imx_dev *dev, struct imx_mem dst, struct imx_mem src, uint64_t n);
+    /* Repeats the 32-bit pattern over dst.bytes (a multiple of 4), queued. */
+    imx_status (*fill)(struct imx_dev *dev, struct imx_mem dst, uint32_t pattern);
+    /* Queues one kernel; args is the generated struct imx_k_NAME. E_UNSUPPORTED on the host. */
+    imx_status (*launch)(struct imx_dev *dev, const struct imx_kernel *kernel, const struct imx_launch *launch,
+                         const void *args);
+    /* Blocks until everything queued is done; the place where a lost device shows (E_LOST). */
+    imx_status (*sync)(struct imx_dev *dev);
+    /* Largest work-group this kernel can be launched with here (builds it if need be); 0 when it does not build. */
+    uint32_t (*group_limit)(struct imx_dev *dev, const struct imx_kernel *kernel, const char *options);
+    /* Writes the program cache, releases queue and context, frees the device. Called by imx_dev_close. */
+    void (*release)(struct imx_dev *dev);
+};
+
+/* Counters that tests and reports read. */
+struct imx_dev_count {
+    uint64_t allocs, launches, bytes_now, bytes_peak, bytes_up, bytes_down, programs;
+};
+
+struct imx_dev {
+    const struct imx_dev_vt *vt;
+    struct imx_caps caps;
+    struct imx_dev_count count;
+    bool lost;          /* after E_LOST no OpenCL call is made any more */
+    char quarantine[16][64]; /* "op/variant" that failed on this driver */
+    int n_quarantine;
+};
+
+/* Opens the device that `spec` names: NULL or "auto" (fastest usable OpenCL device, else the host), "host",
+ * "cpu", "gpu", "P:D", or part of a device or platform name. E_NODEVICE, with the reason and what to install, when
+ * it cannot be met. *why (may be NULL) receives one sentence on the choice, valid until the device is closed or
+ * the next open. */
+IMX_MUST_CHECK imx_status imx_dev_open(const char *spec, struct imx_dev **out, const char **why);
+/* Syncs, releases and frees; NULL is fine. */
+void imx_dev_close(struct imx_dev *dev);
+
+static inline bool imx_dev_is_host(const struct imx_dev *dev)
+{
+    return dev->caps.type == IMX_DEV_HOST;
+}
+
+/* Address of a piece of host-device memory; NULL on other devices and for an absent piece. */
+void *imx_host_ptr(struct imx_dev *dev, struct imx_mem mem);
+
+/* One line of `infomax devices`: a usable device or what keeps one from being used. */
+struct imx_dev_info {
+    struct imx_caps caps;
+    bool usable;
+    char why[256]; /* why it is skipped; "" when usable */
+};
+
+/* Lists every platform and device, each platform probed in a child process so that a driver that crashes or
+ * hangs costs one line. The host device is the last entry. *out is owned by the caller (free()). */
+IMX_MUST_CHECK imx_status imx_dev_list(struct imx_dev_info **out, size_t *n);
+
+/* C[m,n] = op(A) op(B) by CLBlast on the device's queue: an OpenCL library behind the device layer because it
+ * takes cl_mem. E_UNSUPPORTED when the build or the device has none. ta: A stored [k,m]; tb: B stored [n,k]. */
+imx_status imx_dev_blas_gemm(struct imx_dev *dev, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
+                             struct imx_mem a, struct imx_mem b, struct imx_mem c);
+bool imx_dev_has_blas(const struct imx_dev *dev);
+
+#endif

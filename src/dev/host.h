@@ -1,0 +1,9 @@
+#ifndef IMX_DEV_HOST_H
+#define IMX_DEV_HOST_H
+
+#include "dev/dev.h"
+
+imx_status imx_host_open(struct imx_dev **out);
+void imx_host_caps(struct imx_caps *caps);
+
+#endif

@@ -1,0 +1,111 @@
+#include "ops/op.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct imx_variant ref_variant = { .name = "ref" };
+
+const struct imx_op *imx_op_find(const char *name)
+{
+    for (const struct imx_op *const *op = imx_ops; *op; op++)
+        if (!strcmp((*op)->name, name))
+            return *op;
+    return NULL;
+}
+
+void imx_problem_print(const struct imx_op *op, const void *problem, char *text, size_t size)
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (const struct imx_field *f = op->fields; f->key && used < size; f++) {
+        const char *at = (const char *)problem + f->offset;
+        int n;
+        if (f->is_float) {
+            float v;
+            memcpy(&v, at, sizeof v);
+            n = snprintf(text + used, size - used, "%s%.9g", f->key, (double)v);
+        } else {
+            int32_t v;
+            memcpy(&v, at, sizeof v);
+            n = snprintf(text + used, size - used, "%s%d", f->key, v);
+        }
+        used += n > 0 ? (size_t)n : 0;
+    }
+}
+
+imx_status imx_problem_parse(const struct imx_op *op, const char *text, void *problem)
+{
+    const char *s = text;
+    memset(problem, 0, op->problem_size);
+    for (const struct imx_field *f = op->fields; f->key; f++) {
+        char *at = (char *)problem + f->offset, *end;
+        const size_t len = strlen(f->key);
+        if (strncmp(s, f->key, len))
+            return imx_fail(IMX_E_ARG, "%s problem \"%s\": expected \"%s\" at \"%s\"", op->name, text, f->key, s);
+        s += len;
+        if (f->is_float) {
+            const float v = strtof(s, &end);
+            memcpy(at, &v, sizeof v);
+        } else {
+            const int32_t v = (int32_t)strtol(s, &end, 10);
+            memcpy(at, &v, sizeof v);
+        }
+        if (end == s)
+            return imx_fail(IMX_E_ARG, "%s problem \"%s\": a number is missing after \"%s\"", op->name, text, f->key);
+        s = end;
+    }
+    if (*s)
+        return imx_fail(IMX_E_ARG, "%s problem \"%s\": \"%s\" is left over", op->name, text, s);
+    const char *wrong = op->check ? op->check(problem) : NULL;
+    return wrong ? imx_fail(IMX_E_ARG, "%s problem \"%s\": %s", op->name, text, wrong) : IMX_OK;
+}
+
+static bool quarantined(const struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *v)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s/%s", op->name, v->name);
+    for (int i = 0; i < dev->n_quarantine; i++)
+        if (!strcmp(dev->quarantine[i], name))
+            return true;
+    return false;
+}
+
+const struct imx_variant *imx_op_pick(const struct imx_dev *dev, const struct imx_op *op, const void *problem,
+                                      const char *force)
+{
+    if (imx_dev_is_host(dev))
+        return force && strcmp(force, "ref") ? NULL : &ref_variant;
+    for (const struct imx_variant *const *v = op->variants; v && *v; v++)
+        if ((!force || !strcmp(force, (*v)->name)) && (*v)->supports(&dev->caps, problem) &&
+            !quarantined(dev, op, *v))
+            return *v;
+    return NULL;
+}
+
+imx_status imx_op_run_ref(struct imx_dev *dev, const struct imx_op *op, const void *problem,
+                          const struct imx_args *args)
+{
+    void *ptr[IMX_MAX_ARGS] = { NULL };
+    for (int i = 0; i < op->n_args; i++)
+        ptr[i] = imx_host_ptr(dev, args->m[i]);
+    op->ref_f32(problem, ptr);
+    return IMX_OK;
+}
+
+imx_status imx_op_run(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
+                      const void *problem, const struct imx_args *args)
+{
+    const struct imx_variant *v = variant ? variant : imx_op_pick(dev, op, problem, NULL);
+    char text[256];
+    if (!v) {
+        imx_problem_print(op, problem, text, sizeof text);
+        return imx_fail(IMX_E_UNSUPPORTED, "no variant of %s runs %s on %s", op->name, text, dev->caps.name);
+    }
+    const imx_status s = v == &ref_variant ? imx_op_run_ref(dev, op, problem, args) : v->run(dev, problem, args);
+    if (s != IMX_OK) {
+        imx_problem_print(op, problem, text, sizeof text);
+        return imx_note(s, "%s/%s %s", op->name, v->name, text);
+    }
+    return IMX_OK;
+}

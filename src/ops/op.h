@@ -1,0 +1,140 @@
+/* An op = a problem + a reference + variants + a gradient rule.
+ *
+ * The same list of variants serves dispatch, tests, the self-test and the benchmark. The reference is plain C,
+ * written once in NAME_ref.c with the type `real`, and compiled twice: as float it is the host device's variant, as
+ * double it is the oracle, which also delivers for every output element the sum of the absolute terms (`mag`)
+ * that bounds its rounding error. */
+#ifndef IMX_OPS_OP_H
+#define IMX_OPS_OP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "dev/dev.h"
+
+#define IMX_MAX_ARGS 16
+
+enum imx_dtype { IMX_F32, IMX_I32, IMX_U32, IMX_U8 };
+enum imx_role { IMX_IN, IMX_OUT, IMX_INOUT };
+
+/* How tests fill an input. REAL: uniform in [-1,1), or small integers in exact mode. POSITIVE: (0.1, 2). UNIT: [0,1).
+ * INDEX: integers in [0, limit). COUNTER: {seed lo, seed hi, step, 0}. OTHER: the op's own fill hook writes it. */
+enum imx_fill { IMX_FILL_REAL, IMX_FILL_POSITIVE, IMX_FILL_UNIT, IMX_FILL_INDEX, IMX_FILL_BYTES, IMX_FILL_COUNTER,
+                IMX_FILL_OTHER };
+
+struct imx_arg {
+    const char *name;
+    enum imx_role role;
+    enum imx_dtype dtype;
+    int64_t count;       /* elements; 0: this optional argument is absent in this problem */
+    enum imx_fill fill;
+    int64_t limit;       /* for INDEX */
+};
+
+/* The memory an op works on, in the order of its arguments; ws = scratch of at least workspace() bytes. */
+struct imx_args {
+    struct imx_mem m[IMX_MAX_ARGS];
+    struct imx_mem ws;
+};
+
+/* A field of a problem struct, for printing ("n64h32w32c3_o64k4s2p1"), parsing and hashing. The key may begin with
+ * '_' for readability. */
+struct imx_field {
+    const char *key;
+    size_t offset;
+    bool is_float;       /* float, printed with %.9g; else int32_t */
+};
+
+struct imx_variant {
+    const char *name;    /* "ref", "cl_tile_cpu", "cl_tile_local" ... */
+    bool (*supports)(const struct imx_caps *caps, const void *problem);
+    /* Bytes of scratch; NULL: none. */
+    uint64_t (*workspace)(const struct imx_caps *caps, const void *problem);
+    imx_status (*run)(struct imx_dev *dev, const void *problem, const struct imx_args *args);
+};
+
+struct imx_op;
+
+/* A tensor of a graph, seen from a gradient rule: 0 = none. */
+typedef int32_t imx_tid;
+enum { IMX_WANTED = -1 };
+
+/* What a gradient rule may do: make tensors and nodes. The graph implements it. */
+struct imx_emit {
+    imx_tid (*tensor)(struct imx_emit *e, enum imx_dtype dtype, int64_t count, const char *name);
+    imx_status (*node)(struct imx_emit *e, const struct imx_op *op, const void *problem, const imx_tid *arg);
+};
+
+struct imx_op {
+    const char *name;             /* "conv2d_fwd"; unique */
+    size_t problem_size;
+    const struct imx_field *fields; /* ends with key NULL */
+    int n_args;
+    /* Describes the n_args arguments for this problem. */
+    void (*args)(const void *problem, struct imx_arg *arg);
+    /* NULL or a sentence on what is wrong with the problem's numbers. */
+    const char *(*check)(const void *problem);
+    void (*ref_f32)(const void *problem, void *const *arg);
+    /* mag[i] (may be NULL, as may mag) receives sum|terms| for each element of output i. */
+    void (*ref_f64)(const void *problem, void *const *arg, double *const *mag);
+    /* Best first; NULL-terminated; the reference is not among them. */
+    const struct imx_variant *const *variants;
+    /* Multiply-adds counted as 2, and bytes that must move at least once. */
+    double (*flop)(const void *problem);
+    /* Longest chain of additions behind one output element, for the error bound. */
+    int64_t (*terms)(const void *problem);
+    /* Made of sums and products of inputs only: integer inputs give bit-exact results. */
+    bool exact;
+    /* Extra allowance in ulps of the result (exp, log, sqrt, division); 0 for exact ops. */
+    double ulps;
+    /* Fills input i for a test when its fill is OTHER; data is float/int/u8 as the dtype says. */
+    void (*fill)(const void *problem, int i, void *data, uint64_t seed);
+    /* Emits the nodes of the gradient. On entry darg[i] is the gradient tensor of output i (0: none flows), or for an
+     * input IMX_WANTED or 0. On return darg[i] of a wanted input is the tensor that holds its gradient (0: it is
+     * zero). NULL: not differentiable. */
+    imx_status (*grad)(struct imx_emit *e, const void *problem, const imx_tid *arg, imx_tid *darg);
+    /* Problems that the self-test runs: quick ones first, then "full", NULL-terminated. */
+    const char *const *cases;
+};
+
+/* Every op of the engine, NULL-terminated. */
+extern const struct imx_op *const imx_ops[];
+const struct imx_op *imx_op_find(const char *name);
+
+/* "n64h32w32c3_o64k4s2p1" <-> problem. Printing always ends with a 0 byte. */
+void imx_problem_print(const struct imx_op *op, const void *problem, char *text, size_t size);
+IMX_MUST_CHECK imx_status imx_problem_parse(const struct imx_op *op, const char *text, void *problem);
+
+/* The variant that this device uses for this problem: "ref" on the host; else the first that supports it and is not
+ * in quarantine; NULL when there is none. `force` (may be NULL) names the only acceptable one. */
+const struct imx_variant *imx_op_pick(const struct imx_dev *dev, const struct imx_op *op, const void *problem,
+                                      const char *force);
+
+/* The reference as a variant of the host device, for any op: looked up by imx_op_pick. */
+imx_status imx_op_run_ref(struct imx_dev *dev, const struct imx_op *op, const void *problem,
+                          const struct imx_args *args);
+
+/* Runs the op on the device with the given variant (NULL: imx_op_pick's). */
+IMX_MUST_CHECK imx_status imx_op_run(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
+                                     const void *problem, const struct imx_args *args);
+
+static inline size_t imx_dtype_size(enum imx_dtype t)
+{
+    return t == IMX_U8 ? 1 : 4;
+}
+
+/* Helpers for supports(). */
+static inline bool imx_caps_cl(const struct imx_caps *caps)
+{
+    return caps->type != IMX_DEV_HOST;
+}
+
+/* A part of a piece of memory, in bytes. */
+static inline struct imx_mem imx_part(struct imx_mem m, uint64_t off, uint64_t bytes)
+{
+    return (struct imx_mem){ m.buf, m.off + off, bytes };
+}
+
+#endif

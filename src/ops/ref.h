@@ -1,0 +1,12 @@
+/* Prototypes of every reference, in its two builds: IMX_REFS(NAME) declares imx_ref_NAME_f32 and imx_ref_NAME_f64. */
+#ifndef IMX_OPS_REF_H
+#define IMX_OPS_REF_H
+
+#define IMX_REFS(name)                                                                             \
+    void imx_ref_##name##_f32(const void *problem, void *const *arg);                              \
+    void imx_ref_##name##_f64(const void *problem, void *const *arg, double *const *mag)
+
+IMX_REFS(pool2d_fwd);
+IMX_REFS(pool2d_bwd);
+
+#endif
