@@ -5,6 +5,8 @@
  *   infonce: A[i,q] = logsumexp_{j!=i,p} u; loss = mean_{i,q,p} softplus(A[i,q] - u[i,q,i,p])
  *   jsd:     e_pos = mean(ln2 - sp(-u_pos)); e_neg = mean(sp(u_neg) - ln2); loss = e_neg - e_pos
  *   dv:      e_pos = mean u_pos; e_neg = logsumexp over all negatives - ln(n(n-1)pq); loss = e_neg - e_pos
+ * infonce reports e_pos = mean u_pos and e_neg = mean A. STAT of jsd is 0. The backward pass takes what it needs of the
+ * positives from POS and of the normalisers from STAT[i,q]; INFO, POS and STAT get no gradient.
  * INFO = { e_pos, e_neg, mi in nats (infonce: ln(1+(n-1)p) - loss; dv: -loss; jsd: -loss, not nats) }.
  *   critic_fwd: args L0[n*p,d0], G0[n*q,d0], L1[n*p,d1], G1[n*q,d1], GB[n*q], LOSS[1], INFO[3],
  *               POS[n*q*p] (positive scores), STAT[n*q] (infonce: A; dv: the logsumexp of all negatives, repeated)

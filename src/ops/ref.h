@@ -6,6 +6,8 @@
     void imx_ref_##name##_f32(const void *problem, void *const *arg);                              \
     void imx_ref_##name##_f64(const void *problem, void *const *arg, double *const *mag)
 
+IMX_REFS(critic_fwd);
+IMX_REFS(critic_bwd);
 IMX_REFS(pool2d_fwd);
 IMX_REFS(pool2d_bwd);
 

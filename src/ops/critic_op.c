@@ -1,0 +1,158 @@
+/* The critic as ops: arguments, gradient rule, the problems that the self-test runs. See critic.h. */
+#include "ops/critic.h"
+#include "ops/ref.h"
+
+#include <math.h>
+
+
+extern const struct imx_variant *const imx_variants_critic_fwd[], *const imx_variants_critic_bwd[];
+
+static const struct imx_field fields[] = {
+    { "n", offsetof(struct imx_critic, n), false },        { "p", offsetof(struct imx_critic, p), false },
+    { "q", offsetof(struct imx_critic, q), false },        { "_d", offsetof(struct imx_critic, d0), false },
+    { "x", offsetof(struct imx_critic, d1), false },       { "b", offsetof(struct imx_critic, bias), false },
+    { "_est", offsetof(struct imx_critic, est), false },   { "_scale", offsetof(struct imx_critic, scale), true },
+    { NULL, 0, false },
+};
+
+static const char *check(const void *problem)
+{
+    const struct imx_critic *d = problem;
+    if (d->n < 2)
+        return "n must be at least 2: with one image there are no negatives";
+    if (d->p < 1 || d->q < 1 || d->d0 < 1 || d->d1 < 0)
+        return "sizes must be positive";
+    if (d->bias != 0 && d->bias != 1)
+        return "bias is 0 or 1";
+    if (d->est < IMX_EST_INFONCE || d->est > IMX_EST_DV)
+        return "est is 0 (infonce), 1 (jsd) or 2 (dv)";
+    if ((int64_t)d->n * d->p > INT32_MAX / 2 || (int64_t)d->n * d->q * d->p > INT32_MAX / 2)
+        return "n*p*q must stay below 2^30: use a smaller batch";
+    return isfinite(d->scale) ? NULL : "scale must be a finite number";
+}
+
+struct counts {
+    int64_t l0, g0, l1, g1, gb, pos, stat;
+};
+
+static struct counts counts(const struct imx_critic *d)
+{
+    const int64_t locals = (int64_t)d->n * d->p, globals = (int64_t)d->n * d->q;
+    return (struct counts){ locals * d->d0, globals * d->d0, locals * d->d1, globals * d->d1, d->bias ? globals : 0,
+                            globals * d->p, globals };
+}
+
+static struct imx_arg real_arg(const char *name, enum imx_role role, int64_t count)
+{
+    return (struct imx_arg){ name, role, IMX_F32, count, IMX_FILL_REAL, 0 };
+}
+
+static void args_fwd(const void *problem, struct imx_arg *arg)
+{
+    const struct counts c = counts(problem);
+    arg[IMX_CRITIC_FWD_L0] = real_arg("l0", IMX_IN, c.l0);
+    arg[IMX_CRITIC_FWD_G0] = real_arg("g0", IMX_IN, c.g0);
+    arg[IMX_CRITIC_FWD_L1] = real_arg("l1", IMX_IN, c.l1);
+    arg[IMX_CRITIC_FWD_G1] = real_arg("g1", IMX_IN, c.g1);
+    arg[IMX_CRITIC_FWD_GB] = real_arg("gb", IMX_IN, c.gb);
+    arg[IMX_CRITIC_FWD_LOSS] = real_arg("loss", IMX_OUT, 1);
+    arg[IMX_CRITIC_FWD_INFO] = real_arg("info", IMX_OUT, 3);
+    arg[IMX_CRITIC_FWD_POS] = real_arg("pos", IMX_OUT, c.pos);
+    arg[IMX_CRITIC_FWD_STAT] = real_arg("stat", IMX_OUT, c.stat);
+}
+
+static void args_bwd(const void *problem, struct imx_arg *arg)
+{
+    const struct counts c = counts(problem);
+    arg[IMX_CRITIC_BWD_L0] = real_arg("l0", IMX_IN, c.l0);
+    arg[IMX_CRITIC_BWD_G0] = real_arg("g0", IMX_IN, c.g0);
+    arg[IMX_CRITIC_BWD_L1] = real_arg("l1", IMX_IN, c.l1);
+    arg[IMX_CRITIC_BWD_G1] = real_arg("g1", IMX_IN, c.g1);
+    arg[IMX_CRITIC_BWD_GB] = real_arg("gb", IMX_IN, c.gb);
+    arg[IMX_CRITIC_BWD_POS] = real_arg("pos", IMX_IN, c.pos);
+    arg[IMX_CRITIC_BWD_STAT] = (struct imx_arg){ "stat", IMX_IN, IMX_F32, c.stat, IMX_FILL_OTHER, 0 };
+    arg[IMX_CRITIC_BWD_DLOSS] = real_arg("dloss", IMX_IN, 1);
+    arg[IMX_CRITIC_BWD_DL0] = real_arg("dl0", IMX_OUT, c.l0);
+    arg[IMX_CRITIC_BWD_DG0] = real_arg("dg0", IMX_OUT, c.g0);
+    arg[IMX_CRITIC_BWD_DL1] = real_arg("dl1", IMX_OUT, c.l1);
+    arg[IMX_CRITIC_BWD_DG1] = real_arg("dg1", IMX_OUT, c.g1);
+    arg[IMX_CRITIC_BWD_DGB] = real_arg("dgb", IMX_OUT, c.gb);
+}
+
+/* STAT of a test: about the logsumexp that the negatives of such a problem have, so that the softmax weights are not
+ * all tiny or all huge. */
+static void fill_bwd(const void *problem, int i, void *data, uint64_t seed)
+{
+    const struct imx_critic *d = problem;
+    const double spread = (double)fabsf(d->scale) * sqrt((d->d0 + d->d1) / 9.0 + d->bias / 3.0);
+    const double count = (d->n - 1.0) * d->p * (d->est == IMX_EST_DV ? (double)d->n * d->q : 1);
+    const int64_t n = counts(d).stat;
+    for (int64_t k = 0; k < n; k++) {
+        const double noise = (double)((seed + (uint64_t)i + (uint64_t)k * 2654435761u) % 1000u) / 1000.0;
+        ((float *)data)[k] = d->est == IMX_EST_JSD ? 0.0f : (float)(log(count) + 0.5 * spread * spread / (1 + spread) + noise);
+    }
+}
+
+static double flop_fwd(const void *problem)
+{
+    const struct imx_critic *d = problem;
+    return 2.0 * d->n * d->q * d->n * d->p * (d->d0 + d->d1);
+}
+
+static double flop_bwd(const void *problem)
+{
+    return 3 * flop_fwd(problem); /* the scores again, and two products of their size */
+}
+
+static int64_t terms(const void *problem)
+{
+    const struct imx_critic *d = problem;
+    return (int64_t)d->d0 + d->d1 + 1 + (int64_t)d->n * (d->p > d->q ? d->p : d->q);
+}
+
+static imx_status grad_fwd(struct imx_emit *e, const void *problem, const imx_tid *arg, imx_tid *darg)
+{
+    const struct counts c = counts(problem);
+    const int64_t count[] = { c.l0, c.g0, c.l1, c.g1, c.gb };
+    static const char *const name[] = { "dl0", "dg0", "dl1", "dg1", "dgb" };
+    imx_tid bwd[IMX_CRITIC_BWD_DGB + 1] = { 0 };
+    const bool flows = darg[IMX_CRITIC_FWD_LOSS] != 0;
+    for (int i = IMX_CRITIC_FWD_L0; i <= IMX_CRITIC_FWD_GB; i++) {
+        bwd[IMX_CRITIC_BWD_L0 + i] = arg[i];
+        if (flows && count[i])
+            bwd[IMX_CRITIC_BWD_DL0 + i] = e->tensor(e, IMX_F32, count[i], name[i]);
+        darg[i] = bwd[IMX_CRITIC_BWD_DL0 + i];
+    }
+    if (!flows)
+        return IMX_OK;
+    bwd[IMX_CRITIC_BWD_POS] = arg[IMX_CRITIC_FWD_POS];
+    bwd[IMX_CRITIC_BWD_STAT] = arg[IMX_CRITIC_FWD_STAT];
+    bwd[IMX_CRITIC_BWD_DLOSS] = darg[IMX_CRITIC_FWD_LOSS];
+    return e->node(e, &imx_op_critic_bwd, problem, bwd);
+}
+
+/* Every estimator, with and without the second pair, the bias and several globals; odd sizes; then sizes that take
+ * several tiles and several chunks. */
+static const char *const cases[] = {
+    "n3p2q1_d2x0b0_est0_scale1",        "n3p2q1_d2x0b0_est1_scale1",       "n3p2q1_d2x0b0_est2_scale1",
+    "n2p1q1_d1x0b0_est0_scale1",        "n2p1q1_d1x1b1_est1_scale1",       "n2p1q1_d1x0b1_est2_scale-1",
+    "n4p5q3_d7x3b1_est0_scale0.5",      "n4p5q3_d7x3b1_est1_scale0.5",     "n4p5q3_d7x3b1_est2_scale0.5",
+    "n9p13q2_d33x5b1_est0_scale0.25",   "n9p13q2_d33x0b1_est1_scale0.25",  "n9p13q2_d33x5b0_est2_scale0.25",
+    "n7p9q3_d64x16b0_est0_scale0.125",  "n17p4q1_d19x0b1_est0_scale1",     "n33p3q1_d40x0b0_est2_scale0.3",
+    "n32p67q1_d24x8b1_est0_scale0.25",  "n20p65q2_d16x0b1_est1_scale0.25", "n20p65q2_d16x0b0_est2_scale0.25",
+    NULL,
+};
+
+const struct imx_op imx_op_critic_fwd = {
+    .name = "critic_fwd", .problem_size = sizeof(struct imx_critic), .fields = fields, .n_args = 9,
+    .args = args_fwd, .check = check, .ref_f32 = imx_ref_critic_fwd_f32, .ref_f64 = imx_ref_critic_fwd_f64,
+    .variants = imx_variants_critic_fwd, .flop = flop_fwd, .terms = terms, .exact = false, .ulps = 4,
+    .grad = grad_fwd, .cases = cases,
+};
+
+const struct imx_op imx_op_critic_bwd = {
+    .name = "critic_bwd", .problem_size = sizeof(struct imx_critic), .fields = fields, .n_args = 13,
+    .args = args_bwd, .check = check, .ref_f32 = imx_ref_critic_bwd_f32, .ref_f64 = imx_ref_critic_bwd_f64,
+    .variants = imx_variants_critic_bwd, .flop = flop_bwd, .terms = terms, .exact = false, .ulps = 4,
+    .fill = fill_bwd, .cases = cases,
+};
