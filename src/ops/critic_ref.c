@@ -78,6 +78,16 @@ struct totals {
     real pos, neg, loss, pos_mag, neg_mag, loss_mag;
 };
 
+static void totals_add(struct totals *a, const struct totals *b)
+{
+    a->pos += b->pos;
+    a->neg += b->neg;
+    a->loss += b->loss;
+    a->pos_mag += b->pos_mag;
+    a->neg_mag += b->neg_mag;
+    a->loss_mag += b->loss_mag;
+}
+
 /* The negatives of global row iq: infonce returns their logsumexp (with *mag), dv adds to all, jsd to sum. */
 static real forward_negatives(const struct imx_critic *d, const struct scorer *t, int i, int64_t iq, struct totals *sum,
                               struct lse *all, real *mag)
@@ -149,10 +159,11 @@ void REF(imx_ref_critic_fwd)(const void *problem, void *const *arg REF_MAG)
     real *pos = arg[IMX_CRITIC_FWD_POS], *stat = arg[IMX_CRITIC_FWD_STAT]; /* [n*q,p], [n*q] */
     real *loss = arg[IMX_CRITIC_FWD_LOSS], *info = arg[IMX_CRITIC_FWD_INFO];
     const int64_t rows = (int64_t)d->n * d->q;
-    struct totals sum = { 0 };
+    struct totals total = { 0 };
     struct lse all = { 0 };
     for (int64_t iq = 0; iq < rows; iq++) {
         const int i = (int)(iq / d->q);
+        struct totals sum = { 0 }; /* of this row alone: one long float sum would lose digits */
         real stat_mag;
         stat[iq] = forward_negatives(d, &t, i, iq, &sum, &all, &stat_mag);
         REF_MAG_SET(IMX_CRITIC_FWD_STAT, iq, stat_mag);
@@ -165,16 +176,17 @@ void REF(imx_ref_critic_fwd)(const void *problem, void *const *arg REF_MAG)
             REF_MAG_SET(IMX_CRITIC_FWD_POS, iq * d->p + p, mu);
             forward_positive(d, u, mu, stat[iq], stat_mag, &sum);
         }
+        totals_add(&total, &sum);
     }
     for (int64_t iq = 0; iq < rows && d->est == IMX_EST_DV; iq++) {
         stat[iq] = lse_value(&all);
         REF_MAG_SET(IMX_CRITIC_FWD_STAT, iq, lse_mag(&all));
     }
-    forward_finish(d, &sum, &all, loss, info);
-    REF_MAG_SET(IMX_CRITIC_FWD_LOSS, 0, sum.loss_mag);
-    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 0, sum.pos_mag);
-    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 1, sum.neg_mag);
-    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 2, sum.loss_mag + real_abs(info[2] + *loss));
+    forward_finish(d, &total, &all, loss, info);
+    REF_MAG_SET(IMX_CRITIC_FWD_LOSS, 0, total.loss_mag);
+    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 0, total.pos_mag);
+    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 1, total.neg_mag);
+    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 2, total.loss_mag + real_abs(info[2] + *loss));
 }
 
 /* d loss / d u of one pair, and its mag. gate = sum over the row's positives of sigmoid(A - pos), for infonce. */
