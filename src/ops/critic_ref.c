@@ -73,20 +73,11 @@ static real lse_mag(const struct lse *a)
     return a->t / a->s + 1 + real_abs(a->m) + real_abs(lse_value(a));
 }
 
-/* Sums that become LOSS and INFO, each with its mag. */
+/* Sums that become LOSS and INFO, each with its mag. Always double: these are few and long, and thousands of equal terms
+ * would round the same way each time. */
 struct totals {
-    real pos, neg, loss, pos_mag, neg_mag, loss_mag;
+    double pos, neg, loss, pos_mag, neg_mag, loss_mag;
 };
-
-static void totals_add(struct totals *a, const struct totals *b)
-{
-    a->pos += b->pos;
-    a->neg += b->neg;
-    a->loss += b->loss;
-    a->pos_mag += b->pos_mag;
-    a->neg_mag += b->neg_mag;
-    a->loss_mag += b->loss_mag;
-}
 
 /* The negatives of global row iq: infonce returns their logsumexp (with *mag), dv adds to all, jsd to sum. */
 static real forward_negatives(const struct imx_critic *d, const struct scorer *t, int i, int64_t iq, struct totals *sum,
@@ -98,8 +89,8 @@ static real forward_negatives(const struct imx_critic *d, const struct scorer *t
             real mu;
             const real u = score(t, iq, (int64_t)j * d->p + p, &mu);
             if (d->est == IMX_EST_JSD) {
-                sum->neg += softplus(u) - ln2;
-                sum->neg_mag += sigmoid(u) * mu + softplus(u) + ln2;
+                sum->neg += (double)(softplus(u) - ln2);
+                sum->neg_mag += (double)(sigmoid(u) * mu + softplus(u) + ln2);
             } else {
                 lse_add(d->est == IMX_EST_DV ? all : &row, u, mu);
             }
@@ -112,31 +103,30 @@ static real forward_negatives(const struct imx_critic *d, const struct scorer *t
 static void forward_positive(const struct imx_critic *d, real u, real mu, real stat, real stat_mag, struct totals *sum)
 {
     if (d->est == IMX_EST_JSD) {
-        sum->pos += ln2 - softplus(-u);
-        sum->pos_mag += sigmoid(-u) * mu + softplus(-u) + ln2;
+        sum->pos += (double)(ln2 - softplus(-u));
+        sum->pos_mag += (double)(sigmoid(-u) * mu + softplus(-u) + ln2);
         return;
     }
-    sum->pos += u;
-    sum->pos_mag += mu;
+    sum->pos += (double)u;
+    sum->pos_mag += (double)mu;
     if (d->est == IMX_EST_INFONCE) {
-        sum->loss += softplus(stat - u);
-        sum->loss_mag += sigmoid(stat - u) * (stat_mag + mu + real_abs(stat - u)) + softplus(stat - u);
+        sum->loss += (double)(softplus(stat - u));
+        sum->loss_mag += (double)(sigmoid(stat - u) * (stat_mag + mu + real_abs(stat - u)) + softplus(stat - u));
     }
 }
 
 /* Turns the sums into means, and the means into LOSS and INFO. */
 static void forward_finish(const struct imx_critic *d, struct totals *sum, const struct lse *all, real *loss, real *info)
 {
-    const real rows = (real)d->n * (real)d->q, positives = rows * (real)d->p, negatives = positives * (real)(d->n - 1);
-    const real per_row = (real)(d->n - 1) * (real)d->p;
-    const real neg_count = d->est == IMX_EST_INFONCE ? rows : negatives;
+    const double rows = (double)d->n * d->q, positives = rows * d->p, negatives = positives * (d->n - 1);
+    const double neg_count = d->est == IMX_EST_INFONCE ? rows : negatives;
     sum->pos /= positives;
     sum->pos_mag /= positives;
     sum->neg /= neg_count;
     sum->neg_mag /= neg_count;
     if (d->est == IMX_EST_DV) {
-        sum->neg = lse_value(all) - real_log(negatives);
-        sum->neg_mag = lse_mag(all) + real_log(negatives);
+        sum->neg = (double)lse_value(all) - log(negatives);
+        sum->neg_mag = (double)lse_mag(all) + log(negatives);
     }
     if (d->est == IMX_EST_INFONCE) {
         sum->loss /= positives;
@@ -145,10 +135,10 @@ static void forward_finish(const struct imx_critic *d, struct totals *sum, const
         sum->loss = sum->neg - sum->pos;
         sum->loss_mag = sum->neg_mag + sum->pos_mag;
     }
-    *loss = sum->loss;
-    info[0] = sum->pos;
-    info[1] = sum->neg;
-    info[2] = (d->est == IMX_EST_INFONCE ? real_log(1 + per_row) : 0) - sum->loss;
+    *loss = (real)sum->loss;
+    info[0] = (real)sum->pos;
+    info[1] = (real)sum->neg;
+    info[2] = (real)((d->est == IMX_EST_INFONCE ? log(1 + (d->n - 1.0) * d->p) : 0) - sum->loss);
 }
 
 void REF(imx_ref_critic_fwd)(const void *problem, void *const *arg REF_MAG)
@@ -159,16 +149,15 @@ void REF(imx_ref_critic_fwd)(const void *problem, void *const *arg REF_MAG)
     real *pos = arg[IMX_CRITIC_FWD_POS], *stat = arg[IMX_CRITIC_FWD_STAT]; /* [n*q,p], [n*q] */
     real *loss = arg[IMX_CRITIC_FWD_LOSS], *info = arg[IMX_CRITIC_FWD_INFO];
     const int64_t rows = (int64_t)d->n * d->q;
-    struct totals total = { 0 };
+    struct totals sum = { 0 };
     struct lse all = { 0 };
     for (int64_t iq = 0; iq < rows; iq++) {
         const int i = (int)(iq / d->q);
-        struct totals sum = { 0 }; /* of this row alone: one long float sum would lose digits */
         real stat_mag;
         stat[iq] = forward_negatives(d, &t, i, iq, &sum, &all, &stat_mag);
         REF_MAG_SET(IMX_CRITIC_FWD_STAT, iq, stat_mag);
-        sum.neg += stat[iq];
-        sum.neg_mag += stat_mag;
+        sum.neg += (double)stat[iq];
+        sum.neg_mag += (double)stat_mag;
         for (int p = 0; p < d->p; p++) {
             real mu;
             const real u = score(&t, iq, (int64_t)i * d->p + p, &mu);
@@ -176,17 +165,16 @@ void REF(imx_ref_critic_fwd)(const void *problem, void *const *arg REF_MAG)
             REF_MAG_SET(IMX_CRITIC_FWD_POS, iq * d->p + p, mu);
             forward_positive(d, u, mu, stat[iq], stat_mag, &sum);
         }
-        totals_add(&total, &sum);
     }
     for (int64_t iq = 0; iq < rows && d->est == IMX_EST_DV; iq++) {
         stat[iq] = lse_value(&all);
         REF_MAG_SET(IMX_CRITIC_FWD_STAT, iq, lse_mag(&all));
     }
-    forward_finish(d, &total, &all, loss, info);
-    REF_MAG_SET(IMX_CRITIC_FWD_LOSS, 0, total.loss_mag);
-    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 0, total.pos_mag);
-    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 1, total.neg_mag);
-    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 2, total.loss_mag + real_abs(info[2] + *loss));
+    forward_finish(d, &sum, &all, loss, info);
+    REF_MAG_SET(IMX_CRITIC_FWD_LOSS, 0, sum.loss_mag);
+    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 0, sum.pos_mag);
+    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 1, sum.neg_mag);
+    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 2, sum.loss_mag + real_abs(info[2] + *loss));
 }
 
 /* d loss / d u of one pair, and its mag. gate = sum over the row's positives of sigmoid(A - pos), for infonce. */
