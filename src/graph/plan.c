@@ -1,0 +1,214 @@
+/* The memory plan. Every temporary tensor and every node's scratch lives from its first to its last node; pieces whose
+ * lives overlap must not share bytes. Greedy by size: the largest piece first, each at the lowest offset of the first pool
+ * where it fits. The lower bound is the most bytes that are alive at any one node. */
+#include "graph/graph.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+
+enum { ALIGN = 4096, MAX_POOLS = 16 };
+
+struct piece {
+    uint64_t bytes, off;
+    int first, last, pool;
+    int tensor, node; /* one of them, the other is -1 */
+};
+
+static uint64_t padded(uint64_t bytes)
+{
+    return (bytes + ALIGN - 1) / ALIGN * ALIGN;
+}
+
+static imx_status choose_variants(struct imx_graph *g)
+{
+    char text[128];
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct imx_node *n = &g->node[i];
+        n->variant = imx_op_pick(g->dev, n->op, n->problem, NULL);
+        if (!n->variant) {
+            imx_problem_print(n->op, n->problem, text, sizeof text);
+            return imx_fail(IMX_E_UNSUPPORTED, "%s: no variant of %s runs %s on %s", n->name, n->op->name, text,
+                            g->dev->caps.name);
+        }
+        n->workspace = n->variant->workspace ? n->variant->workspace(&g->dev->caps, n->problem) : 0;
+    }
+    return IMX_OK;
+}
+
+static void find_lives(struct imx_graph *g)
+{
+    for (int t = 0; t < g->n_tensors; t++)
+        g->tensor[t].first = g->tensor[t].last = -1;
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->node[i].op->n_args; k++) {
+            struct imx_tensor *t = &g->tensor[g->node[i].arg[k]];
+            if (t->first < 0)
+                t->first = i;
+            t->last = i;
+        }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const struct piece *x = a, *y = b;
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
+    if (x->first != y->first)
+        return x->first - y->first;
+    return x->tensor != y->tensor ? x->tensor - y->tensor : x->node - y->node;
+}
+
+static int collect(const struct imx_graph *g, struct piece *piece)
+{
+    int n = 0;
+    for (int t = 1; t < g->n_tensors; t++) {
+        const struct imx_tensor *x = &g->tensor[t];
+        if (x->place == IMX_PLACE_TEMP && x->first >= 0)
+            piece[n++] = (struct piece){ padded((uint64_t)x->count * imx_dtype_size(x->dtype)), 0, x->first, x->last, 0,
+                                         t, -1 };
+    }
+    for (int i = 0; i < g->n_nodes; i++)
+        if (g->node[i].workspace)
+            piece[n++] = (struct piece){ padded(g->node[i].workspace), 0, i, i, 0, -1, i };
+    qsort(piece, (size_t)n, sizeof *piece, by_size);
+    return n;
+}
+
+/* Lowest offset of `pool` where p overlaps no placed piece that is alive with it. */
+static uint64_t lowest(const struct piece *piece, int placed, const struct piece *p, int pool)
+{
+    uint64_t off = 0;
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (int i = 0; i < placed; i++) {
+            const struct piece *q = &piece[i];
+            if (q->pool == pool && q->first <= p->last && p->first <= q->last && off < q->off + q->bytes &&
+                q->off < off + p->bytes) {
+                off = q->off + q->bytes;
+                moved = true;
+            }
+        }
+    }
+    return off;
+}
+
+static imx_status place(struct imx_graph *g, struct piece *piece, int n, uint64_t pool_bytes[MAX_POOLS])
+{
+    const uint64_t max = g->dev->caps.max_alloc_bytes;
+    for (int i = 0; i < n; i++) {
+        struct piece *p = &piece[i];
+        for (p->pool = 0; p->pool < MAX_POOLS; p->pool++) {
+            p->off = lowest(piece, i, p, p->pool);
+            if (!max || p->off + p->bytes <= max)
+                break;
+        }
+        if (p->bytes > max && max)
+            return imx_fail(IMX_E_NOMEM,
+                            "%s needs %llu MB in one piece, the device allows %llu MB; a smaller --batch needs less",
+                            p->tensor >= 0 ? g->tensor[p->tensor].name : g->node[p->node].name,
+                            (unsigned long long)(p->bytes >> 20), (unsigned long long)(max >> 20));
+        if (p->pool == MAX_POOLS)
+            return imx_fail(IMX_E_NOMEM, "the plan needs more than %d pools of %llu MB", MAX_POOLS,
+                            (unsigned long long)(max >> 20));
+        if (pool_bytes[p->pool] < p->off + p->bytes)
+            pool_bytes[p->pool] = p->off + p->bytes;
+    }
+    return IMX_OK;
+}
+
+static uint64_t most_alive(const struct imx_graph *g, const struct piece *piece, int n)
+{
+    uint64_t most = 0;
+    for (int i = 0; i < g->n_nodes; i++) {
+        uint64_t alive = 0;
+        for (int k = 0; k < n; k++)
+            if (piece[k].first <= i && i <= piece[k].last)
+                alive += piece[k].bytes;
+        most = alive > most ? alive : most;
+    }
+    return most;
+}
+
+static imx_status allocate(struct imx_graph *g, const struct piece *piece, int n, const uint64_t *pool_bytes)
+{
+    for (int i = 0; i < MAX_POOLS && pool_bytes[i]; i++) {
+        IMX_TRY(g->dev->vt->alloc(g->dev, pool_bytes[i], &g->pool[i]));
+        g->n_pools = i + 1;
+    }
+    for (int i = 0; i < n; i++) {
+        const struct piece *p = &piece[i];
+        if (p->tensor >= 0) {
+            struct imx_tensor *t = &g->tensor[p->tensor];
+            t->mem = (struct imx_mem){ g->pool[p->pool], p->off, (uint64_t)t->count * imx_dtype_size(t->dtype) };
+        } else {
+            g->node[p->node].args.ws = (struct imx_mem){ g->pool[p->pool], p->off, g->node[p->node].workspace };
+        }
+    }
+    for (int t = 1; t < g->n_tensors; t++) {
+        struct imx_tensor *x = &g->tensor[t];
+        const uint64_t bytes = (uint64_t)x->count * imx_dtype_size(x->dtype);
+        if (x->place == IMX_PLACE_KEEP) {
+            struct imx_buf *buf = NULL;
+            IMX_TRY(g->dev->vt->alloc(g->dev, padded(bytes), &buf));
+            x->mem = (struct imx_mem){ buf, 0, bytes };
+        } else if (x->place == IMX_PLACE_PARAM || x->place == IMX_PLACE_GRAD) {
+            x->mem = imx_store_mem(g->store, x->index,
+                                   x->place == IMX_PLACE_PARAM ? IMX_ARENA_PARAM : IMX_ARENA_GRAD);
+        } else if (x->place == IMX_PLACE_ARENA) {
+            x->mem = imx_store_arena(g->store, (enum imx_arena)x->index);
+        }
+    }
+    return IMX_OK;
+}
+
+static uint64_t sum_keep(const struct imx_graph *g)
+{
+    uint64_t sum = 0;
+    for (int t = 1; t < g->n_tensors; t++)
+        if (g->tensor[t].place == IMX_PLACE_KEEP)
+            sum += padded((uint64_t)g->tensor[t].count * imx_dtype_size(g->tensor[t].dtype));
+    return sum;
+}
+
+static uint64_t store_bytes(const struct imx_store *s)
+{
+    return s->bytes[IMX_ARENA_PARAM] * (s->training ? 4 : 1) + s->bytes[IMX_ARENA_STATE];
+}
+
+imx_status imx_graph_plan(struct imx_graph *g, uint64_t limit)
+{
+    IMX_TRY(g->status);
+    imx_status status = IMX_OK;
+    uint64_t pool_bytes[MAX_POOLS] = { 0 };
+    struct piece *piece = malloc(sizeof *piece * (size_t)(g->n_tensors + g->n_nodes));
+    if (!piece)
+        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory to plan"));
+    IMX_GO(choose_variants(g));
+    find_lives(g);
+    const int n = collect(g, piece);
+    IMX_GO(place(g, piece, n, pool_bytes));
+    g->lower_bound = most_alive(g, piece, n);
+    g->keep_bytes = sum_keep(g);
+    g->temp_bytes = 0;
+    for (int i = 0; i < MAX_POOLS; i++)
+        g->temp_bytes += pool_bytes[i];
+    const uint64_t need = g->temp_bytes + g->keep_bytes + store_bytes(g->store);
+    if (limit && need > limit)
+        IMX_GO(imx_fail(IMX_E_NOMEM, "the step needs %.1f MB, --memory allows %.1f MB; a smaller --batch needs less",
+                        (double)need / 1048576.0, (double)limit / 1048576.0));
+    if (!g->store->buf[IMX_ARENA_PARAM])
+        IMX_GO(imx_store_commit(g->store));
+    IMX_GO(allocate(g, piece, n, pool_bytes));
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->node[i].op->n_args; k++)
+            g->node[i].args.m[k] = g->node[i].arg[k] ? g->tensor[g->node[i].arg[k]].mem : (struct imx_mem){ 0 };
+    const float one = 1.0f;
+    if (g->one)
+        IMX_GO(imx_graph_upload(g, g->one, &one));
+    imx_log(IMX_LOG_DEBUG, "plan: %d nodes, %.1f MB for temporaries (lower bound %.1f MB), %.1f MB kept", g->n_nodes,
+            (double)g->temp_bytes / 1048576.0, (double)g->lower_bound / 1048576.0, (double)g->keep_bytes / 1048576.0);
+fail:
+    free(piece);
+    return status;
+}

@@ -1,0 +1,191 @@
+/* The arenas and the one place where element order changes between files and device. See store.h. */
+#include "graph/store.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/philox.h"
+
+enum { ALIGN = 4096 };
+
+imx_status imx_store_create(struct imx_dev *dev, bool training, struct imx_store **out)
+{
+    struct imx_store *s = calloc(1, sizeof *s);
+    if (!s)
+        return imx_fail(IMX_E_NOMEM, "no memory for a parameter store");
+    s->dev = dev;
+    s->training = training;
+    *out = s;
+    return IMX_OK;
+}
+
+void imx_store_destroy(struct imx_store *s)
+{
+    if (!s)
+        return;
+    for (int a = 0; a < IMX_ARENA_COUNT; a++)
+        s->dev->vt->free(s->dev, s->buf[a]);
+    free(s->param);
+    free(s);
+}
+
+int imx_store_find(const struct imx_store *s, const char *name)
+{
+    for (int i = 0; i < s->n_params; i++)
+        if (!strcmp(s->param[i].name, name))
+            return i;
+    return -1;
+}
+
+int imx_store_add(struct imx_store *s, const struct imx_param *param)
+{
+    const int old = imx_store_find(s, param->name);
+    if (old >= 0) {
+        if (memcmp(s->param[old].dims, param->dims, sizeof param->dims))
+            return imx_fail(IMX_E_INTERNAL, "parameter %s has two shapes", param->name);
+        return old;
+    }
+    const enum imx_arena arena = param->state ? IMX_ARENA_STATE : IMX_ARENA_PARAM;
+    if (s->buf[IMX_ARENA_PARAM])
+        return imx_fail(IMX_E_INTERNAL, "parameter %s comes after the arenas were laid out", param->name);
+    struct imx_param *grown = realloc(s->param, sizeof *grown * (size_t)(s->n_params + 1));
+    if (!grown)
+        return imx_fail(IMX_E_NOMEM, "no memory for parameter %s", param->name);
+    s->param = grown;
+    grown[s->n_params] = *param;
+    grown[s->n_params].off = s->bytes[arena];
+    s->bytes[arena] += ((uint64_t)param->count * 4 + ALIGN - 1) / ALIGN * ALIGN;
+    return s->n_params++;
+}
+
+imx_status imx_store_commit(struct imx_store *s)
+{
+    for (int a = IMX_ARENA_GRAD; a <= IMX_ARENA_V; a++)
+        s->bytes[a] = s->training ? s->bytes[IMX_ARENA_PARAM] : 0;
+    for (int a = 0; a < IMX_ARENA_COUNT; a++) {
+        if (!s->bytes[a])
+            continue;
+        IMX_TRY(s->dev->vt->alloc(s->dev, s->bytes[a], &s->buf[a]));
+        IMX_TRY(s->dev->vt->fill(s->dev, imx_store_arena(s, (enum imx_arena)a), 0));
+    }
+    return IMX_OK;
+}
+
+struct imx_mem imx_store_arena(const struct imx_store *s, enum imx_arena arena)
+{
+    return (struct imx_mem){ s->buf[arena], 0, s->bytes[arena] };
+}
+
+struct imx_mem imx_store_mem(const struct imx_store *s, int index, enum imx_arena arena)
+{
+    const struct imx_param *p = &s->param[index];
+    return (struct imx_mem){ s->buf[p->state ? IMX_ARENA_STATE : arena], p->off, (uint64_t)p->count * 4 };
+}
+
+int imx_param_shape(const struct imx_param *p, int64_t shape[4])
+{
+    if (p->layout == IMX_LAYOUT_FLATTEN) {
+        shape[0] = p->dims[0];
+        shape[1] = (int64_t)p->dims[1] * p->dims[2] * p->dims[3];
+        return 2;
+    }
+    int rank = 0;
+    while (rank < 4 && p->dims[rank]) {
+        shape[rank] = p->dims[rank];
+        rank++;
+    }
+    return rank;
+}
+
+/* Index inside for each outside index: both layouts move the channel axis behind the two spatial ones. */
+static int64_t inside(const struct imx_param *p, int64_t i)
+{
+    if (p->layout == IMX_LAYOUT_PLAIN)
+        return i;
+    const int64_t c = p->dims[1], h = p->dims[2], w = p->dims[3];
+    const int64_t x = i % w, y = i / w % h, ch = i / (w * h) % c, o = i / (w * h * c);
+    return ((o * h + y) * w + x) * c + ch;
+}
+
+imx_status imx_store_get(struct imx_store *s, int index, enum imx_arena arena, float *values)
+{
+    const struct imx_param *p = &s->param[index];
+    const uint64_t bytes = (uint64_t)p->count * 4;
+    float *raw = malloc(bytes);
+    if (!raw)
+        return imx_fail(IMX_E_NOMEM, "no memory to read parameter %s", p->name);
+    const imx_status status = s->dev->vt->download(s->dev, raw, imx_store_mem(s, index, arena), bytes);
+    if (status == IMX_OK)
+        for (int64_t i = 0; i < p->count; i++)
+            values[i] = raw[inside(p, i)];
+    free(raw);
+    return status;
+}
+
+imx_status imx_store_set(struct imx_store *s, int index, enum imx_arena arena, const float *values)
+{
+    const struct imx_param *p = &s->param[index];
+    const uint64_t bytes = (uint64_t)p->count * 4;
+    float *raw = malloc(bytes);
+    if (!raw)
+        return imx_fail(IMX_E_NOMEM, "no memory to write parameter %s", p->name);
+    for (int64_t i = 0; i < p->count; i++)
+        raw[inside(p, i)] = values[i];
+    const imx_status status = s->dev->vt->upload(s->dev, imx_store_mem(s, index, arena), raw, bytes);
+    free(raw);
+    return status;
+}
+
+static void draw(const struct imx_param *p, uint64_t seed, uint32_t stream, float bound, float *values)
+{
+    for (int64_t i = 0; i < p->count; i += 4) {
+        uint32_t word[4];
+        imx_random4(seed, 0, stream, (uint32_t)(i / 4), word);
+        for (int64_t j = i; j < i + 4 && j < p->count; j++)
+            values[j] = (2.0f * imx_unit(word[j - i]) - 1.0f) * bound;
+    }
+}
+
+static void initial(const struct imx_param *p, uint64_t seed, uint32_t stream, float *values)
+{
+    switch (p->init) {
+    case IMX_INIT_ZERO:
+    case IMX_INIT_ONE:
+        for (int64_t i = 0; i < p->count; i++)
+            values[i] = p->init == IMX_INIT_ONE ? 1.0f : 0.0f;
+        break;
+    case IMX_INIT_UNIFORM: draw(p, seed, stream, (float)(1.0 / sqrt((double)p->fan_in)), values); break;
+    case IMX_INIT_SHORTCUT:
+        draw(p, seed, stream, 0.01f, values);
+        for (int k = 0; k < p->dims[1] && p->dims[0] >= p->dims[1]; k++)
+            values[(int64_t)k * p->dims[1] + k] = 1.0f;
+        break;
+    }
+}
+
+imx_status imx_store_init(struct imx_store *s, uint64_t seed)
+{
+    uint32_t index = 0; /* counts trainable parameters only: statistics do not shift anybody's numbers */
+    for (int i = 0; i < s->n_params; i++) {
+        const struct imx_param *p = &s->param[i];
+        float *values = malloc((size_t)p->count * 4);
+        if (!values)
+            return imx_fail(IMX_E_NOMEM, "no memory to initialise parameter %s", p->name);
+        initial(p, seed, IMX_STREAM_INIT + 64 * index, values);
+        index += !p->state;
+        const imx_status status = imx_store_set(s, i, IMX_ARENA_PARAM, values);
+        free(values);
+        IMX_TRY(status);
+    }
+    return IMX_OK;
+}
+
+int64_t imx_store_count(const struct imx_store *s, const char *prefix)
+{
+    int64_t n = 0;
+    for (int i = 0; i < s->n_params; i++)
+        if (!s->param[i].state && !strncmp(s->param[i].name, prefix, strlen(prefix)))
+            n += s->param[i].count;
+    return n;
+}
