@@ -1,0 +1,90 @@
+/* See critic_net.h for the two forms. */
+#include "nn/critic_net.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "ops/critic.h"
+#include "ops/gemm.h"
+
+float imx_critic_scale(const struct imx_critic_spec *spec)
+{
+    if (spec->scale != 0.0f)
+        return spec->scale;
+    return spec->form == IMX_CRITIC_ENCODE_DOT ? 1.0f : (float)(1.0 / sqrt((double)spec->units));
+}
+
+/* relu(BN(W1 x)) */
+static struct imx_map hidden(struct imx_build *b, struct imx_map x, const char *side, int32_t units)
+{
+    char name[48];
+    snprintf(name, sizeof name, "%s.in", side);
+    x = imx_nn_linear(b, x, name, units, false);
+    snprintf(name, sizeof name, "%s.bn", side);
+    return imx_nn_batchnorm(b, x, name, true);
+}
+
+/* LN(W2 h + b2 + S x) */
+static struct imx_map head(struct imx_build *b, struct imx_map x, const char *side, int32_t units)
+{
+    char name[48];
+    const struct imx_map h = hidden(b, x, side, units);
+    /* The parameters are created in the order hidden, shortcut, norm; the shortcut's product runs first. */
+    snprintf(name, sizeof name, "%s.hidden", side);
+    imx_nn_weight(b, name, "weight", units, units, IMX_INIT_UNIFORM);
+    imx_nn_vector(b, name, "bias", units, IMX_INIT_UNIFORM, units, false);
+    snprintf(name, sizeof name, "%s.shortcut", side);
+    const struct imx_map s = imx_nn_linear_add(b, x, name, units, false, IMX_INIT_SHORTCUT, 0);
+    snprintf(name, sizeof name, "%s.hidden", side);
+    const struct imx_map r = imx_nn_linear_add(b, h, name, units, true, IMX_INIT_UNIFORM, s.t);
+    snprintf(name, sizeof name, "%s.norm", side);
+    return imx_nn_layernorm(b, r, name);
+}
+
+static struct imx_critic_out score(struct imx_build *b, const struct imx_critic *d, const imx_tid in[5])
+{
+    struct imx_graph *g = b->g;
+    imx_graph_label(g, "critic");
+    const struct imx_critic_out out = { imx_graph_temp(g, IMX_F32, 1, "loss"), imx_graph_temp(g, IMX_F32, 3, "info") };
+    const imx_tid pos = imx_graph_temp(g, IMX_F32, (int64_t)d->n * d->q * d->p, "pos");
+    const imx_tid stat = imx_graph_temp(g, IMX_F32, (int64_t)d->n * d->q, "stat");
+    imx_graph_node(g, &imx_op_critic_fwd, d,
+                   (imx_tid[]){ in[0], in[1], in[2], in[3], in[4], out.loss, out.info, pos, stat });
+    imx_graph_output(g, out.loss);
+    imx_graph_output(g, out.info);
+    return out;
+}
+
+/* dst[n, cols] = v[n, units] * wei[units, cols] */
+static imx_tid project(struct imx_build *b, imx_tid v, imx_tid wei, int32_t n, int32_t units, int32_t cols)
+{
+    const struct imx_gemm d = { .m = n, .n = cols, .k = units };
+    const imx_tid dst = imx_graph_temp(b->g, IMX_F32, (int64_t)n * cols, "projected");
+    imx_graph_node(b->g, &imx_op_gemm, &d, (imx_tid[]){ v, wei, 0, 0, dst });
+    return dst;
+}
+
+struct imx_critic_out imx_critic_build(struct imx_build *b, const struct imx_critic_spec *spec, struct imx_map local,
+                                       struct imx_map global)
+{
+    const int32_t units = spec->units, n = local.n, p = local.h * local.w;
+    const struct imx_map x = { local.t, n * p, 1, 1, local.c };
+    struct imx_critic d = { n, p, 1, units, 0, 0, spec->estimator, imx_critic_scale(spec) };
+    if (spec->form == IMX_CRITIC_ENCODE_DOT) {
+        const struct imx_map l = head(b, x, "local", units);
+        const struct imx_map v = head(b, global, "global", units);
+        return score(b, &d, (imx_tid[]){ l.t, v.t, 0, 0, 0 });
+    }
+    const struct imx_map h = hidden(b, x, "local", units);
+    const imx_tid w2 = imx_nn_weight(b, "local.hidden", "weight", units, units, IMX_INIT_UNIFORM);
+    const imx_tid b2 = imx_nn_vector(b, "local.hidden", "bias", units, IMX_INIT_UNIFORM, units, false);
+    const imx_tid s = imx_nn_weight(b, "local.shortcut", "weight", units, local.c, IMX_INIT_SHORTCUT);
+    const struct imx_map v = head(b, global, "global", units);
+    imx_graph_label(b->g, "critic");
+    d.d1 = local.c;
+    d.bias = 1;
+    const imx_tid q0 = project(b, v.t, w2, n, units, units);
+    const imx_tid q1 = project(b, v.t, s, n, units, local.c);
+    const imx_tid q2 = project(b, v.t, b2, n, units, 1);
+    return score(b, &d, (imx_tid[]){ h.t, q0, x.t, q1, q2 });
+}

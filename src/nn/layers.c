@@ -1,0 +1,138 @@
+/* The layers of dim_method 1.2: linear map, then dropout, batch norm, activation, pooling. See layers.h. */
+#include "nn/layers.h"
+
+#include <stdio.h>
+
+#include "ops/batchnorm.h"
+#include "ops/conv2d.h"
+#include "ops/dropout.h"
+#include "ops/gemm.h"
+#include "ops/layernorm.h"
+#include "ops/pool2d.h"
+
+#include "base/philox.h"
+
+static const float BN_EPS = 1e-5f, BN_MOMENTUM = 0.1f, LN_EPS = 1e-5f; /* PyTorch's defaults */
+
+static imx_tid parameter(struct imx_build *b, struct imx_param p, const char *prefix, const char *name)
+{
+    snprintf(p.name, sizeof p.name, "%s.%s", prefix, name);
+    return imx_graph_param(b->g, &p);
+}
+
+imx_tid imx_nn_vector(struct imx_build *b, const char *prefix, const char *name, int32_t n, enum imx_init init,
+                      int32_t fan_in, bool state)
+{
+    const struct imx_param p = { .count = n, .dims = { n }, .init = init, .fan_in = fan_in, .state = state };
+    return parameter(b, p, prefix, name);
+}
+
+imx_tid imx_nn_weight(struct imx_build *b, const char *prefix, const char *name, int32_t out, int32_t in,
+                      enum imx_init init)
+{
+    const struct imx_param p = { .count = (int64_t)out * in, .dims = { out, in }, .init = init, .fan_in = in };
+    return parameter(b, p, prefix, name);
+}
+
+static struct imx_map result(struct imx_build *b, int32_t n, int32_t h, int32_t w, int32_t c, const char *name)
+{
+    return (struct imx_map){ imx_graph_temp(b->g, IMX_F32, (int64_t)n * h * w * c, name), n, h, w, c };
+}
+
+struct imx_map imx_nn_conv(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, int32_t k,
+                           int32_t stride, int32_t pad, bool bias)
+{
+    const struct imx_conv2d d = { src.n, src.h, src.w, src.c, o, k, stride, pad, bias };
+    const struct imx_param wei = { .count = (int64_t)o * src.c * k * k, .dims = { o, src.c, k, k },
+                                   .layout = IMX_LAYOUT_CONV, .init = IMX_INIT_UNIFORM, .fan_in = src.c * k * k };
+    imx_graph_label(b->g, "%s", prefix);
+    const imx_tid w = parameter(b, wei, prefix, "weight");
+    const imx_tid bia = bias ? imx_nn_vector(b, prefix, "bias", o, IMX_INIT_UNIFORM, src.c * k * k, false) : 0;
+    const struct imx_map dst = result(b, src.n, imx_conv2d_p(&d), imx_conv2d_q(&d), o, "dst");
+    imx_graph_node(b->g, &imx_op_conv2d_fwd, &d, (imx_tid[]){ src.t, w, bia, dst.t });
+    return dst;
+}
+
+struct imx_map imx_nn_linear_add(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, bool bias,
+                                 enum imx_init init, imx_tid add)
+{
+    const bool flatten = src.h > 1 || src.w > 1;
+    const int32_t in = src.h * src.w * src.c;
+    struct imx_param wei = { .count = (int64_t)o * in, .dims = { o, in }, .init = init, .fan_in = in };
+    if (flatten) {
+        wei.layout = IMX_LAYOUT_FLATTEN;
+        wei.dims[1] = src.c;
+        wei.dims[2] = src.h;
+        wei.dims[3] = src.w;
+    }
+    imx_graph_label(b->g, "%s", prefix);
+    const imx_tid w = parameter(b, wei, prefix, "weight");
+    const imx_tid bia = bias ? imx_nn_vector(b, prefix, "bias", o, IMX_INIT_UNIFORM, in, false) : 0;
+    const struct imx_map dst = result(b, src.n, 1, 1, o, "dst");
+    const struct imx_gemm d = { .m = src.n, .n = o, .k = in, .tb = 1, .bias = bias, .add = add != 0 };
+    imx_graph_node(b->g, &imx_op_gemm, &d, (imx_tid[]){ src.t, w, bia, add, dst.t });
+    return dst;
+}
+
+struct imx_map imx_nn_linear(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, bool bias)
+{
+    return imx_nn_linear_add(b, src, prefix, o, bias, IMX_INIT_UNIFORM, 0);
+}
+
+struct imx_map imx_nn_batchnorm(struct imx_build *b, struct imx_map src, const char *prefix, bool relu)
+{
+    struct imx_graph *g = b->g;
+    const struct imx_batchnorm d = { imx_map_rows(src), src.c, relu ? IMX_ACT_RELU : IMX_ACT_NONE, BN_EPS,
+                                     BN_MOMENTUM };
+    imx_graph_label(g, "%s", prefix);
+    const imx_tid gamma = imx_nn_vector(b, prefix, "weight", src.c, IMX_INIT_ONE, 0, false);
+    const imx_tid beta = imx_nn_vector(b, prefix, "bias", src.c, IMX_INIT_ZERO, 0, false);
+    const imx_tid run_mean = imx_nn_vector(b, prefix, "running_mean", src.c, IMX_INIT_ZERO, 0, true);
+    const imx_tid run_var = imx_nn_vector(b, prefix, "running_var", src.c, IMX_INIT_ONE, 0, true);
+    const struct imx_map dst = result(b, src.n, src.h, src.w, src.c, "dst");
+    if (b->training) {
+        const imx_tid mean = imx_graph_temp(g, IMX_F32, src.c, "mean");
+        const imx_tid invstd = imx_graph_temp(g, IMX_F32, src.c, "invstd");
+        imx_graph_node(g, &imx_op_batchnorm_fwd, &d,
+                       (imx_tid[]){ src.t, gamma, beta, run_mean, run_var, dst.t, mean, invstd });
+    } else {
+        imx_graph_node(g, &imx_op_batchnorm_infer, &d, (imx_tid[]){ src.t, gamma, beta, run_mean, run_var, dst.t });
+    }
+    return dst;
+}
+
+struct imx_map imx_nn_layernorm(struct imx_build *b, struct imx_map src, const char *prefix)
+{
+    struct imx_graph *g = b->g;
+    const int32_t rows = imx_map_rows(src);
+    const struct imx_layernorm d = { rows, src.c, LN_EPS };
+    imx_graph_label(g, "%s", prefix);
+    const imx_tid gamma = imx_nn_vector(b, prefix, "weight", src.c, IMX_INIT_ONE, 0, false);
+    const imx_tid beta = imx_nn_vector(b, prefix, "bias", src.c, IMX_INIT_ZERO, 0, false);
+    const struct imx_map dst = result(b, src.n, src.h, src.w, src.c, "dst");
+    const imx_tid mean = imx_graph_temp(g, IMX_F32, rows, "mean");
+    const imx_tid invstd = imx_graph_temp(g, IMX_F32, rows, "invstd");
+    imx_graph_node(g, &imx_op_layernorm_fwd, &d, (imx_tid[]){ src.t, gamma, beta, dst.t, mean, invstd });
+    return dst;
+}
+
+struct imx_map imx_nn_pool(struct imx_build *b, struct imx_map src, int32_t kind, int32_t k, int32_t stride, int32_t pad)
+{
+    const struct imx_pool2d d = { src.n, src.h, src.w, src.c, k, stride, pad, kind };
+    const struct imx_map dst = result(b, src.n, imx_pool2d_out(src.h, &d), imx_pool2d_out(src.w, &d), src.c, "pooled");
+    const imx_tid at = kind == IMX_POOL_MAX
+                           ? imx_graph_temp(b->g, IMX_I32, (int64_t)dst.n * dst.h * dst.w * dst.c, "at")
+                           : 0;
+    imx_graph_node(b->g, &imx_op_pool2d_fwd, &d, (imx_tid[]){ src.t, dst.t, at });
+    return dst;
+}
+
+struct imx_map imx_nn_dropout(struct imx_build *b, struct imx_map src, float p)
+{
+    if (!b->training || p <= 0.0f)
+        return src;
+    const struct imx_dropout d = { imx_map_rows(src) * src.c, IMX_STREAM_DROPOUT + 64 * b->dropouts++, p };
+    const struct imx_map dst = result(b, src.n, src.h, src.w, src.c, "dropped");
+    imx_graph_node(b->g, &imx_op_dropout, &d, (imx_tid[]){ src.t, b->ctr, dst.t });
+    return dst;
+}

@@ -1,0 +1,49 @@
+/* Layers: a handful of graph nodes with their parameters, named as PyTorch names them. Everything here only adds to a
+ * graph; errors stick in graph->status. */
+#ifndef IMX_NN_LAYERS_H
+#define IMX_NN_LAYERS_H
+
+#include "graph/graph.h"
+
+/* An activation map [n, h, w, c]; a matrix [rows, c] has h = w = 1 and n = rows. */
+struct imx_map {
+    imx_tid t;
+    int32_t n, h, w, c;
+};
+
+static inline int32_t imx_map_rows(struct imx_map m)
+{
+    return m.n * m.h * m.w;
+}
+
+/* training: batch norm uses the batch's statistics and updates the running ones; dropout drops. ctr: the dropout's
+ * counter tensor (0: no dropout in this network). */
+struct imx_build {
+    struct imx_graph *g;
+    bool training;
+    imx_tid ctr;
+    int32_t dropouts; /* streams handed out so far */
+};
+
+/* PREFIX.weight [o, c, k, k] (and PREFIX.bias). */
+struct imx_map imx_nn_conv(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, int32_t k,
+                           int32_t stride, int32_t pad, bool bias);
+/* PREFIX.weight [o, in]; in = h*w*c of src in PyTorch's order (c, h, w). */
+struct imx_map imx_nn_linear(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, bool bias);
+/* The same without bias, plus `add` [rows, o] on top (0: nothing). */
+struct imx_map imx_nn_linear_add(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, bool bias,
+                                 enum imx_init init, imx_tid add);
+/* PREFIX.{weight,bias,running_mean,running_var} over the rows, followed by ReLU if asked. */
+struct imx_map imx_nn_batchnorm(struct imx_build *b, struct imx_map src, const char *prefix, bool relu);
+/* PREFIX.{weight,bias} over the channels of each row. */
+struct imx_map imx_nn_layernorm(struct imx_build *b, struct imx_map src, const char *prefix);
+struct imx_map imx_nn_pool(struct imx_build *b, struct imx_map src, int32_t kind, int32_t k, int32_t stride, int32_t pad);
+struct imx_map imx_nn_dropout(struct imx_build *b, struct imx_map src, float p);
+
+/* Single parameters, for callers that need the weight itself. */
+imx_tid imx_nn_weight(struct imx_build *b, const char *prefix, const char *name, int32_t out, int32_t in,
+                      enum imx_init init);
+imx_tid imx_nn_vector(struct imx_build *b, const char *prefix, const char *name, int32_t n, enum imx_init init,
+                      int32_t fan_in, bool state);
+
+#endif
