@@ -11,4 +11,21 @@ static inline struct imx_launch imx_launch_1d(const struct imx_dev *dev, size_t 
     return (struct imx_launch){ { (work + local - 1) / local * local, 1, 1 }, { local, 1, 1 }, options };
 }
 
+/* Values per work-item of the kernels that include cl/vec.h, and the option that tells them. */
+static inline size_t imx_vec(const struct imx_dev *dev)
+{
+    return dev->caps.type == IMX_DEV_CPU ? 16 : 4;
+}
+
+static inline const char *imx_vec_options(const struct imx_dev *dev)
+{
+    return dev->caps.type == IMX_DEV_CPU ? "-DVEC=16" : "-DVEC=4";
+}
+
+/* A launch of an element-wise kernel over n values, imx_vec() of them per work-item. */
+static inline struct imx_launch imx_launch_vec(const struct imx_dev *dev, size_t n)
+{
+    return imx_launch_1d(dev, (n + imx_vec(dev) - 1) / imx_vec(dev), imx_vec_options(dev));
+}
+
 #endif

@@ -6,9 +6,17 @@
     void imx_ref_##name##_f32(const void *problem, void *const *arg);                              \
     void imx_ref_##name##_f64(const void *problem, void *const *arg, double *const *mag)
 
+IMX_REFS(act_fwd);
+IMX_REFS(act_bwd);
+IMX_REFS(adam);
+IMX_REFS(axpby);
+IMX_REFS(bias_add);
 IMX_REFS(critic_fwd);
 IMX_REFS(critic_bwd);
+IMX_REFS(image);
+IMX_REFS(mul);
 IMX_REFS(pool2d_fwd);
 IMX_REFS(pool2d_bwd);
+IMX_REFS(sgd);
 
 #endif

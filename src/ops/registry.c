@@ -1,12 +1,24 @@
 /* The list of every op. Self-test, benchmark, tests and the command line walk it. */
 #include "ops/op.h"
 
+#include "ops/act.h"
 #include "ops/critic.h"
+#include "ops/eltwise.h"
+#include "ops/image.h"
+#include "ops/optim.h"
 #include "ops/pool2d.h"
 
 const struct imx_op *const imx_ops[] = {
+    &imx_op_act_fwd,
+    &imx_op_act_bwd,
     &imx_op_critic_fwd,
     &imx_op_critic_bwd,
+    &imx_op_axpby,
+    &imx_op_mul,
+    &imx_op_bias_add,
+    &imx_op_image,
+    &imx_op_adam,
+    &imx_op_sgd,
     &imx_op_pool2d_fwd,
     &imx_op_pool2d_bwd,
     NULL,
