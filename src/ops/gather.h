@@ -1,5 +1,5 @@
 /* Draws k of the p locations of each image: dst[i, t, :] = src[i, idx[i,t], :].
- *   gather_fwd: args SRC[n,p,c], IDX (i32[n,k], 0 <= idx < p), DST[n,k,c]
+ *   gather_fwd: args SRC[n,p,c], IDX (i32[n,k], 0 <= idx < p; another gives zeros), DST[n,k,c]
  *   gather_bwd: args DDST[n,k,c], IDX, DSRC[n,p,c] (each source row sums its picks in order: deterministic) */
 #ifndef IMX_OPS_GATHER_H
 #define IMX_OPS_GATHER_H

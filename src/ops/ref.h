@@ -13,10 +13,14 @@ IMX_REFS(axpby);
 IMX_REFS(bias_add);
 IMX_REFS(critic_fwd);
 IMX_REFS(critic_bwd);
+IMX_REFS(dropout);
+IMX_REFS(gather_fwd);
+IMX_REFS(gather_bwd);
 IMX_REFS(image);
 IMX_REFS(mul);
 IMX_REFS(pool2d_fwd);
 IMX_REFS(pool2d_bwd);
+IMX_REFS(random);
 IMX_REFS(sgd);
 
 #endif

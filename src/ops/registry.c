@@ -3,23 +3,30 @@
 
 #include "ops/act.h"
 #include "ops/critic.h"
+#include "ops/dropout.h"
 #include "ops/eltwise.h"
+#include "ops/gather.h"
 #include "ops/image.h"
 #include "ops/optim.h"
 #include "ops/pool2d.h"
+#include "ops/random.h"
 
 const struct imx_op *const imx_ops[] = {
     &imx_op_act_fwd,
     &imx_op_act_bwd,
     &imx_op_critic_fwd,
     &imx_op_critic_bwd,
+    &imx_op_dropout,
     &imx_op_axpby,
     &imx_op_mul,
     &imx_op_bias_add,
+    &imx_op_gather_fwd,
+    &imx_op_gather_bwd,
     &imx_op_image,
     &imx_op_adam,
     &imx_op_sgd,
     &imx_op_pool2d_fwd,
     &imx_op_pool2d_bwd,
+    &imx_op_random,
     NULL,
 };

@@ -1,0 +1,26 @@
+/* Random numbers on OpenCL devices: one vector per work-item. */
+#include "imx_kernels.h"
+#include "ops/launch.h"
+#include "ops/random.h"
+
+static bool supports(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps);
+}
+
+static imx_status run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_random_problem *d = problem;
+    if (d->kind == IMX_RANDOM_UNIFORM)
+        return imx_run_random_uniform(dev, imx_launch_vec(dev, (size_t)d->n), &(struct imx_k_random_uniform){
+            .ctr = a->m[IMX_RANDOM_CTR], .dst = a->m[IMX_RANDOM_DST], .n = (uint32_t)d->n,
+            .stream = (uint32_t)d->stream });
+    return imx_run_random_normal(dev, imx_launch_vec(dev, (size_t)d->n), &(struct imx_k_random_normal){
+        .ctr = a->m[IMX_RANDOM_CTR], .dst = a->m[IMX_RANDOM_DST], .n = (uint32_t)d->n,
+        .stream = (uint32_t)d->stream });
+}
+
+static const struct imx_variant cl = { "cl", supports, NULL, run };
+extern const struct imx_variant *const imx_variants_random[];
+const struct imx_variant *const imx_variants_random[] = { &cl, NULL };
