@@ -1,0 +1,35 @@
+/* Element-wise sums and products: gradient rules; the absent second operand. */
+#include "ops/eltwise.h"
+
+#include "devices.h"
+#include "finite.h"
+
+static void absent(struct imx_dev *dev, const char *where)
+{
+    const struct imx_axpby d = { 3, -2, 0 };
+    float a[] = { 1, 2, -3 }, dst[3] = { 0 };
+    const bool ran = run_op(dev, &imx_op_axpby, &d, (void *[]){ a, NULL, dst }) == IMX_OK;
+    tap_ok(ran && dst[0] == -2 && dst[1] == -4 && dst[2] == 6, "%s: axpby without a second operand", where);
+}
+
+static void bias(struct imx_dev *dev, const char *where)
+{
+    const struct imx_bias_add d = { 2, 3 };
+    float src[] = { 1, 2, 3, 4, 5, 6 }, bia[] = { 10, 20, 30 }, dst[6] = { 0 };
+    const float want[] = { 11, 22, 33, 14, 25, 36 };
+    const bool ran = run_op(dev, &imx_op_bias_add, &d, (void *[]){ src, bia, dst }) == IMX_OK;
+    tap_ok(ran && !memcmp(dst, want, sizeof want), "%s: bias_add adds one number per column", where);
+}
+
+int main(void)
+{
+    finite_check(&imx_op_axpby, "n11_alpha0.5_beta-3");
+    finite_check(&imx_op_axpby, "n11_alpha1_beta1");
+    finite_check(&imx_op_axpby, "n11_alpha-2_beta0");
+    finite_check(&imx_op_mul, "n13");
+    if (imx_op_find("colsum"))
+        finite_check(&imx_op_bias_add, "rows5_cols3");
+    on_devices(absent);
+    on_devices(bias);
+    return tap_done();
+}
