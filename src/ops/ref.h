@@ -10,17 +10,25 @@ IMX_REFS(act_fwd);
 IMX_REFS(act_bwd);
 IMX_REFS(adam);
 IMX_REFS(axpby);
+IMX_REFS(batchnorm_bwd);
+IMX_REFS(batchnorm_fwd);
+IMX_REFS(batchnorm_infer);
 IMX_REFS(bias_add);
+IMX_REFS(broadcast);
+IMX_REFS(colsum);
 IMX_REFS(critic_fwd);
 IMX_REFS(critic_bwd);
 IMX_REFS(dropout);
 IMX_REFS(gather_fwd);
 IMX_REFS(gather_bwd);
+IMX_REFS(gradnorm);
 IMX_REFS(image);
 IMX_REFS(mul);
 IMX_REFS(pool2d_fwd);
 IMX_REFS(pool2d_bwd);
 IMX_REFS(random);
+IMX_REFS(rowreduce);
+IMX_REFS(rowreduce_bwd);
 IMX_REFS(sgd);
 
 #endif

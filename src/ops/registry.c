@@ -2,6 +2,7 @@
 #include "ops/op.h"
 
 #include "ops/act.h"
+#include "ops/batchnorm.h"
 #include "ops/critic.h"
 #include "ops/dropout.h"
 #include "ops/eltwise.h"
@@ -10,10 +11,14 @@
 #include "ops/optim.h"
 #include "ops/pool2d.h"
 #include "ops/random.h"
+#include "ops/reduce.h"
 
 const struct imx_op *const imx_ops[] = {
     &imx_op_act_fwd,
     &imx_op_act_bwd,
+    &imx_op_batchnorm_fwd,
+    &imx_op_batchnorm_bwd,
+    &imx_op_batchnorm_infer,
     &imx_op_critic_fwd,
     &imx_op_critic_bwd,
     &imx_op_dropout,
@@ -28,5 +33,10 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_pool2d_fwd,
     &imx_op_pool2d_bwd,
     &imx_op_random,
+    &imx_op_rowreduce,
+    &imx_op_rowreduce_bwd,
+    &imx_op_colsum,
+    &imx_op_broadcast,
+    &imx_op_gradnorm,
     NULL,
 };

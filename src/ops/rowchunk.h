@@ -1,0 +1,68 @@
+/* How passes over the rows of a matrix src[rows, cols] are cut. A function of the sizes and the kind of device
+ * alone, so that a reduction has the same shape, and therefore the same bits, on every run. */
+#ifndef IMX_OPS_ROWCHUNK_H
+#define IMX_OPS_ROWCHUNK_H
+
+#include "ops/launch.h"
+
+/* Columns that one work-item of a CPU device walks: 2 KB of a row, so that its accumulators stay in the L1 cache. */
+#define IMX_STRIP 512
+/* Columns per work-group and rows per block of the "column" kernels, which GPUs prefer. */
+#define IMX_COLUMN_GROUP 64
+
+/* Rows per chunk (a multiple of 8, except that one chunk may hold all rows) and the number of chunks. */
+struct imx_rowchunk {
+    int32_t rows, count;
+};
+
+static inline struct imx_rowchunk imx_rowchunk(int32_t rows, bool strips)
+{
+    const int64_t most = strips ? 32 : 128, least = strips ? 64 : 16;
+    int64_t per = (rows + most - 1) / most;
+    per = per < least ? least : (per + 7) / 8 * 8;
+    return (struct imx_rowchunk){ (int32_t)per, (int32_t)((rows + per - 1) / per) };
+}
+
+/* One work-item per chunk and strip of columns. */
+static inline struct imx_launch imx_launch_strips(struct imx_rowchunk chunk, int32_t cols)
+{
+    const size_t strips = ((size_t)cols + IMX_STRIP - 1) / IMX_STRIP;
+    return (struct imx_launch){ { (size_t)chunk.count, strips, 1 }, { 1, 1, 1 }, NULL };
+}
+
+/* One work-item per column and chunk; neighbouring work-items read neighbouring columns. */
+static inline struct imx_launch imx_launch_columns(struct imx_rowchunk chunk, int32_t cols)
+{
+    const size_t groups = ((size_t)cols + IMX_COLUMN_GROUP - 1) / IMX_COLUMN_GROUP;
+    return (struct imx_launch){ { groups * IMX_COLUMN_GROUP, (size_t)chunk.count, 1 }, { IMX_COLUMN_GROUP, 1, 1 },
+                                NULL };
+}
+
+/* The pass that merges chunks: `width` columns per work-item (16 = one vector on CPU devices, 1 on others). */
+static inline struct imx_launch imx_launch_finish(const struct imx_dev *dev, int32_t cols, int32_t width)
+{
+    const size_t work = ((size_t)cols + (size_t)width - 1) / (size_t)width;
+    if (width > 1)
+        return (struct imx_launch){ { work, 1, 1 }, { 1, 1, 1 }, NULL };
+    return imx_launch_1d(dev, work, NULL);
+}
+
+/* Rows that one work-item takes when it walks whole rows: about 16384 values, so that a launch pays for itself. */
+static inline int32_t imx_rows_per_item(int32_t cols)
+{
+    return cols >= 16384 ? 1 : 16384 / cols;
+}
+
+static inline struct imx_launch imx_launch_rows(int32_t rows, int32_t per_item)
+{
+    const size_t work = ((size_t)rows + (size_t)per_item - 1) / (size_t)per_item;
+    return (struct imx_launch){ { work, 1, 1 }, { 1, 1, 1 }, NULL };
+}
+
+/* `groups` work-groups of `size` work-items, one group per row. */
+static inline struct imx_launch imx_launch_groups(int32_t groups, int32_t size)
+{
+    return (struct imx_launch){ { (size_t)groups * (size_t)size, 1, 1 }, { (size_t)size, 1, 1 }, NULL };
+}
+
+#endif
