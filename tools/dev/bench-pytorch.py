@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""Times PyTorch on the engine's own work, in alternation with the engine if asked.
+
+usage: bench-pytorch.py [--work NAME,...] [--setting NAME,...] [--rounds 5] [--json FILE] [--against 'build/infomax bench step --json ...']
+
+Work:     published, published-bilinear  a training step of local Deep InfoMax as the authors' program states it: heads made of
+                                         1x1 convolutions, all pairs of scores, own pairs shifted to -10, the logits repeated
+                                         for each positive and concatenated with it, log-softmax over 1 + N*P classes
+          tuned, tuned-bilinear          the same step written for speed: channels_last, heads on rows, log-sum-exp of the
+                                         negatives shared by the positives; bilinear: the wide maps act on the N globals
+          tuned-conv                     as tuned, but the wide maps as 1x1 convolutions (oneDNN instead of the BLAS)
+          encoder                        basic32, forward and backward
+          gemm-MxNxK, conv-NAME-{fwd,bwd-data,bwd-weights}     (--list names all)
+Settings: installed (nothing set) · skylakex, cooperlake, zen, haswell (the OpenBLAS kernel) · best (skylakex, AVX-512 dispatch in ATen,
+          an allocator that keeps its pages). One process for each setting; a round visits each in turn, then the other program.
+Batch 64, 3x32x32, 2048 critic units, Adam, float32, all cores. A visit repeats the work for about a second after a warm-up;
+medians over all rounds are reported, with the spread and the ratio to the other program. A JSON answer with step_ms is taken as
+the other program's time, anything else is timed from outside."""
+import argparse
+import json
+import math
+import os
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+
+SETTINGS = {
+    'installed': {},
+    'skylakex': {'OPENBLAS_CORETYPE': 'SkylakeX'},
+    'cooperlake': {'OPENBLAS_CORETYPE': 'Cooperlake'},
+    'zen': {'OPENBLAS_CORETYPE': 'Zen'},
+    'haswell': {'OPENBLAS_CORETYPE': 'Haswell'},
+    'aten512': {'OPENBLAS_CORETYPE': 'SkylakeX', 'ATEN_CPU_CAPABILITY': 'avx512'},
+    'best': {'OPENBLAS_CORETYPE': 'SkylakeX', 'ATEN_CPU_CAPABILITY': 'avx512', 'MALLOC_MMAP_THRESHOLD_': '4294967296',
+             'MALLOC_TRIM_THRESHOLD_': '4294967296', 'MALLOC_TOP_PAD_': '268435456'},
+}
+GEMMS = [(4096, 2048, 2048), (4096, 2048, 128), (1024, 1024, 1024)]
+CONVS = {'1': (64, 3, 32, 64, 4, 2, 1), '2': (64, 64, 16, 128, 4, 2, 1), '3': (64, 128, 8, 256, 4, 2, 1),
+         '64': (16, 64, 56, 64, 3, 1, 1)}  # n, c, side, o, k, stride, pad
+STEPS = ['published', 'published-bilinear', 'tuned', 'tuned-conv', 'tuned-bilinear']
+WORKS = STEPS + ['encoder'] + [f'gemm-{m}x{n}x{k}' for m, n, k in GEMMS] + [
+    f'conv-{c}-{d}' for c in CONVS for d in ('fwd', 'bwd-data', 'bwd-weights')]
+BATCH, UNITS = 64, 2048
+
+
+def step_of(work):
+    """A function that does one training step; the model's weights are those of torch_dim.py."""
+    import torch
+    import torch.nn.functional as F
+    import torch_dim as dim
+    tuned, critic = work.startswith('tuned'), 'bilinear' if work.endswith('bilinear') else 'encode-dot'
+    model = dim.Model('basic32', critic, UNITS)
+    par, scale = model.par, dim.default_scale(critic, UNITS)
+    images = torch.randn(BATCH, 3, 32, 32)
+    if tuned:
+        images = images.contiguous(memory_format=torch.channels_last)
+        for name, p in par.items():
+            if p.dim() == 4:
+                par[name] = p.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
+    optimizer = torch.optim.Adam(list(par.values()), lr=1e-4, betas=(0.5, 0.999), **({'foreach': True} if tuned else {}))
+
+    def one(x, side, weight, bias=None):
+        return F.conv2d(x, par[f'{side}.{weight}.weight'][:, :, None, None], bias)
+
+    def published_head(x, side):
+        h = F.relu(model.bn(one(x, side, 'in'), side + '.bn'))
+        r = one(h, side, 'hidden', par[side + '.hidden.bias']) + one(x, side, 'shortcut')
+        if side + '.norm.weight' not in par:
+            return r
+        r = F.layer_norm(r.permute(0, 2, 3, 1), (UNITS,), par[side + '.norm.weight'], par[side + '.norm.bias'])
+        return r.permute(0, 3, 1, 2)
+
+    def published():
+        local, _, _, y = model.encode(images)
+        phi = published_head(local, 'local').flatten(2).transpose(1, 2)            # N,P,d
+        psi = published_head(y[:, :, None, None], 'global').flatten(1)             # N,d
+        n, p = phi.shape[:2]
+        positive = scale * torch.matmul(phi, psi[:, :, None])[:, :, None]          # N,P,1,1
+        scores = scale * torch.mm(psi, phi.reshape(-1, UNITS).t())
+        scores = scores.reshape(n, n, p, 1)
+        own = torch.eye(n)[:, :, None, None]
+        negative = (1 - own) * scores - 10 * own
+        negative = negative.reshape(n, 1, n * p, 1).expand(-1, p, -1, -1)
+        return -F.log_softmax(torch.cat([positive, negative], 2), 2)[:, :, 0].mean()
+
+    def tuned_loss():
+        local, _, _, y = model.encode(images)
+        n, c = local.shape[:2]
+        if work == 'tuned-conv':
+            phi = published_head(local, 'local').permute(0, 2, 3, 1).reshape(-1, UNITS)
+            u = (model.embed(y, 'global') @ phi.t()).reshape(n, n, -1)
+            return dim.infonce(u)
+        x = local.permute(0, 2, 3, 1).reshape(-1, c)
+        if critic == 'encode-dot':
+            u = model.embed(y, 'global') @ model.embed(x, 'local').t()
+        else:
+            v = model.embed(y, 'global') * scale
+            h = F.relu(model.bn(F.linear(x, par['local.in.weight']), 'local.bn'))
+            u = (v @ par['local.hidden.weight']) @ h.t() + (v @ par['local.shortcut.weight']) @ x.t()
+            u = u + (v @ par['local.hidden.bias'])[:, None]
+        u = u.reshape(n, n, -1)
+        own = torch.eye(n, dtype=torch.bool)
+        lse = torch.logsumexp(u.masked_fill(own[:, :, None], -math.inf).flatten(1), 1, keepdim=True)
+        return F.softplus(lse - u[own]).mean()
+
+    def run():
+        optimizer.zero_grad(set_to_none=tuned)
+        loss = (tuned_loss if tuned else published)()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+    return run
+
+
+def work_of(work):
+    """(function, multiply-adds or 0)"""
+    import torch
+    if work in STEPS:
+        return step_of(work), 0
+    kind, rest = (work.split('-', 1) + [''])[:2]
+    if kind == 'gemm':
+        m, n, k = map(int, rest.split('x'))
+        a, b = torch.randn(m, k), torch.randn(k, n)
+        out = torch.empty(m, n)
+        return (lambda: torch.mm(a, b, out=out)), m * n * k
+    if kind == 'conv':
+        name, direction = rest.split('-', 1)
+        n, c, side, o, k, s, p = CONVS[name]
+        x = torch.randn(n, c, side, side).contiguous(memory_format=torch.channels_last)
+        w = torch.randn(o, c, k, k).contiguous(memory_format=torch.channels_last)
+        y = torch.nn.functional.conv2d(x, w, stride=s, padding=p)
+        g = torch.randn_like(y)
+        macs = y.numel() * c * k * k
+        if direction == 'fwd':
+            return (lambda: torch.nn.functional.conv2d(x, w, stride=s, padding=p)), macs
+        mask = (True, False, False) if direction == 'bwd-data' else (False, True, False)
+        return (lambda: torch.ops.aten.convolution_backward(g, x, w, [0], [s, s], [p, p], [1, 1], False, [0, 0], 1, mask)), macs
+    import torch_dim as dim
+    model = dim.Model('basic32', 'encode-dot', 64)
+    mine = [p for n, p in model.par.items() if n.startswith('encoder')]
+    for name, p in model.par.items():
+        if p.dim() == 4:
+            model.par[name].data = p.data.contiguous(memory_format=torch.channels_last)
+    x = torch.randn(BATCH, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+
+    def run():
+        y = model.encode(x)[3]
+        torch.autograd.grad(y.square().sum(), mine)
+    return run, 0
+
+
+def worker():
+    """Reads work names, answers each with a JSON line of milliseconds."""
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    import torch
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    cache = {}
+    print(json.dumps({'torch': torch.__version__, 'blas': blas(), 'aten': torch.__config__.show().split('usage: ')[1].split()[0]}),
+          flush=True)
+    for line in sys.stdin:
+        name = line.strip()
+        if name not in cache:
+            cache.clear()  # one model at a time: memory
+            cache[name] = work_of(name)
+            for _ in range(2):
+                cache[name][0]()
+        run, macs = cache[name]
+        run()
+        times, begin = [], time.perf_counter()
+        while len(times) < 3 or (time.perf_counter() - begin < 1 and len(times) < 200):
+            t = time.perf_counter()
+            run()
+            times.append(1e3 * (time.perf_counter() - t))
+        print(json.dumps({'ms': times, 'macs': macs}), flush=True)
+
+
+def blas():
+    """The BLAS that this process has really loaded, and the kernel that it chose."""
+    import ctypes
+    with open('/proc/self/maps') as f:
+        paths = {line.split()[-1] for line in f if 'blas' in line or 'mkl' in line}
+    for path in sorted(paths):
+        try:
+            name = ctypes.CDLL(path).openblas_get_config
+            name.restype = ctypes.c_char_p
+            return f'{os.path.basename(path)}: {name().decode()}'
+        except (OSError, AttributeError):
+            continue
+    return ', '.join(sorted(map(os.path.basename, paths))) or 'built in'
+
+
+class Worker:
+    def __init__(self, setting, python):
+        keep = {k: v for k, v in os.environ.items() if k not in {x for s in SETTINGS.values() for x in s}}
+        self.process = subprocess.Popen([python, '-B', os.path.abspath(__file__), '--worker'], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, env={**keep, **SETTINGS[setting]})
+        self.about = json.loads(self.process.stdout.readline())
+
+    def visit(self, work):
+        self.process.stdin.write(work + '\n')
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+
+def against(command):
+    begin = time.perf_counter()
+    done = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, text=True, check=True)
+    outside = 1e3 * (time.perf_counter() - begin)
+    try:
+        return float(json.loads(done.stdout)['step_ms'])
+    except (ValueError, KeyError, TypeError):
+        return outside
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--work', default='published,tuned,tuned-bilinear')
+    parser.add_argument('--setting', default='installed,skylakex,best')
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--against')
+    parser.add_argument('--python', default=sys.executable, help='an interpreter with another PyTorch')
+    parser.add_argument('--json', help='also write the figures to this file')
+    parser.add_argument('--list', action='store_true')
+    parser.add_argument('--worker', action='store_true', help=argparse.SUPPRESS)
+    o = parser.parse_args()
+    if o.worker:
+        return worker()
+    if o.list:
+        return print('\n'.join(WORKS))
+    settings, rows = o.setting.split(','), []
+    works = WORKS if o.work == 'all' else o.work.split(',')
+    for name in [*works, *settings]:
+        if name not in WORKS and name not in SETTINGS:
+            sys.exit(f'no work or setting "{name}"; see --help and --list')
+    workers = {s: Worker(s, o.python) for s in settings}
+    for s, w in workers.items():
+        print(f'{s}: torch {w.about["torch"]}, ATen {w.about["aten"]}, {w.about["blas"]}')
+    print(f'load before: {os.getloadavg()[0]:.2f}')
+    print(f'{"work":28}{"setting":12}{"median":>9}{"min":>9}{"max":>9} ms{"GFLOP/s":>9}' + ('   ratio' if o.against else ''))
+    for work in works:
+        times, other, macs = {s: [] for s in settings}, [], 0
+        for _ in range(o.rounds):
+            for s in settings:
+                answer = workers[s].visit(work)
+                times[s] += answer['ms']
+                macs = answer['macs']
+            if o.against:
+                other.append(against(o.against))
+        theirs = statistics.median(other) if other else 0
+        for s in settings:
+            m = statistics.median(times[s])
+            rows.append({'work': work, 'setting': s, 'ms': m, 'ms_min': min(times[s]), 'ms_max': max(times[s]),
+                         'gflops': 2e-6 * macs / m, 'against_ms': theirs})
+            print(f'{work:28}{s:12}{m:9.2f}{min(times[s]):9.2f}{max(times[s]):9.2f}   ' +
+                  (f'{2e-6 * macs / m:9.0f}' if macs else ' ' * 9) + (f'{m / theirs:8.2f}' if theirs else ''), flush=True)
+        if theirs:
+            print(f'{work:28}{"against":12}{theirs:9.2f}{min(other):9.2f}{max(other):9.2f}', flush=True)
+    print(f'load after: {os.getloadavg()[0]:.2f}')
+    if o.json:
+        with open(o.json, 'w') as f:
+            json.dump({'rows': rows, 'settings': {s: w.about for s, w in workers.items()}}, f, indent=1)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
