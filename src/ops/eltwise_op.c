@@ -170,7 +170,7 @@ static imx_status grad_bias_add(struct imx_emit *e, const void *problem, const i
         darg[IMX_BIAS_ADD_SRC] = ddst;
     if (darg[IMX_BIAS_ADD_BIA] == IMX_WANTED) {
         darg[IMX_BIAS_ADD_BIA] = e->tensor(e, IMX_F32, d->cols, "dbia");
-        IMX_TRY(e->node(e, imx_op_find("colsum"), &sum, (const imx_tid[]){ ddst, darg[IMX_BIAS_ADD_BIA] }));
+        IMX_TRY(e->node(e, &imx_op_colsum, &sum, (const imx_tid[]){ ddst, darg[IMX_BIAS_ADD_BIA] }));
     }
     return IMX_OK;
 }

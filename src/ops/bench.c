@@ -1,0 +1,146 @@
+/* Timing of ops; see bench.h. Inputs are random: zeros and denormals run at another speed than training's numbers. */
+#include "ops/bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/philox.h"
+
+enum { MAX_SAMPLES = 200 };
+
+double imx_bench_bytes(const struct imx_op *op, const void *problem)
+{
+    struct imx_arg arg[IMX_MAX_ARGS];
+    double bytes = 0;
+    op->args(problem, arg);
+    for (int i = 0; i < op->n_args; i++)
+        bytes += (double)arg[i].count * (double)imx_dtype_size(arg[i].dtype) * (arg[i].role == IMX_INOUT ? 2 : 1);
+    return bytes;
+}
+
+static void fill_float(const struct imx_arg *arg, float *data, uint32_t stream)
+{
+    for (int64_t i = 0; i < arg->count; i += 4) {
+        uint32_t r[4];
+        imx_random4(1, stream, IMX_STREAM_TEST, (uint32_t)(i / 4), r);
+        for (int64_t k = i; k < i + 4 && k < arg->count; k++) {
+            const float u = imx_unit(r[k - i]);
+            data[k] = arg->fill == IMX_FILL_UNIT ? u : arg->fill == IMX_FILL_POSITIVE ? 0.1f + 1.9f * u : 2 * u - 1;
+        }
+    }
+}
+
+static void fill_words(const struct imx_arg *arg, uint32_t *data, uint32_t stream)
+{
+    const uint64_t words = ((uint64_t)arg->count * imx_dtype_size(arg->dtype) + 3) / 4;
+    for (uint64_t i = 0; i < words; i++) {
+        uint32_t r[4];
+        imx_random4(1, stream, IMX_STREAM_TEST, (uint32_t)i, r);
+        data[i] = arg->fill == IMX_FILL_INDEX && arg->limit > 0 ? r[0] % (uint32_t)arg->limit : r[0];
+    }
+}
+
+/* Allocates an argument and gives it plausible contents. */
+static imx_status make_arg(struct imx_dev *dev, const struct imx_op *op, const void *problem, int i,
+                           const struct imx_arg *arg, struct imx_mem *mem)
+{
+    const uint64_t bytes = (uint64_t)arg->count * imx_dtype_size(arg->dtype);
+    imx_status status = IMX_OK;
+    void *data = NULL;
+    if (!arg->count)
+        return IMX_OK;
+    mem->bytes = bytes;
+    IMX_GO(dev->vt->alloc(dev, bytes, &mem->buf));
+    if (arg->role == IMX_OUT)
+        return IMX_OK;
+    data = calloc(1, bytes + 4);
+    if (!data)
+        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for argument %s of %s", arg->name, op->name));
+    if (arg->fill == IMX_FILL_OTHER && op->fill)
+        op->fill(problem, i, data, 1);
+    else if (arg->dtype == IMX_F32)
+        fill_float(arg, data, (uint32_t)i);
+    else
+        fill_words(arg, data, (uint32_t)i);
+    IMX_GO(dev->vt->upload(dev, *mem, data, bytes));
+fail:
+    free(data);
+    return status;
+}
+
+/* Seconds of one execution, over `inner` of them with one wait at the end. */
+static imx_status sample(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *v,
+                         const void *problem, const struct imx_args *args, int inner, double *seconds)
+{
+    const double start = imx_now();
+    for (int i = 0; i < inner; i++)
+        IMX_TRY(imx_op_run(dev, op, v, problem, args));
+    IMX_TRY(dev->vt->sync(dev));
+    *seconds = (imx_now() - start) / inner;
+    return IMX_OK;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static imx_status measure(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *v,
+                          const void *problem, const struct imx_args *args, struct imx_bench_row *row)
+{
+    double t[MAX_SAMPLES], once = 0, total = 0;
+    int n = 0;
+    IMX_TRY(sample(dev, op, v, problem, args, 1, &once)); /* builds the programs, touches the memory */
+    if (once < 2) {
+        IMX_TRY(sample(dev, op, v, problem, args, 1, &once));
+    }
+    const int inner = once < 1e-3 ? (int)(1e-3 / (once > 1e-6 ? once : 1e-6)) + 1 : 1;
+    const int least = once > 0.5 ? 1 : 5;
+    while (n < MAX_SAMPLES && (n < least || total < 0.2)) {
+        IMX_TRY(sample(dev, op, v, problem, args, inner, &t[n]));
+        total += t[n++] * inner;
+    }
+    qsort(t, (size_t)n, sizeof *t, ascending);
+    row->runs = n;
+    row->ms = 1e3 * (n % 2 ? t[n / 2] : (t[n / 2 - 1] + t[n / 2]) / 2);
+    row->ms_min = 1e3 * t[0];
+    row->ms_max = 1e3 * t[n - 1];
+    return IMX_OK;
+}
+
+imx_status imx_bench_run(struct imx_dev *dev, const struct imx_op *op, const void *problem,
+                         const struct imx_variant *variant, const struct imx_bench_limit *limit,
+                         struct imx_bench_row *row)
+{
+    struct imx_arg arg[IMX_MAX_ARGS];
+    struct imx_args args = { 0 };
+    imx_status status = IMX_OK;
+    const struct imx_variant *v = variant ? variant : imx_op_pick(dev, op, problem, NULL);
+    *row = (struct imx_bench_row){ .op = op, .direction = "" };
+    imx_problem_print(op, problem, row->problem, sizeof row->problem);
+    if (!v)
+        return imx_fail(IMX_E_UNSUPPORTED, "no variant of %s runs %s on %s", op->name, row->problem, dev->caps.name);
+    strncpy(row->variant, v->name, sizeof row->variant - 1);
+    op->args(problem, arg);
+    for (int i = 0; i < op->n_args; i++)
+        IMX_GO(make_arg(dev, op, problem, i, &arg[i], &args.m[i]));
+    args.ws.bytes = v->workspace ? v->workspace(&dev->caps, problem) : 0;
+    if (args.ws.bytes)
+        IMX_GO(dev->vt->alloc(dev, args.ws.bytes, &args.ws.buf));
+    IMX_GO(measure(dev, op, v, problem, &args, row));
+
+    const double flop = op->flop ? op->flop(problem) : 0, bytes = imx_bench_bytes(op, problem);
+    row->gflops = flop / row->ms * 1e-6;
+    row->gbps = bytes / row->ms * 1e-6;
+    if (limit && limit->peak_gflops > 0 && limit->copy_gbps > 0) {
+        const double compute = flop / limit->peak_gflops * 1e-6, move = bytes / limit->copy_gbps * 1e-6; /* ms */
+        row->of_limit = (compute > move ? compute : move) / row->ms;
+    }
+fail:
+    for (int i = 0; i < op->n_args; i++)
+        dev->vt->free(dev, args.m[i].buf);
+    dev->vt->free(dev, args.ws.buf);
+    return status == IMX_OK ? IMX_OK : imx_note(status, "timing %s %s", op->name, row->problem);
+}

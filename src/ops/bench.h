@@ -1,0 +1,46 @@
+/* Timing of ops: one op, problem and variant on a device, and the list of problems that `infomax bench` shows.
+ * A figure is worth something as a fraction of a limit: no variant can be faster than the time in which the device
+ * does the op's arithmetic at its measured peak, or moves the op's arguments once at its measured copy bandwidth. */
+#ifndef IMX_OPS_BENCH_H
+#define IMX_OPS_BENCH_H
+
+#include "ops/op.h"
+
+/* What the device reached when it was measured just before; 0: not known. */
+struct imx_bench_limit {
+    double peak_gflops;
+    double copy_gbps; /* bytes read plus bytes written */
+};
+
+struct imx_bench_row {
+    const struct imx_op *op;
+    const char *direction;   /* "forward", "backward-data", "backward-weights", "backward", or "" */
+    char problem[192];
+    char variant[64];
+    int runs;                /* samples behind the median */
+    double ms, ms_min, ms_max; /* one execution: median and extremes of the samples */
+    double gflops, gbps;     /* of the op's own arithmetic and arguments */
+    double of_limit;         /* limit's time / ms; 0 when the limit is not known */
+};
+
+/* A problem of the model. */
+struct imx_bench_case {
+    const char *group;       /* "gemm", "conv2d", "critic" */
+    const char *op, *direction;
+    const void *problem;     /* the struct of that op */
+};
+
+/* Every problem, grouped, ends with group NULL. */
+extern const struct imx_bench_case imx_bench_cases[];
+
+/* Bytes of the arguments, each moved once (those that are read and written: twice). */
+double imx_bench_bytes(const struct imx_op *op, const void *problem);
+
+/* Times one variant (NULL: the one that the device would use) with random inputs: warm-up, then at least 5 samples and
+ * 0.2 s of them, fewer when a single one takes longer than half a second. Short ones are timed several to a sample, so
+ * that the wait for the queue does not count. E_UNSUPPORTED when no variant runs this problem. */
+IMX_MUST_CHECK imx_status imx_bench_run(struct imx_dev *dev, const struct imx_op *op, const void *problem,
+                                        const struct imx_variant *variant, const struct imx_bench_limit *limit,
+                                        struct imx_bench_row *row);
+
+#endif
