@@ -25,6 +25,7 @@ struct imx_kernel {
     const struct imx_kernel_source *source;
     const struct imx_kernel_arg *args;
     size_t n_args;
+    bool cuttable; /* false: the file asks for the size of the grid, so a launch may not be cut into pieces */
 };
 
 extern const struct imx_kernel *const imx_kernels[]; /* every kernel, NULL-terminated */

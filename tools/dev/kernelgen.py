@@ -90,6 +90,8 @@ def write_source(path, header, units):
         names = []
         for stem, lines, kernels in units:
             data = ''.join(lines).encode('utf-8')
+            # A piece of a cut launch sees its own grid: files that ask for the grid's size keep whole launches.
+            cuttable = not re.search(rb'\bget_(?:num_groups|global_size|global_offset)\b', data)
             # Bytes, not string literals: compilers limit the length of a literal.
             c.write('\nstatic const unsigned char text_%s[] = {' % stem)
             for i, byte in enumerate(data + b'\0'):
@@ -102,8 +104,8 @@ def write_source(path, header, units):
                 for argument, _, kind, cltype in arguments:
                     c.write('    { "%s", "%s", %s, offsetof(struct imx_k_%s, %s) },\n'
                             % (argument, cltype, kind, name, argument))
-                c.write('};\nconst struct imx_kernel imx_kernel_%s = { "%s", &source_%s, args_%s, %d };\n'
-                        % (name, name, stem, name, len(arguments)))
+                c.write('};\nconst struct imx_kernel imx_kernel_%s = { "%s", &source_%s, args_%s, %d, %s };\n'
+                        % (name, name, stem, name, len(arguments), 'true' if cuttable else 'false'))
         c.write('\nconst struct imx_kernel *const imx_kernels[] = {\n')
         for name in names:
             c.write('    &imx_kernel_%s,\n' % name)

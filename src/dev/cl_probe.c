@@ -1,0 +1,358 @@
+/* Finding OpenCL devices without trusting a driver. One child process asks all drivers at once; when it crashes,
+ * hangs or reports an error, each driver (.icd file) is asked again in a child of its own, so that the bad one costs
+ * one entry. Platform numbers count the platforms of the drivers that answered. When some driver is bad, a later
+ * imx_cl_open() tells the loader to load the wanted driver alone (OCL_ICD_VENDORS), so the bad one is never loaded
+ * into this process. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "dev/cl.h"
+#include "dev/probe.h"
+
+enum { TIMEOUT_S = 10, MAX_ICDS = 32, PATH_SIZE = 512 };
+
+/* What a child sends: an entry, or that it got to the end (done). platform counts within that child. */
+struct record {
+    bool done;
+    int platform, device;
+    struct imx_dev_info info;
+};
+
+struct list {
+    struct imx_dev_info *info;
+    struct where {
+        int p, d, icd; /* platform and device as that driver's own loader counts; icd -1: all drivers loaded */
+    } *where;
+    size_t n;
+    int platforms;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct list found;
+static bool asked;
+static char icds[MAX_ICDS][PATH_SIZE];
+static int n_icds;
+static int loaded = -2; /* the driver this process has loaded; -1: all of them; -2: none yet */
+
+static bool push(struct list *list, const struct record *r, int p, int icd)
+{
+    struct imx_dev_info *info = realloc(list->info, (list->n + 1) * sizeof *info);
+    if (info)
+        list->info = info;
+    struct where *where = realloc(list->where, (list->n + 1) * sizeof *where);
+    if (where)
+        list->where = where;
+    if (!info || !where)
+        return false;
+    list->info[list->n] = r->info;
+    list->where[list->n] = (struct where){ r->platform, r->device, icd };
+    if (r->device >= 0)
+        snprintf(list->info[list->n].caps.id, sizeof info->caps.id, "%d:%d", p, r->device);
+    else if (p >= 0)
+        snprintf(list->info[list->n].caps.id, sizeof info->caps.id, "%d", p);
+    list->n++;
+    return true;
+}
+
+/* ---- in the child ---- */
+
+static void send_record(int fd, const struct record *r)
+{
+    const char *at = (const char *)r;
+    for (size_t left = sizeof *r; left;) {
+        const ssize_t n = write(fd, at, left);
+        if (n <= 0)
+            _exit(1);
+        at += n;
+        left -= (size_t)n;
+    }
+}
+
+static const char *unusable(const struct imx_caps *caps, cl_device_id device)
+{
+    cl_bool available = CL_TRUE, compiler = CL_TRUE;
+    int major = 0, minor = 0;
+    clGetDeviceInfo(device, CL_DEVICE_AVAILABLE, sizeof available, &available, NULL);
+    clGetDeviceInfo(device, CL_DEVICE_COMPILER_AVAILABLE, sizeof compiler, &compiler, NULL);
+    if (!strcmp(caps->platform, "Clover"))
+        return "Clover is superseded by rusticl and gives wrong results; install a current mesa-opencl-icd and set "
+               "RUSTICL_ENABLE";
+    if (!available)
+        return "the driver says that the device is not available";
+    if (!compiler)
+        return "the driver has no compiler";
+    if (sscanf(caps->opencl, "OpenCL %d.%d", &major, &minor) == 2 && major * 10 + minor < 12)
+        return "the device has OpenCL 1.1 or older; 1.2 is needed";
+    return NULL;
+}
+
+static void tell_platform(int fd, int p, cl_platform_id platform)
+{
+    struct record r = { .platform = p, .device = -1 };
+    cl_device_id devices[32];
+    cl_uint n = 0;
+    char name[sizeof r.info.caps.platform] = "";
+    if (clGetPlatformInfo(platform, CL_PLATFORM_NAME, sizeof name, name, NULL) != CL_SUCCESS)
+        snprintf(name, sizeof name, "unknown platform");
+    const cl_int code = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 32, devices, &n);
+    if (code != CL_SUCCESS || !n) {
+        snprintf(r.info.caps.platform, sizeof r.info.caps.platform, "%s", name);
+        if (code != CL_SUCCESS && code != CL_DEVICE_NOT_FOUND)
+            snprintf(r.info.why, sizeof r.info.why, "the driver answers with %s (%d)", imx_cl_name(code), code);
+        else
+            snprintf(r.info.why, sizeof r.info.why, "the platform has no devices%s", strcmp(name, "rusticl") ? "" :
+                     "; RUSTICL_ENABLE=radeonsi (AMD), iris (Intel) or llvmpipe (CPU) switches one on");
+        send_record(fd, &r);
+        return;
+    }
+    for (cl_uint d = 0; d < n && d < 32; d++) {
+        r = (struct record){ .platform = p, .device = (int)d };
+        imx_cl_caps(platform, devices[d], p, (int)d, &r.info.caps);
+        const char *why = unusable(&r.info.caps, devices[d]);
+        r.info.usable = !why;
+        snprintf(r.info.why, sizeof r.info.why, "%s", why ? why : "");
+        send_record(fd, &r);
+    }
+}
+
+static void tell_all(int fd)
+{
+    struct record r = { .done = true };
+    cl_platform_id platforms[32];
+    cl_uint n = 0;
+    const cl_int code = clGetPlatformIDs(32, platforms, &n);
+    if (code != CL_SUCCESS && code != -1001)
+        _exit(1);
+    for (cl_uint p = 0; code == CL_SUCCESS && p < n && p < 32; p++)
+        tell_platform(fd, (int)p, platforms[p]);
+    r.platform = code == CL_SUCCESS ? (int)n : 0;
+    send_record(fd, &r);
+}
+
+/* ---- in the parent ---- */
+
+/* Starts a child that is silent on the terminal; returns the end of its pipe, or -1. */
+static int start(void (*body)(int fd, void *arg), void *arg, int icd, pid_t *child)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC))
+        return -1;
+    *child = fork();
+    if (*child == 0) {
+        const int null = open("/dev/null", O_RDWR);
+        if (null >= 0) {
+            dup2(null, 0);
+            dup2(null, 1);
+            dup2(null, 2);
+        }
+        signal(SIGPIPE, SIG_DFL);
+        if (icd >= 0)
+            setenv("OCL_ICD_VENDORS", icds[icd], 1);
+        body(ends[1], arg);
+        _exit(0); /* no driver's exit handlers */
+    }
+    close(ends[1]);
+    if (*child < 0) {
+        close(ends[0]);
+        return -1;
+    }
+    return ends[0];
+}
+
+/* Reads size bytes before the deadline. */
+static bool receive(int fd, void *data, size_t size, double deadline)
+{
+    for (char *at = data; size;) {
+        const double left = deadline - imx_now();
+        struct pollfd wait = { .fd = fd, .events = POLLIN };
+        if (left <= 0.0 || poll(&wait, 1, (int)(left * 1e3) + 1) < 0)
+            if (left <= 0.0 || errno != EINTR)
+                return false;
+        if (!(wait.revents & (POLLIN | POLLHUP)))
+            continue;
+        const ssize_t n = read(fd, at, size);
+        if (n == 0 || (n < 0 && errno != EINTR))
+            return false;
+        if (n > 0) {
+            at += n;
+            size -= (size_t)n;
+        }
+    }
+    return true;
+}
+
+/* Ends the child and says how it ended. */
+static void reap(pid_t child, int fd, bool finished, double deadline, char *why, size_t size)
+{
+    int state = 0;
+    const bool late = imx_now() >= deadline;
+    close(fd);
+    if (!finished && late)
+        kill(child, SIGKILL);
+    else if (finished)
+        kill(child, SIGKILL); /* it has said everything: its driver need not shut down */
+    while (waitpid(child, &state, 0) < 0 && errno == EINTR)
+        continue;
+    if (finished)
+        return;
+    if (late)
+        snprintf(why, size, "the driver hung: no answer in %d s", TIMEOUT_S);
+    else if (WIFSIGNALED(state))
+        snprintf(why, size, "the driver crashed (signal %d, %s)", WTERMSIG(state), strsignal(WTERMSIG(state)));
+    else
+        snprintf(why, size, "the driver ended the probing process (exit code %d)", WEXITSTATUS(state));
+}
+
+static void body_tell(int fd, void *arg)
+{
+    (void)arg;
+    tell_all(fd);
+}
+
+/* Asks one driver (or all: -1). True when it answered to the end; then its entries are in the list. */
+static bool ask(struct list *list, int icd, char *why, size_t size)
+{
+    struct list part = { 0 };
+    struct record r;
+    pid_t child = 0;
+    const double deadline = imx_now() + TIMEOUT_S;
+    bool finished = false;
+    const int fd = start(body_tell, NULL, icd, &child);
+    if (fd < 0) {
+        snprintf(why, size, "no child process could be started to probe the driver: %s", strerror(errno));
+        return false;
+    }
+    while (!finished && receive(fd, &r, sizeof r, deadline)) {
+        finished = r.done;
+        if (r.done)
+            part.platforms = r.platform;
+        else if (!push(&part, &r, list->platforms + r.platform, icd))
+            break;
+    }
+    reap(child, fd, finished, deadline, why, size);
+    for (size_t i = 0; finished && i < part.n; i++) {
+        const struct record again = { .platform = part.where[i].p, .device = part.where[i].d, .info = part.info[i] };
+        (void)push(list, &again, list->platforms + again.platform, icd);
+    }
+    if (finished)
+        list->platforms += part.platforms;
+    free(part.info);
+    free(part.where);
+    return finished;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* The .icd files that the loader would read. */
+static void find_icds(void)
+{
+    const char *set = getenv("OCL_ICD_VENDORS");
+    if (!set || !*set)
+        set = getenv("OPENCL_VENDOR_PATH");
+    const char *dir = set && *set ? set : "/etc/OpenCL/vendors";
+    struct stat st;
+    n_icds = 0;
+    if (stat(dir, &st) || !S_ISDIR(st.st_mode))
+        return;
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d)) && n_icds < MAX_ICDS;) {
+        const size_t len = strlen(e->d_name);
+        if (len > 4 && !strcmp(e->d_name + len - 4, ".icd") &&
+            snprintf(icds[n_icds], PATH_SIZE, "%s/%s", dir, e->d_name) < PATH_SIZE)
+            n_icds++;
+    }
+    if (d)
+        closedir(d);
+    qsort(icds, (size_t)n_icds, sizeof *icds, by_name);
+}
+
+static void probe(void)
+{
+    struct record bad = { .platform = -1, .device = -1 };
+    if (ask(&found, -1, bad.info.why, sizeof bad.info.why))
+        return;
+    imx_log(IMX_LOG_DEBUG, "probing all OpenCL drivers at once: %s; each is asked alone", bad.info.why);
+    find_icds();
+    if (!n_icds) {
+        snprintf(bad.info.caps.platform, sizeof bad.info.caps.platform, "OpenCL");
+        (void)push(&found, &bad, -1, -1);
+    }
+    for (int i = 0; i < n_icds; i++)
+        if (!ask(&found, i, bad.info.why, sizeof bad.info.why)) {
+            const char *name = strrchr(icds[i], '/');
+            snprintf(bad.info.caps.platform, sizeof bad.info.caps.platform, "%.100s", name ? name + 1 : icds[i]);
+            (void)push(&found, &bad, -1, i);
+        }
+}
+
+imx_status imx_cl_probe(struct imx_dev_info **out, size_t *n)
+{
+    pthread_mutex_lock(&lock);
+    if (!asked)
+        probe();
+    asked = true;
+    *n = found.n;
+    *out = calloc(found.n + 2, sizeof **out); /* room for the host's entry */
+    if (*out && found.n)
+        memcpy(*out, found.info, found.n * sizeof **out);
+    pthread_mutex_unlock(&lock);
+    return *out ? IMX_OK : imx_fail(IMX_E_NOMEM, "no memory for the list of devices");
+}
+
+/* Tells the loader which driver to load. Must come before the first OpenCL call of the process. */
+static bool choose(int icd)
+{
+    if (loaded == -2) {
+        loaded = icd;
+        if (icd >= 0)
+            setenv("OCL_ICD_VENDORS", icds[icd], 1);
+    }
+    return loaded == icd;
+}
+
+imx_status imx_cl_open(int p, int d, struct imx_dev **out)
+{
+    char id[16];
+    struct where where = { -1, -1, -1 };
+    bool known = false, right = false;
+    snprintf(id, sizeof id, "%d:%d", p, d);
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < found.n; i++)
+        if (!strcmp(found.info[i].caps.id, id)) {
+            where = found.where[i];
+            known = true;
+        }
+    if (known)
+        right = choose(where.icd);
+    pthread_mutex_unlock(&lock);
+    if (!known)
+        return imx_fail(IMX_E_NODEVICE, "there is no device %s", id);
+    if (!right)
+        return imx_fail(IMX_E_NODEVICE, "device %s belongs to another driver than the one this process has loaded, and "
+                        "they cannot be loaded together because one of the installed drivers is broken", id);
+    IMX_TRY(imx_cl_open_at(where.p, where.d, out));
+    snprintf((*out)->caps.id, sizeof(*out)->caps.id, "%s", id);
+    return IMX_OK;
+}
+
+void imx_cl_race(const struct imx_dev_info *at, size_t n, double *gflops)
+{
+    (void)at;
+    for (size_t i = 0; i < n; i++)
+        gflops[i] = 0.0;
+}

@@ -1,0 +1,38 @@
+/* What a build without OpenCL (meson option opencl disabled, or no libOpenCL) has instead of the cl_*.c files. */
+#include <stdlib.h>
+
+#include "dev/host.h"
+#include "dev/probe.h"
+
+imx_status imx_cl_open(int p, int d, struct imx_dev **out)
+{
+    (void)p, (void)d, (void)out;
+    return imx_fail(IMX_E_NODEVICE, "this build has no OpenCL");
+}
+
+imx_status imx_cl_probe(struct imx_dev_info **out, size_t *n)
+{
+    *n = 0;
+    *out = calloc(1, sizeof **out);
+    return *out ? IMX_OK : imx_fail(IMX_E_NOMEM, "no memory for the list of devices");
+}
+
+bool imx_dev_has_blas(const struct imx_dev *dev)
+{
+    (void)dev;
+    return false;
+}
+
+imx_status imx_dev_blas_gemm(struct imx_dev *dev, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
+                             struct imx_mem a, struct imx_mem b, struct imx_mem c)
+{
+    (void)dev, (void)ta, (void)tb, (void)m, (void)n, (void)k, (void)a, (void)b, (void)c;
+    return imx_fail(IMX_E_UNSUPPORTED, "this build has no OpenCL");
+}
+
+void imx_cl_race(const struct imx_dev_info *at, size_t n, double *gflops)
+{
+    (void)at;
+    for (size_t i = 0; i < n; i++)
+        gflops[i] = 0.0;
+}

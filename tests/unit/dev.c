@@ -1,0 +1,181 @@
+/* The entry points of one device: allocation, transfers, copies, fills, pieces, limits, launches. The device is
+ * the one named by IMX_TEST_DEVICE, "auto" without it. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dev/dev.h"
+#include "imx_kernels.h"
+#include "tap.h"
+
+enum { N = 1024, BYTES = 4 * N };
+
+static bool good(imx_status s)
+{
+    if (s != IMX_OK)
+        printf("# %s: %s\n", imx_status_name(s), imx_error_text());
+    return s == IMX_OK;
+}
+
+static struct imx_mem whole(struct imx_buf *buf, uint64_t bytes)
+{
+    return (struct imx_mem){ buf, 0, bytes };
+}
+
+static struct imx_mem piece(struct imx_buf *buf, uint64_t off, uint64_t bytes)
+{
+    return (struct imx_mem){ buf, off, bytes };
+}
+
+static void transfers(struct imx_dev *dev)
+{
+    uint32_t in[N], out[N];
+    struct imx_buf *a = NULL, *b = NULL;
+    for (int i = 0; i < N; i++)
+        in[i] = 0x9E3779B9u * (uint32_t)(i + 1);
+    if (!tap_ok(good(dev->vt->alloc(dev, BYTES, &a)) && good(dev->vt->alloc(dev, BYTES, &b)), "two allocations"))
+        return;
+    tap_ok(dev->count.bytes_now == 2 * BYTES && dev->count.allocs == 2, "they are counted");
+    memset(out, 0, sizeof out);
+    uint32_t src[N];
+    memcpy(src, in, sizeof src);
+    bool ok = good(dev->vt->upload(dev, whole(a, BYTES), src, BYTES));
+    memset(src, 0, sizeof src); /* the source may be reused on return */
+    ok = ok && good(dev->vt->download(dev, out, whole(a, BYTES), BYTES));
+    tap_ok(ok && !memcmp(in, out, BYTES), "upload and download give the same bytes");
+    ok = good(dev->vt->fill(dev, whole(b, BYTES), 0xABCD1234u)) &&
+         good(dev->vt->copy(dev, piece(b, 400, 100), piece(a, 12, 100), 100)) &&
+         good(dev->vt->download(dev, out, whole(b, BYTES), BYTES));
+    bool same = ok;
+    for (int i = 0; i < N; i++)
+        same = same && out[i] == (i >= 100 && i < 125 ? in[i - 97] : 0xABCD1234u);
+    tap_ok(same, "fill, then copy at odd offsets");
+    ok = good(dev->vt->fill(dev, piece(b, 8, 4), 0)) && good(dev->vt->download(dev, out, piece(b, 4, 12), 12));
+    tap_ok(ok && out[0] == 0xABCD1234u && out[1] == 0 && out[2] == 0xABCD1234u, "fill of one word touches one word");
+    tap_ok(good(dev->vt->upload(dev, whole(a, BYTES), in, 0)) && good(dev->vt->fill(dev, whole(NULL, 0), 1)),
+           "nothing to move is no fault");
+    tap_ok(good(dev->vt->sync(dev)), "sync");
+    dev->vt->free(dev, a);
+    dev->vt->free(dev, b);
+    dev->vt->free(dev, NULL);
+    tap_ok(dev->count.bytes_now == 0 && dev->count.bytes_peak == 2 * BYTES, "all memory is back, the peak is known");
+}
+
+/* What only an OpenCL device checks. */
+static void faults(struct imx_dev *dev)
+{
+    struct imx_buf *a = NULL;
+    uint32_t word = 0;
+    tap_ok(dev->vt->alloc(dev, dev->caps.max_alloc_bytes + 1, &a) == IMX_E_NOMEM &&
+               strstr(imx_error_text(), "smaller batch"), "too large an allocation: %s", imx_error_text());
+    if (!good(dev->vt->alloc(dev, BYTES, &a)))
+        return;
+    tap_ok(dev->vt->upload(dev, piece(a, BYTES - 3, 4), &word, 4) == IMX_E_ARG, "upload past the end");
+    tap_ok(dev->vt->download(dev, &word, piece(a, BYTES, 4), 4) == IMX_E_ARG, "download past the end");
+    tap_ok(dev->vt->copy(dev, piece(a, 0, 64), piece(a, 32, 64), 64) == IMX_E_ARG, "overlapping copy");
+    tap_ok(dev->vt->fill(dev, piece(a, 2, 8), 0) == IMX_E_ARG, "fill at an odd offset");
+    dev->vt->free(dev, a);
+}
+
+/* 1x1 average pooling copies src to dst: the simplest kernel there is. */
+static imx_status copy_by_kernel(struct imx_dev *dev, struct imx_mem src, struct imx_mem dst, int n, size_t global,
+                                 size_t local, const char *options)
+{
+    const struct imx_launch launch = { { global, 1, 1 }, { local, local ? 1 : 0, local ? 1 : 0 }, options };
+    return imx_run_pool2d_avg_fwd(dev, launch, &(struct imx_k_pool2d_avg_fwd){
+        .src = src, .dst = dst, .n = n, .h = 1, .w = 1, .c = 1, .k = 1, .stride = 1, .pad = 0 });
+}
+
+static void launches(struct imx_dev *dev)
+{
+    const uint64_t align = dev->caps.align_bytes, bytes = 64 * 4;
+    float in[N], out[N];
+    struct imx_buf *a = NULL, *b = NULL;
+    for (int i = 0; i < N; i++)
+        in[i] = (float)(i + 1);
+    if (!good(dev->vt->alloc(dev, BYTES, &a)) || !good(dev->vt->alloc(dev, BYTES, &b)))
+        return;
+    bool ok = good(dev->vt->upload(dev, whole(a, BYTES), in, BYTES)) &&
+              good(copy_by_kernel(dev, whole(a, BYTES), whole(b, BYTES), N, N, 16, NULL)) &&
+              good(dev->vt->download(dev, out, whole(b, BYTES), BYTES));
+    tap_ok(ok && !memcmp(in, out, BYTES), "a kernel on whole allocations");
+    ok = good(dev->vt->fill(dev, whole(b, BYTES), 0)) &&
+         good(copy_by_kernel(dev, piece(a, align, bytes), piece(b, 3 * align, bytes), 64, 64, 0, "-DUNUSED=1")) &&
+         good(dev->vt->download(dev, out, whole(b, BYTES), BYTES));
+    bool same = ok;
+    for (uint64_t i = 0; i < N; i++)
+        same = same && (i >= 3 * align / 4 && i < 3 * align / 4 + 64 ? out[i] == in[i - align / 2] : !(out[i] != 0.0f));
+    tap_ok(same, "a kernel on pieces at multiples of %llu bytes", (unsigned long long)align);
+    const uint64_t allocs = dev->count.allocs, programs = dev->count.programs, launched = dev->count.launches;
+    ok = good(copy_by_kernel(dev, piece(a, align, bytes), piece(b, 3 * align, bytes), 64, 64, 0, "-DUNUSED=1"));
+    tap_ok(ok && dev->count.allocs == allocs && dev->count.programs == programs && dev->count.launches > launched,
+           "the same launch again creates nothing");
+    tap_ok(copy_by_kernel(dev, piece(a, 4, bytes), whole(b, BYTES), 64, 64, 0, NULL) == IMX_E_ARG &&
+               strstr(imx_error_text(), "argument src"), "a piece that is not aligned: %s", imx_error_text());
+    tap_ok(copy_by_kernel(dev, piece(a, align, BYTES), whole(b, BYTES), 64, 64, 0, NULL) == IMX_E_ARG,
+           "a piece that reaches past the end: %s", imx_error_text());
+    const size_t group = (size_t)dev->caps.max_group + 1;
+    tap_ok(copy_by_kernel(dev, whole(a, BYTES), whole(b, BYTES), N, group, group, NULL) == IMX_E_UNSUPPORTED,
+           "too large a work-group: %s", imx_error_text());
+    tap_ok(copy_by_kernel(dev, whole(a, BYTES), whole(b, BYTES), N, 65, 64, NULL) == IMX_E_ARG,
+           "a ragged global size: %s", imx_error_text());
+    tap_ok(good(copy_by_kernel(dev, whole(a, BYTES), whole(b, BYTES), 0, 0, 64, NULL)), "an empty launch is skipped");
+    tap_ok(copy_by_kernel(dev, whole(a, BYTES), whole(b, BYTES), N, N, 16, "-DIMX_CL_SHARED_H=1 -Dpool2d_avg_fwd=x+") ==
+               IMX_E_BUILD && strstr(imx_error_text(), "pool2d"), "a kernel that does not compile is E_BUILD");
+    const uint32_t limit = dev->vt->group_limit(dev, &imx_kernel_pool2d_avg_fwd, NULL);
+    tap_ok(limit > 0 && limit <= dev->caps.max_group, "the built kernel takes groups of %u", limit);
+    tap_ok(good(dev->vt->sync(dev)), "sync after all that");
+    dev->vt->free(dev, a);
+    dev->vt->free(dev, b);
+}
+
+/* CLBlast on pieces at offsets that no sub-buffer could have. */
+static void blas(struct imx_dev *dev)
+{
+    enum { M = 3, NN = 5, K = 4 };
+    float a[M * K], b[K * NN], out[M * NN];
+    struct imx_buf *buf = NULL;
+    if (!imx_dev_has_blas(dev)) {
+        tap_skip("CLBlast", "this build or device has none");
+        return;
+    }
+    for (int i = 0; i < M * K; i++)
+        a[i] = (float)(i % 7 - 3);
+    for (int i = 0; i < K * NN; i++)
+        b[i] = (float)(i % 5 - 2);
+    if (!good(dev->vt->alloc(dev, BYTES, &buf)))
+        return;
+    const struct imx_mem ma = piece(buf, 12, sizeof a), mb = piece(buf, 132, sizeof b), mc = piece(buf, 1000, sizeof out);
+    const bool ok = good(dev->vt->upload(dev, ma, a, sizeof a)) && good(dev->vt->upload(dev, mb, b, sizeof b)) &&
+                    good(imx_dev_blas_gemm(dev, false, false, M, NN, K, ma, mb, mc)) &&
+                    good(dev->vt->download(dev, out, mc, sizeof out));
+    bool same = ok;
+    for (int i = 0; i < M; i++)
+        for (int j = 0; j < NN; j++) {
+            float sum = 0.0f;
+            for (int k = 0; k < K; k++)
+                sum += a[i * K + k] * b[k * NN + j];
+            same = same && out[i * NN + j] == sum;
+        }
+    tap_ok(same, "CLBlast multiplies integers exactly");
+    dev->vt->free(dev, buf);
+}
+
+int main(void)
+{
+    struct imx_dev *dev = NULL;
+    const char *why = "";
+    const imx_status s = imx_dev_open(getenv("IMX_TEST_DEVICE"), &dev, &why);
+    if (!tap_ok(good(s), "the device opens"))
+        return tap_done();
+    printf("# %s: %s, %s (%s)\n", dev->caps.id, dev->caps.platform, dev->caps.name, why);
+    transfers(dev);
+    if (!imx_dev_is_host(dev)) {
+        faults(dev);
+        launches(dev);
+        blas(dev);
+    }
+    imx_dev_close(dev);
+    imx_dev_close(NULL);
+    return tap_done();
+}
