@@ -300,7 +300,8 @@ static imx_status check_options(const struct imx_dataset_options *o)
 imx_status
 imx_dataset_open(const char *path, const struct imx_dataset_options *options, struct imx_dataset **out)
 {
-    static imx_source_fn *const source[] = { imx_source_cifar, imx_source_folder };
+    static imx_source_fn *const source[] = { imx_source_cifar, imx_source_stl, imx_source_idx,
+                                             imx_source_npy,   imx_source_npz, imx_source_folder };
     const struct imx_dataset_options none = { 0 };
     const struct imx_dataset_options *opt = options ? options : &none;
     char plain[4096];
