@@ -1,0 +1,82 @@
+/* See dim_local.h. */
+#include "objectives/dim_local.h"
+
+#include "ops/image.h"
+#include "ops/optim.h"
+#include "ops/reduce.h"
+
+static struct imx_map image_node(struct imx_dim_graph *d, const struct imx_dim_spec *s)
+{
+    struct imx_graph *g = d->g;
+    const struct imx_image p = { s->batch, s->h, s->w, s->c, s->croph ? s->croph : s->h, s->cropw ? s->cropw : s->w };
+    imx_graph_label(g, "data");
+    d->bytes = imx_graph_keep(g, IMX_U8, (int64_t)p.n * p.h * p.w * p.c, "bytes");
+    d->aug = imx_graph_keep(g, IMX_I32, (int64_t)p.n * 3, "aug");
+    d->mean = imx_graph_keep(g, IMX_F32, p.c, "mean");
+    d->invstd = imx_graph_keep(g, IMX_F32, p.c, "invstd");
+    d->image = imx_graph_keep(g, IMX_F32, (int64_t)p.n * p.croph * p.cropw * p.c, "image");
+    imx_graph_node(g, &imx_op_image, &p, (imx_tid[]){ d->bytes, d->aug, d->mean, d->invstd, d->image });
+    return (struct imx_map){ d->image, p.n, p.croph, p.cropw, p.c };
+}
+
+/* Gradient norm and update over the whole arenas: two nodes, whatever the number of parameters. */
+static void update_nodes(struct imx_dim_graph *d)
+{
+    struct imx_graph *g = d->g;
+    imx_graph_label(g, "update");
+    const imx_tid param = imx_graph_arena(g, IMX_ARENA_PARAM, "param");
+    const imx_tid grad = imx_graph_arena(g, IMX_ARENA_GRAD, "grad");
+    const imx_tid m = imx_graph_arena(g, IMX_ARENA_M, "m");
+    const imx_tid v = imx_graph_arena(g, IMX_ARENA_V, "v");
+    const int32_t n = (int32_t)(g->store->bytes[IMX_ARENA_PARAM] / 4);
+    d->hyp = imx_graph_keep(g, IMX_F32, IMX_HYP_COUNT, "hyp");
+    d->norm = imx_graph_keep(g, IMX_F32, 2, "norm");
+    imx_graph_node(g, &imx_op_gradnorm, &(struct imx_gradnorm){ n }, (imx_tid[]){ grad, d->norm });
+    imx_graph_node(g, &imx_op_adam, &(struct imx_optim){ n }, (imx_tid[]){ param, m, v, grad, d->hyp, d->norm });
+}
+
+/* Images in [0,1] -> [-1,1]: (x - 0.5) / 0.5 per channel, as published. */
+static imx_status upload_constants(struct imx_dim_graph *d, int32_t c)
+{
+    float mean[16], invstd[16];
+    for (int i = 0; i < c && i < 16; i++) {
+        mean[i] = 0.5f;
+        invstd[i] = 2.0f;
+    }
+    IMX_TRY(imx_graph_upload(d->g, d->mean, mean));
+    return imx_graph_upload(d->g, d->invstd, invstd);
+}
+
+imx_status imx_dim_local_create(struct imx_dev *dev, struct imx_store *store, const struct imx_dim_spec *spec,
+                                uint64_t memory_limit, struct imx_dim_graph *out)
+{
+    imx_status status = IMX_OK;
+    struct imx_dim_graph d = { .store = store };
+    if (spec->batch < 2)
+        return imx_fail(IMX_E_ARG, "the batch must hold at least 2 images: others serve as negatives");
+    if (spec->c < 1 || spec->c > 16)
+        return imx_fail(IMX_E_ARG, "images of %d channels are not supported", spec->c);
+    IMX_TRY(imx_graph_create(dev, store, &d.g));
+    struct imx_build b = { .g = d.g, .training = true };
+    const struct imx_map image = image_node(&d, spec);
+    const struct imx_encoded e = imx_encoder_build(&b, spec->encoder, image);
+    IMX_GO(d.g->status);
+    const struct imx_critic_out c = imx_critic_build(&b, &spec->critic, e.local, e.y);
+    d.loss = c.loss;
+    d.info = c.info;
+    IMX_GO(imx_graph_backward(d.g, d.loss, 0));
+    update_nodes(&d);
+    IMX_GO(imx_graph_plan(d.g, memory_limit));
+    IMX_GO(upload_constants(&d, spec->c));
+    *out = d;
+    return IMX_OK;
+fail:
+    imx_graph_destroy(d.g);
+    return status;
+}
+
+void imx_dim_local_finish(struct imx_dim_graph *d)
+{
+    imx_graph_destroy(d->g);
+    *d = (struct imx_dim_graph){ 0 };
+}

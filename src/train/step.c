@@ -1,0 +1,103 @@
+/* See step.h. */
+#include "train/step.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ops/optim.h"
+
+const struct imx_encoder *imx_choose_encoder(const char *name, int32_t side)
+{
+    if (strcmp(name, "auto"))
+        return imx_encoder_find(name);
+    return imx_encoder_find(side < 32 ? "basic28" : side < 64 ? "basic32" : "basic64");
+}
+
+static int32_t find_estimator(const char *name)
+{
+    return !strcmp(name, "jsd") ? IMX_EST_JSD : !strcmp(name, "dv") ? IMX_EST_DV : IMX_EST_INFONCE;
+}
+
+imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32_t ch, struct imx_dim_spec *spec)
+{
+    *spec = (struct imx_dim_spec){ .batch = (int32_t)c->batch, .h = h, .w = w, .c = ch };
+    spec->encoder = imx_choose_encoder(c->encoder, h < w ? h : w);
+    if (!spec->encoder)
+        return IMX_E_ARG;
+    spec->critic = (struct imx_critic_spec){
+        .form = strcmp(c->critic, "bilinear") ? IMX_CRITIC_ENCODE_DOT : IMX_CRITIC_BILINEAR,
+        .units = (int32_t)c->critic_units,
+        .estimator = find_estimator(c->estimator),
+        .scale = (float)c->score_scale,
+    };
+    return IMX_OK;
+}
+
+imx_status imx_step_create(struct imx_dev *dev, const struct imx_config *c, const struct imx_dim_spec *spec,
+                           struct imx_step **out)
+{
+    imx_status status = IMX_OK;
+    struct imx_step *s = calloc(1, sizeof *s);
+    if (!s)
+        return imx_fail(IMX_E_NOMEM, "no memory for a training step");
+    s->dev = dev;
+    s->spec = *spec;
+    IMX_GO(imx_store_create(dev, true, &s->store));
+    IMX_GO(imx_dim_local_create(dev, s->store, spec, (uint64_t)c->memory, &s->graph));
+    IMX_GO(imx_store_init(s->store, (uint64_t)c->seed));
+    *out = s;
+    return IMX_OK;
+fail:
+    imx_step_destroy(s);
+    return status;
+}
+
+void imx_step_destroy(struct imx_step *s)
+{
+    if (!s)
+        return;
+    imx_dim_local_finish(&s->graph);
+    imx_store_destroy(s->store);
+    free(s);
+}
+
+/* The corrections are powers in double, so that every device and every resumed run gets the same floats. */
+static imx_status upload_hyp(struct imx_step *s, const struct imx_config *c, uint64_t step)
+{
+    float hyp[IMX_HYP_COUNT] = { 0 };
+    hyp[IMX_HYP_LR] = (float)c->lr;
+    hyp[IMX_HYP_B1] = (float)c->beta1;
+    hyp[IMX_HYP_B2] = (float)c->beta2;
+    hyp[IMX_HYP_EPS] = (float)c->eps;
+    hyp[IMX_HYP_C1] = (float)(1.0 / (1.0 - pow(c->beta1, (double)(step + 1))));
+    hyp[IMX_HYP_C2] = (float)(1.0 / (1.0 - pow(c->beta2, (double)(step + 1))));
+    return imx_graph_upload(s->graph.g, s->graph.hyp, hyp);
+}
+
+imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t step, const uint8_t *bytes,
+                        const int32_t *aug, struct imx_step_result *r)
+{
+    struct imx_graph *g = s->graph.g;
+    float info[3], norm[2];
+    IMX_TRY(imx_graph_upload(g, s->graph.bytes, bytes));
+    IMX_TRY(imx_graph_upload(g, s->graph.aug, aug));
+    IMX_TRY(upload_hyp(s, c, step));
+    IMX_TRY(imx_graph_run(g));
+    IMX_TRY(imx_graph_download(g, s->graph.loss, &r->loss));
+    IMX_TRY(imx_graph_download(g, s->graph.info, info));
+    IMX_TRY(imx_graph_download(g, s->graph.norm, norm));
+    r->e_pos = info[0];
+    r->e_neg = info[1];
+    r->mi = info[2];
+    r->grad_norm = norm[0];
+    r->finite = isfinite(r->loss) && norm[1] == 0.0f && isfinite(norm[0]);
+    return IMX_OK;
+}
+
+double imx_mi_ceiling(const struct imx_dim_spec *spec, int32_t locals)
+{
+    if (spec->critic.estimator != IMX_EST_INFONCE)
+        return INFINITY;
+    return log(1.0 + (double)(spec->batch - 1) * (double)locals);
+}
