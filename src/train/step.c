@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "ops/optim.h"
+#include "shared.h"
 
 const struct imx_encoder *imx_choose_encoder(const char *name, int32_t side)
 {
