@@ -1,0 +1,15 @@
+/* infomax: one executable, one subcommand per file cmd_NAME.c. */
+#include "cli.h"
+
+extern const struct imx_command imx_cmd_devices;
+
+/* In the order in which help lists them. */
+static const struct imx_command *const commands[] = {
+    &imx_cmd_devices,
+    NULL,
+};
+
+int main(int argc, char **argv)
+{
+    return imx_cli_main(commands, argc, argv);
+}
