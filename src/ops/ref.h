@@ -30,5 +30,7 @@ IMX_REFS(random);
 IMX_REFS(rowreduce);
 IMX_REFS(rowreduce_bwd);
 IMX_REFS(sgd);
+IMX_REFS(xent_bwd);
+IMX_REFS(xent_fwd);
 
 #endif

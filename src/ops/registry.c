@@ -12,6 +12,7 @@
 #include "ops/pool2d.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
+#include "ops/xent.h"
 
 const struct imx_op *const imx_ops[] = {
     &imx_op_act_fwd,
@@ -38,5 +39,7 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_colsum,
     &imx_op_broadcast,
     &imx_op_gradnorm,
+    &imx_op_xent_fwd,
+    &imx_op_xent_bwd,
     NULL,
 };

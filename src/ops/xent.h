@@ -1,6 +1,7 @@
 /* Softmax cross-entropy, mean over the rows whose label is >= 0 (a label of -1 is ignored; none: loss 0).
  *   xent_fwd: args LOGITS[rows, classes], LABEL (i32[rows]), LOSS[1], HITS[1] (rows whose first largest logit is the
  *             label), LSE[rows], COUNT[1] (rows with a label)
+ *             LOSS, HITS and COUNT are f32; a label >= classes gives a NaN loss.
  *   xent_bwd: args LOGITS, LABEL, LSE, COUNT, DLOSS[1], DLOGITS */
 #ifndef IMX_OPS_XENT_H
 #define IMX_OPS_XENT_H
