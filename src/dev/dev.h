@@ -37,8 +37,8 @@ struct imx_caps {
 
 struct imx_buf; /* one allocation of a device; opaque above src/dev */
 
-/* A piece of an allocation: what ops take. off is in bytes; the `cl` device needs off % 4096 == 0 unless off is
- * a multiple of caps.align_bytes. bytes == 0 means "absent" (an optional argument that is not there). */
+/* A piece of an allocation: what ops take. off is in bytes; as a kernel argument it must be a multiple of
+ * caps.align_bytes (4096 always is), transfers, copies and fills take any offset (fills: multiples of 4). bytes == 0 means "absent" (an optional argument that is not there). */
 struct imx_mem {
     struct imx_buf *buf;
     uint64_t off, bytes;
@@ -111,6 +111,10 @@ static inline bool imx_dev_is_host(const struct imx_dev *dev)
 
 /* Address of a piece of host-device memory; NULL on other devices and for an absent piece. */
 void *imx_host_ptr(struct imx_dev *dev, struct imx_mem mem);
+
+/* Best multiply-add rate (GFLOP/s, an addition and a multiplication count 2) and best copy rate (GB/s, reads plus
+ * writes) that simple kernels reach here; blocks for some tenths of a second. E_UNSUPPORTED on the host. */
+IMX_MUST_CHECK imx_status imx_dev_peak(struct imx_dev *dev, double *gflops, double *copy_gbps);
 
 /* One line of `infomax devices`: a usable device or what keeps one from being used. */
 struct imx_dev_info {

@@ -36,3 +36,9 @@ void imx_cl_race(const struct imx_dev_info *at, size_t n, double *gflops)
     for (size_t i = 0; i < n; i++)
         gflops[i] = 0.0;
 }
+
+imx_status imx_dev_peak(struct imx_dev *dev, double *gflops, double *copy_gbps)
+{
+    (void)dev, (void)gflops, (void)copy_gbps;
+    return imx_fail(IMX_E_UNSUPPORTED, "the host device has no kernels to measure");
+}

@@ -161,6 +161,13 @@ static void blas(struct imx_dev *dev)
     dev->vt->free(dev, buf);
 }
 
+static void peak(struct imx_dev *dev)
+{
+    double gflops = 0.0, gbps = 0.0;
+    const bool ok = good(imx_dev_peak(dev, &gflops, &gbps));
+    tap_ok(ok && gflops > 0.0 && gflops < 1e6 && gbps > 0.0 && gbps < 1e5, "peak: %.1f GFLOP/s, %.1f GB/s", gflops, gbps);
+}
+
 int main(void)
 {
     struct imx_dev *dev = NULL;
@@ -174,6 +181,7 @@ int main(void)
         faults(dev);
         launches(dev);
         blas(dev);
+        peak(dev);
     }
     imx_dev_close(dev);
     imx_dev_close(NULL);
