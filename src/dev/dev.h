@@ -33,6 +33,7 @@ struct imx_caps {
     bool unified;
     bool fp16;
     bool subgroups;
+    bool blas;            /* imx_dev_blas_gemm works here */
 };
 
 struct imx_buf; /* one allocation of a device; opaque above src/dev */

@@ -76,11 +76,18 @@ const struct imx_variant *imx_op_pick(const struct imx_dev *dev, const struct im
 {
     if (imx_dev_is_host(dev))
         return force && strcmp(force, "ref") ? NULL : &ref_variant;
-    for (const struct imx_variant *const *v = op->variants; v && *v; v++)
-        if ((!force || !strcmp(force, (*v)->name)) && (*v)->supports(&dev->caps, problem) &&
-            !quarantined(dev, op, *v))
-            return *v;
-    return NULL;
+    const struct imx_variant *best = NULL;
+    int best_rank = 0;
+    for (const struct imx_variant *const *v = op->variants; v && *v; v++) {
+        if ((force && strcmp(force, (*v)->name)) || !(*v)->supports(&dev->caps, problem) || quarantined(dev, op, *v))
+            continue;
+        const int rank = (*v)->rank ? (*v)->rank(&dev->caps, problem) : 0;
+        if (!best || rank < best_rank) {
+            best = *v;
+            best_rank = rank;
+        }
+    }
+    return best;
 }
 
 imx_status imx_op_run_ref(struct imx_dev *dev, const struct imx_op *op, const void *problem,

@@ -53,6 +53,8 @@ struct imx_variant {
     /* Bytes of scratch; NULL: none. */
     uint64_t (*workspace)(const struct imx_caps *caps, const void *problem);
     imx_status (*run)(struct imx_dev *dev, const void *problem, const struct imx_args *args);
+    /* Preference on this device among the variants that support the problem, the least first; NULL: 0. */
+    int (*rank)(const struct imx_caps *caps, const void *problem);
 };
 
 struct imx_op;
@@ -79,7 +81,7 @@ struct imx_op {
     void (*ref_f32)(const void *problem, void *const *arg);
     /* mag[i] (may be NULL, as may mag) receives sum|terms| for each element of output i. */
     void (*ref_f64)(const void *problem, void *const *arg, double *const *mag);
-    /* Best first; NULL-terminated; the reference is not among them. */
+    /* NULL-terminated, best first where ranks are equal; the reference is not among them. */
     const struct imx_variant *const *variants;
     /* Multiply-adds counted as 2, and bytes that must move at least once. */
     double (*flop)(const void *problem);
@@ -107,8 +109,8 @@ const struct imx_op *imx_op_find(const char *name);
 void imx_problem_print(const struct imx_op *op, const void *problem, char *text, size_t size);
 IMX_MUST_CHECK imx_status imx_problem_parse(const struct imx_op *op, const char *text, void *problem);
 
-/* The variant that this device uses for this problem: "ref" on the host; else the first that supports it and is not
- * in quarantine; NULL when there is none. `force` (may be NULL) names the only acceptable one. */
+/* The variant that this device uses for this problem: "ref" on the host; else, of those that support it and are
+ * not in quarantine, the one of least rank (ties: list order); NULL when there is none. `force` (may be NULL) names the only acceptable one. */
 const struct imx_variant *imx_op_pick(const struct imx_dev *dev, const struct imx_op *op, const void *problem,
                                       const char *force);
 

@@ -3,10 +3,12 @@
 
 #include "ops/act.h"
 #include "ops/batchnorm.h"
+#include "ops/conv2d.h"
 #include "ops/critic.h"
 #include "ops/dropout.h"
 #include "ops/eltwise.h"
 #include "ops/gather.h"
+#include "ops/gemm.h"
 #include "ops/image.h"
 #include "ops/optim.h"
 #include "ops/pool2d.h"
@@ -20,6 +22,9 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_batchnorm_fwd,
     &imx_op_batchnorm_bwd,
     &imx_op_batchnorm_infer,
+    &imx_op_conv2d_fwd,
+    &imx_op_conv2d_bwd_data,
+    &imx_op_conv2d_bwd_wei,
     &imx_op_critic_fwd,
     &imx_op_critic_bwd,
     &imx_op_dropout,
@@ -28,6 +33,7 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_bias_add,
     &imx_op_gather_fwd,
     &imx_op_gather_bwd,
+    &imx_op_gemm,
     &imx_op_image,
     &imx_op_adam,
     &imx_op_sgd,

@@ -1,0 +1,147 @@
+/* Convolution on OpenCL devices: the variants in local-memory tiles. The one for CPU-type devices stands in
+ * conv2d_pack.c. The weight gradient cuts its long sum over pixels into slices when the weights alone have too few
+ * tiles to fill the device. */
+#include "imx_kernels.h"
+#include "ops/conv2d.h"
+#include "ops/conv2d_plan.h"
+#include "ops/launch.h"
+
+static size_t round_up(size_t x, size_t to)
+{
+    return (x + to - 1) / to * to;
+}
+
+static bool tile16_supports(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 && caps->max_items[0] >= 16 &&
+           caps->max_items[1] >= 16;
+}
+
+static bool tile8_supports(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps);
+}
+
+static int tile16_rank(const struct imx_caps *caps, const void *problem)
+{
+    (void)caps, (void)problem;
+    return 1;
+}
+
+static int tile8_rank(const struct imx_caps *caps, const void *problem)
+{
+    (void)caps, (void)problem;
+    return 2;
+}
+
+static imx_status tile_work(struct imx_dev *dev, const struct imx_conv2d_work *k, struct imx_mem src,
+                            struct imx_mem wei, struct imx_mem bia, struct imx_mem dst, bool has_bias, size_t group)
+{
+    const size_t edge = 4 * group, rows = (size_t)k->images * (size_t)k->out_h * (size_t)k->out_w;
+    const struct imx_launch launch = {
+        { round_up((size_t)k->cols, edge) / 4, round_up(rows, edge) / 4, 1 },
+        { group, group, 1 },
+        group == 16 ? "-DTS=16" : "-DTS=8",
+    };
+    if (!rows)
+        return IMX_OK;
+    return imx_run_conv2d_tile(dev, launch, &(struct imx_k_conv2d_tile){
+        .src = src, .wei = wei, .bia = bia, .dst = dst, .images = k->images, .out_h = k->out_h, .out_w = k->out_w,
+        .in_h = k->in_h, .in_w = k->in_w, .in_c = k->in_c, .taps_a = k->taps_a, .taps_b = k->taps_b, .step = k->step,
+        .base_y = k->base_y, .base_x = k->base_x, .dir = k->dir, .w_0 = k->w_0, .w_a = k->w_a, .w_b = k->w_b,
+        .w_c = k->w_c, .w_j = k->w_j, .dst_0 = k->dst_0, .dst_n = k->dst_n, .dst_t = k->dst_t, .dst_u = k->dst_u,
+        .cols = k->cols, .has_bias = has_bias });
+}
+
+static imx_status tile_fwd(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
+{
+    const struct imx_conv2d_work work = imx_conv2d_work_fwd(d);
+    return tile_work(dev, &work, a->m[IMX_CONV2D_FWD_SRC], a->m[IMX_CONV2D_FWD_WEI], a->m[IMX_CONV2D_FWD_BIA],
+                     a->m[IMX_CONV2D_FWD_DST], d->bias, group);
+}
+
+static imx_status tile_data(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
+{
+    for (int32_t fy = 0; fy < d->stride; fy++)
+        for (int32_t fx = 0; fx < d->stride; fx++) {
+            const struct imx_conv2d_work work = imx_conv2d_work_data(d, fy, fx);
+            IMX_TRY(tile_work(dev, &work, a->m[IMX_CONV2D_BWD_DATA_DDST], a->m[IMX_CONV2D_BWD_DATA_WEI],
+                              (struct imx_mem){ 0 }, a->m[IMX_CONV2D_BWD_DATA_DSRC], false, group));
+        }
+    return IMX_OK;
+}
+
+static int wei_slices(const struct imx_caps *caps, const struct imx_conv2d *d, int edge)
+{
+    const int64_t tiles = (int64_t)((d->o + edge - 1) / edge) * ((d->k * d->k * d->c + edge - 1) / edge);
+    const int64_t pixels = (int64_t)d->n * imx_conv2d_p(d) * imx_conv2d_q(d);
+    const int64_t want = 4 * (int64_t)caps->compute_units / tiles, most = pixels / 256;
+    const int64_t slices = want < most ? want : most;
+    return slices < 1 ? 1 : slices > 64 ? 64 : (int)slices;
+}
+
+static uint64_t wei_workspace(const struct imx_caps *caps, const struct imx_conv2d *d, int edge)
+{
+    const int slices = wei_slices(caps, d, edge);
+    return slices == 1 ? 0 : (uint64_t)slices * (uint64_t)(d->o * d->k * d->k * d->c) * sizeof(float);
+}
+
+static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
+{
+    const size_t edge = 4 * group, cols = (size_t)(d->k * d->k * d->c);
+    const int slices = wei_slices(&dev->caps, d, (int)edge);
+    const int pixels = d->n * imx_conv2d_p(d) * imx_conv2d_q(d);
+    const struct imx_launch launch = {
+        { round_up(cols, edge) / 4, round_up((size_t)d->o, edge) / 4, (size_t)slices },
+        { group, group, 1 },
+        group == 16 ? "-DTS=16" : "-DTS=8",
+    };
+    IMX_TRY(imx_run_conv2d_tile_wei(dev, launch, &(struct imx_k_conv2d_tile_wei){
+        .src = a->m[IMX_CONV2D_BWD_WEI_SRC], .ddst = a->m[IMX_CONV2D_BWD_WEI_DDST],
+        .part = slices == 1 ? a->m[IMX_CONV2D_BWD_WEI_DWEI] : a->ws, .n = d->n, .h = d->h, .w = d->w, .c = d->c,
+        .o = d->o, .k = d->k, .stride = d->stride, .pad = d->pad,
+        .slice_pixels = (int32_t)round_up((size_t)((pixels + slices - 1) / slices), 16) }));
+    if (slices == 1)
+        return IMX_OK;
+    return imx_run_conv2d_sum_slices(dev, imx_launch_1d(dev, cols * (size_t)d->o, NULL),
+        &(struct imx_k_conv2d_sum_slices){ .part = a->ws, .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI],
+        .count = (int32_t)cols * d->o, .slices = slices });
+}
+
+#define TILE_VARIANTS(direction)                                                                            \
+    static imx_status direction##16(struct imx_dev * dev, const void *problem, const struct imx_args *args) \
+    {                                                                                                       \
+        return tile_##direction(dev, problem, args, 16);                                                    \
+    }                                                                                                       \
+    static imx_status direction##8(struct imx_dev * dev, const void *problem, const struct imx_args *args)  \
+    {                                                                                                       \
+        return tile_##direction(dev, problem, args, 8);                                                     \
+    }
+TILE_VARIANTS(fwd)
+TILE_VARIANTS(data)
+TILE_VARIANTS(wei)
+
+static uint64_t wei16_workspace(const struct imx_caps *caps, const void *problem)
+{
+    return wei_workspace(caps, problem, 64);
+}
+
+static uint64_t wei8_workspace(const struct imx_caps *caps, const void *problem)
+{
+    return wei_workspace(caps, problem, 32);
+}
+
+static const struct imx_variant variant_fwd16 = { "cl_tile_local", tile16_supports, NULL, fwd16, tile16_rank };
+static const struct imx_variant variant_fwd8 = { "cl_tile_local8", tile8_supports, NULL, fwd8, tile8_rank };
+static const struct imx_variant variant_data16 = { "cl_tile_local", tile16_supports, NULL, data16, tile16_rank };
+static const struct imx_variant variant_data8 = { "cl_tile_local8", tile8_supports, NULL, data8, tile8_rank };
+static const struct imx_variant variant_wei16 = { "cl_tile_local", tile16_supports, wei16_workspace, wei16, tile16_rank };
+static const struct imx_variant variant_wei8 = { "cl_tile_local8", tile8_supports, wei8_workspace, wei8, tile8_rank };
+
+extern const struct imx_variant *const imx_variants_conv2d_fwd[], *const imx_variants_conv2d_bwd_data[],
+    *const imx_variants_conv2d_bwd_wei[];
+const struct imx_variant *const imx_variants_conv2d_fwd[] = { &variant_fwd16, &variant_fwd8, NULL };
+const struct imx_variant *const imx_variants_conv2d_bwd_data[] = { &variant_data16, &variant_data8, NULL };
+const struct imx_variant *const imx_variants_conv2d_bwd_wei[] = { &variant_wei16, &variant_wei8, NULL };

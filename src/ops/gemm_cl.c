@@ -1,0 +1,104 @@
+/* Matrix product on OpenCL devices: the variants in local-memory tiles. The one for CPU-type devices
+ * stands in gemm_pack.c. When the result has too few tiles to fill the device, k is cut into slices whose partial
+ * sums gemm_finish adds in a fixed order. */
+#include "imx_kernels.h"
+#include "ops/gemm.h"
+#include "ops/launch.h"
+
+static bool is_cpu(const struct imx_caps *caps)
+{
+    return caps->type == IMX_DEV_CPU;
+}
+
+static size_t round_up(size_t x, size_t to)
+{
+    return (x + to - 1) / to * to;
+}
+
+/* Slices of k for tiles of `edge` results: enough for four groups on each compute unit, none shorter than 256. */
+static int tile_slices(const struct imx_caps *caps, const struct imx_gemm *g, int edge)
+{
+    const int64_t tiles = (int64_t)((g->m + edge - 1) / edge) * ((g->n + edge - 1) / edge);
+    const int64_t want = 4 * (int64_t)caps->compute_units / tiles, most = g->k / 256;
+    const int64_t slices = want < most ? want : most;
+    return slices < 1 ? 1 : slices > 32 ? 32 : (int)slices;
+}
+
+static uint64_t tile_workspace(const struct imx_caps *caps, const struct imx_gemm *g, int edge)
+{
+    const int slices = tile_slices(caps, g, edge);
+    return slices == 1 ? 0 : (uint64_t)slices * (uint64_t)g->m * (uint64_t)g->n * sizeof(float);
+}
+
+static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const struct imx_args *a, size_t group,
+                           const char *options)
+{
+    const size_t edge = 4 * group;
+    const int slices = tile_slices(&dev->caps, g, (int)edge);
+    const int slice_k = (int)round_up((size_t)(g->k + slices - 1) / (size_t)slices, 16);
+    const struct imx_launch launch = {
+        { round_up((size_t)g->n, edge) / 4, round_up((size_t)g->m, edge) / 4, (size_t)slices },
+        { group, group, 1 },
+        options,
+    };
+    IMX_TRY(imx_run_gemm_tile(dev, launch, &(struct imx_k_gemm_tile){
+        .a = a->m[IMX_GEMM_A], .b = a->m[IMX_GEMM_B], .bia = a->m[IMX_GEMM_BIA], .add = a->m[IMX_GEMM_ADD],
+        .dst = slices == 1 ? a->m[IMX_GEMM_DST] : a->ws, .m = g->m, .n = g->n, .k = g->k, .ta = g->ta, .tb = g->tb,
+        .slices = slices, .slice_k = slice_k, .has_bias = g->bias, .has_add = g->add, .relu = g->act == IMX_ACT_RELU }));
+    if (slices == 1)
+        return IMX_OK;
+    return imx_run_gemm_finish(dev, imx_launch_1d(dev, (size_t)g->m * (size_t)g->n, NULL), &(struct imx_k_gemm_finish){
+        .part = a->ws, .bia = a->m[IMX_GEMM_BIA], .add = a->m[IMX_GEMM_ADD], .dst = a->m[IMX_GEMM_DST], .m = g->m,
+        .n = g->n, .slices = slices, .transposed = 0, .has_bias = g->bias, .has_add = g->add,
+        .relu = g->act == IMX_ACT_RELU });
+}
+
+static bool tile16_supports(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 && caps->max_items[0] >= 16 &&
+           caps->max_items[1] >= 16;
+}
+
+static uint64_t tile16_workspace(const struct imx_caps *caps, const void *problem)
+{
+    return tile_workspace(caps, problem, 64);
+}
+
+static imx_status tile16_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
+{
+    return tile_run(dev, problem, args, 16, "-DTS=16");
+}
+
+static int tile16_rank(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return is_cpu(caps) ? 2 : 1;
+}
+
+static bool tile8_supports(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps);
+}
+
+static uint64_t tile8_workspace(const struct imx_caps *caps, const void *problem)
+{
+    return tile_workspace(caps, problem, 32);
+}
+
+static imx_status tile8_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
+{
+    return tile_run(dev, problem, args, 8, "-DTS=8");
+}
+
+static int tile8_rank(const struct imx_caps *caps, const void *problem)
+{
+    (void)caps, (void)problem;
+    return 3;
+}
+
+static const struct imx_variant tile16 = { "cl_tile_local", tile16_supports, tile16_workspace, tile16_run, tile16_rank };
+static const struct imx_variant tile8 = { "cl_tile_local8", tile8_supports, tile8_workspace, tile8_run, tile8_rank };
+extern const struct imx_variant *const imx_variants_gemm[];
+const struct imx_variant *const imx_variants_gemm[] = { &tile16, &tile8, NULL };
