@@ -1,0 +1,75 @@
+/* The self-test: every variant of every op against the double-precision oracle, on the device at hand. What users
+ * run with `infomax selftest`, what the tests run, and what training runs in short before it trusts a driver.
+ *
+ * A case is (op, variant, problem, seed, exact or real numbers). Every argument lies between guard zones; outputs,
+ * workspace and guards are poisoned with a NaN first; the variant runs twice and must give the same bits; no input
+ * and no guard may change; then
+ *   exact: small integers, every sum below 2^24: the result must equal the oracle's;
+ *   real:  |got - want| <= (4 + 2 sqrt(terms)) eps mag + ulps eps |want| + tiny, mag = the oracle's sum of |terms|.
+ * A NaN never passes. */
+#ifndef IMX_OPS_SELFTEST_H
+#define IMX_OPS_SELFTEST_H
+
+#include "ops/op.h"
+
+struct imx_selftest_result {
+    bool failed;
+    double worst;    /* largest error over its bound; above 1 = failed */
+    char text[1024]; /* failed: op, variant, problem, argument, index, got, want, bound, and the line that repeats it */
+};
+
+/* Runs one case. E_NOMEM and E_LOST when it could not be run; a wrong result is IMX_OK with result->failed. */
+IMX_MUST_CHECK imx_status imx_selftest_case(struct imx_dev *dev, const struct imx_op *op,
+                                            const struct imx_variant *variant, const void *problem, uint64_t seed,
+                                            bool exact, struct imx_selftest_result *result);
+
+/* Writes "infomax selftest --device ..." for this case. */
+void imx_selftest_repeat(const struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
+                         const void *problem, uint64_t seed, char *text, size_t size);
+
+/* All cases of one variant of one op. */
+struct imx_selftest_row {
+    const char *op, *variant;
+    int cases, exact_cases, failed, skipped;
+    double worst;
+};
+
+struct imx_selftest_failure {
+    const char *op, *variant;
+    char problem[128], repeat[320], text[1024];
+};
+
+struct imx_selftest_options {
+    int cases;           /* at most so many problems of each op; 0: all */
+    const char *op;      /* names or stems with commas between ("conv2d,gemm"); NULL: every op */
+    const char *variant; /* NULL: every one that the device supports */
+    const char *problem; /* only this one; needs op to name one op */
+    uint64_t seed;       /* 0: a fixed one */
+    /* Called after each variant of each op; may be NULL. */
+    void (*progress)(void *user, const struct imx_selftest_row *row);
+    void *user;
+};
+
+struct imx_selftest_summary {
+    int cases, exact_cases, failed, skipped;
+    double worst_of_bound;
+    struct imx_selftest_row *rows;
+    int n_rows;
+    struct imx_selftest_failure *failures; /* the first 64 */
+    int n_failures;
+};
+
+/* Runs what the options choose. IMX_OK even when cases failed (see summary->failed); E_ARG for a filter that names
+ * nothing. The caller ends with imx_selftest_finish, also after an error. */
+IMX_MUST_CHECK imx_status imx_selftest_run(struct imx_dev *dev, const struct imx_selftest_options *options,
+                                           struct imx_selftest_summary *summary);
+void imx_selftest_finish(struct imx_selftest_summary *summary);
+
+/* Never use this variant on this device again; logged. E_SELFTEST when the list is full. */
+IMX_MUST_CHECK imx_status imx_selftest_quarantine(struct imx_dev *dev, const char *op, const char *variant);
+
+/* The short run before training: the first two problems of every op; a variant that fails is quarantined.
+ * *failed (may be NULL) = variants that failed. Does nothing on the host device. */
+IMX_MUST_CHECK imx_status imx_selftest_quick(struct imx_dev *dev, int *failed);
+
+#endif
