@@ -1,11 +1,15 @@
 /* infomax: one executable, one subcommand per file cmd_NAME.c. */
 #include "cli.h"
 
+extern const struct imx_command imx_cmd_data;
 extern const struct imx_command imx_cmd_devices;
+extern const struct imx_command imx_cmd_synth;
 
 /* In the order in which help lists them. */
 static const struct imx_command *const commands[] = {
     &imx_cmd_devices,
+    &imx_cmd_data,
+    &imx_cmd_synth,
     NULL,
 };
 
