@@ -255,6 +255,78 @@ static void check_zero(struct imx_dev *dev, const char *where, const char *varia
         }
 }
 
+/* Worst error over its bound of every output against the oracle; the inputs are random. Infinite when NaN. */
+static double worst_of_bound(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
+                             const struct imx_critic *d)
+{
+    struct imx_arg what[IMX_MAX_ARGS];
+    double *got[IMX_MAX_ARGS] = { NULL }, *mag[IMX_MAX_ARGS] = { NULL };
+    void *want[IMX_MAX_ARGS] = { NULL };
+    double worst = 0;
+    uint64_t seed = 7;
+    op->args(d, what);
+    for (int i = 0; i < op->n_args; i++) {
+        const size_t n = (size_t)what[i].count + 1;
+        got[i] = calloc(n, sizeof(double));
+        want[i] = calloc(n, sizeof(double));
+        mag[i] = calloc(n, sizeof(double));
+        float *const data = calloc(n, sizeof *data);
+        if (!got[i] || !want[i] || !mag[i] || !data)
+            abort();
+        if (what[i].fill == IMX_FILL_OTHER)
+            op->fill(d, i, data, seed);
+        for (int64_t k = 0; k < what[i].count; k++)
+            ((double *)want[i])[k] = got[i][k] =
+                what[i].fill == IMX_FILL_OTHER ? (double)data[k] : (double)(float)noise(&seed);
+        free(data);
+    }
+    op->ref_f64(d, want, mag);
+    if (run_on(dev, op, variant, d, got) != IMX_OK)
+        worst = (double)INFINITY;
+    for (int i = 0; i < op->n_args; i++) {
+        for (int64_t k = 0; k < what[i].count && what[i].role == IMX_OUT; k++) {
+            const double right = ((double *)want[i])[k];
+            const double bound = ldexp((4 + 2 * sqrt((double)op->terms(d))) * mag[i][k] + op->ulps * fabs(right), -24);
+            const double part = fabs(got[i][k] - right) / (bound + 1e-37);
+            if (!(part <= worst))
+                worst = isnan(part) ? (double)INFINITY : part;
+        }
+        free(got[i]);
+        free(want[i]);
+        free(mag[i]);
+    }
+    return worst;
+}
+
+/* The problems of the self-test, against the oracle within its rounding bound. */
+static void check_cases(struct imx_dev *dev, const char *where, const char *name)
+{
+    const struct imx_op *const ops[] = { &imx_op_critic_fwd, &imx_op_critic_bwd };
+    for (int o = 0; o < 2; o++)
+        for (const char *const *text = ops[o]->cases; *text; text++) {
+            struct imx_critic d;
+            const bool parsed = imx_problem_parse(ops[o], *text, &d) == IMX_OK;
+            const double worst = parsed ? worst_of_bound(dev, ops[o], imx_op_pick(dev, ops[o], &d, name), &d) : (double)INFINITY;
+            tap_ok(worst <= 1, "%s %s %s: %.3g of the bound", where, ops[o]->name, *text, worst);
+        }
+}
+
+/* Scratch must not grow with n*n*p. */
+static void check_scratch(struct imx_dev *dev, const char *name)
+{
+    const struct imx_op *const ops[] = { &imx_op_critic_fwd, &imx_op_critic_bwd };
+    for (int o = 0; o < 2; o++) {
+        uint64_t bytes[2];
+        for (int k = 0; k < 2; k++) {
+            const struct imx_critic d = { 512 << k, 64, 1, 64, 0, 0, IMX_EST_INFONCE, 1 };
+            const struct imx_variant *const v = imx_op_pick(dev, ops[o], &d, name);
+            bytes[k] = v && v->workspace ? v->workspace(&dev->caps, &d) : 0;
+        }
+        tap_ok(bytes[1] <= bytes[0] * 5 / 2, "%s %s: scratch for n 512 and 1024: %llu and %llu bytes", name, ops[o]->name,
+               (unsigned long long)bytes[0], (unsigned long long)bytes[1]);
+    }
+}
+
 static void check_device(const char *spec, struct trial *t)
 {
     struct imx_dev *dev = NULL;
@@ -262,7 +334,7 @@ static void check_device(const char *spec, struct trial *t)
         tap_skip(spec, "no such device here");
         return;
     }
-    static const char *const variants[] = { "ref", "cl_tile_cpu", "cl_tile_gpu", "cl_direct" };
+    static const char *const variants[] = { "ref", "cl_tile_cpu", "cl_tile_gpu" };
     for (size_t v = 0; v < sizeof variants / sizeof variants[0]; v++) {
         char where[64];
         snprintf(where, sizeof where, "%s/%s", spec, variants[v]);
@@ -272,6 +344,10 @@ static void check_device(const char *spec, struct trial *t)
                 example_values(where, t);
         }
         check_zero(dev, where, variants[v], t);
+        if (imx_op_pick(dev, &imx_op_critic_fwd, &t->d, variants[v])) {
+            check_cases(dev, where, variants[v]);
+            check_scratch(dev, variants[v]);
+        }
     }
     imx_dev_close(dev);
 }
