@@ -127,6 +127,15 @@ static imx_status check_shape(const struct imx_cl *cl, const struct imx_cl_kerne
     return IMX_OK;
 }
 
+/* Where the driver allows this kernel less than its device says (rusticl: 32 of 1024), a kernel that does not know
+ * its work-group gets a smaller one: still a divisor of the global size. */
+static void shrink(const struct imx_cl_kernel *k, size_t local[3])
+{
+    for (int i = 2; i >= 0 && k->kernel->loose; i--)
+        while (local[0] * local[1] * local[2] > k->group_limit && local[i] > 1 && local[i] % 2 == 0)
+            local[i] /= 2;
+}
+
 static imx_status enqueue(struct imx_cl *cl, const struct imx_cl_kernel *k, const size_t offset[3],
                           const size_t global[3], const size_t local[3])
 {
@@ -220,12 +229,14 @@ static imx_status in_pieces(struct imx_cl *cl, const struct imx_cl_kernel *k, co
     return IMX_OK;
 }
 
-imx_status imx_cl_launch(struct imx_dev *dev, const struct imx_kernel *kernel, const struct imx_launch *launch,
+imx_status imx_cl_launch(struct imx_dev *dev, const struct imx_kernel *kernel, const struct imx_launch *wanted,
                          const void *args)
 {
     struct imx_cl *cl = imx_cl_of(dev);
     static const size_t none[3] = { 0, 0, 0 };
-    const size_t *g = launch->global, *l = launch->local;
+    struct imx_launch shape = *wanted;
+    const struct imx_launch *launch = &shape;
+    const size_t *g = shape.global, *l = shape.local;
     struct imx_cl_kernel *k = NULL;
     uint64_t key = (uint64_t)(uintptr_t)kernel;
     if (dev->lost)
@@ -233,6 +244,8 @@ imx_status imx_cl_launch(struct imx_dev *dev, const struct imx_kernel *kernel, c
     if (!g[0] || !g[1] || !g[2])
         return IMX_OK;
     IMX_TRY(imx_cl_kernel(cl, kernel, launch->options, &k));
+    if (l[0] <= dev->caps.max_group)
+        shrink(k, shape.local);
     IMX_TRY(check_shape(cl, k, launch));
     IMX_TRY(bind(cl, k, args, &key));
     if (cl->launch_ms > 0.0 && kernel->cuttable) {

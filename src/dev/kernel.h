@@ -26,6 +26,7 @@ struct imx_kernel {
     const struct imx_kernel_arg *args;
     size_t n_args;
     bool cuttable; /* false: the file asks for the size of the grid, so a launch may not be cut into pieces */
+    bool loose;    /* nothing in the file knows its work-group: a launch may use a smaller one than asked for */
 };
 
 extern const struct imx_kernel *const imx_kernels[]; /* every kernel, NULL-terminated */

@@ -92,6 +92,9 @@ def write_source(path, header, units):
             data = ''.join(lines).encode('utf-8')
             # A piece of a cut launch sees its own grid: files that ask for the grid's size keep whole launches.
             cuttable = not re.search(rb'\bget_(?:num_groups|global_size|global_offset)\b', data)
+            # Nothing in the file knows its work-group, so the launch may take a smaller one.
+            loose = not re.search(rb'\bbarrier\b|\b(?:__)?local\b|\bget_(?:local_\w+|group_id|num_groups)\b'
+                                  rb'|work_group', re.sub(rb'/\*.*?\*/|//[^\n]*', b' ', data, flags=re.S))
             # Bytes, not string literals: compilers limit the length of a literal.
             c.write('\nstatic const unsigned char text_%s[] = {' % stem)
             for i, byte in enumerate(data + b'\0'):
@@ -104,8 +107,9 @@ def write_source(path, header, units):
                 for argument, _, kind, cltype in arguments:
                     c.write('    { "%s", "%s", %s, offsetof(struct imx_k_%s, %s) },\n'
                             % (argument, cltype, kind, name, argument))
-                c.write('};\nconst struct imx_kernel imx_kernel_%s = { "%s", &source_%s, args_%s, %d, %s };\n'
-                        % (name, name, stem, name, len(arguments), 'true' if cuttable else 'false'))
+                c.write('};\nconst struct imx_kernel imx_kernel_%s = { "%s", &source_%s, args_%s, %d, %s, %s };\n'
+                        % (name, name, stem, name, len(arguments), 'true' if cuttable else 'false',
+                           'true' if loose else 'false'))
         c.write('\nconst struct imx_kernel *const imx_kernels[] = {\n')
         for name in names:
             c.write('    &imx_kernel_%s,\n' % name)
