@@ -1,6 +1,5 @@
 /* Random numbers from Philox; see src/ops/random.h. The uniform ones equal the host's bit for bit. */
-#include "philox.h"
-#include "vec.h"
+#include "draw.h"
 
 __kernel void random_uniform(
     __global const uint *restrict ctr,
@@ -8,39 +7,34 @@ __kernel void random_uniform(
     const uint n,
     const uint stream)
 {
-    const uint at = (uint)get_global_id(0) * VEC;
+    const uint at = (uint)get_global_id(0) * BLOCK;
+    uint word[BLOCK];
     if (at >= n)
         return;
-    const uint4 c = vload4(0, ctr);
-    float v[VEC];
-    for (uint i = 0; i < VEC / 4; i++) {
-        const uint4 r = imx_random4(c, stream, at / 4 + i);
-        vstore4((float4)(imx_unit(r.x), imx_unit(r.y), imx_unit(r.z), imx_unit(r.w)), i, v);
-    }
-    imx_storev(IMX_CAT(vload, VEC)(0, v), dst, at, n);
+    imx_random_block(vload4(0, ctr), stream, at / 4, word);
+    for (uint i = 0; i < BLOCK; i += VEC)
+        if (at + i < n)
+            imx_storev(imx_unitv(IMX_CAT(vload, VEC)(0, word + i)), dst, at + i, n);
 }
 
-/* Two normals from two uniforms; 1 - u lies in (0,1], so the logarithm is finite. */
-static inline float2 normal2(const uint a, const uint b)
-{
-    const float radius = sqrt(-2.0f * log(1.0f - imx_unit(a))), turn = 2.0f * imx_unit(b);
-    return (float2)(radius * cospi(turn), radius * sinpi(turn));
-}
-
+/* Two normals from each pair of uniforms; 1 - u lies in (0,1], so the logarithm is finite. */
 __kernel void random_normal(
     __global const uint *restrict ctr,
     __global float *restrict dst,
     const uint n,
     const uint stream)
 {
-    const uint at = (uint)get_global_id(0) * VEC;
+    const uint at = (uint)get_global_id(0) * BLOCK;
+    uint word[BLOCK];
     if (at >= n)
         return;
-    const uint4 c = vload4(0, ctr);
-    float v[VEC];
-    for (uint i = 0; i < VEC / 4; i++) {
-        const uint4 r = imx_random4(c, stream, at / 4 + i);
-        vstore4((float4)(normal2(r.x, r.y), normal2(r.z, r.w)), i, v);
+    imx_random_block(vload4(0, ctr), stream, at / 4, word);
+    for (uint i = 0; i < BLOCK; i += VEC) {
+        const floatv u = imx_unitv(IMX_CAT(vload, VEC)(0, word + i));
+        floatv v;
+        v.even = sqrt(-2.0f * log(1.0f - u.even)) * cospi(2.0f * u.odd);
+        v.odd = sqrt(-2.0f * log(1.0f - u.even)) * sinpi(2.0f * u.odd);
+        if (at + i < n)
+            imx_storev(v, dst, at + i, n);
     }
-    imx_storev(IMX_CAT(vload, VEC)(0, v), dst, at, n);
 }

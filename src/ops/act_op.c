@@ -102,8 +102,8 @@ static imx_status grad_bwd(struct imx_emit *e, const void *problem, const imx_ti
 }
 
 static const char *const cases[] = {
-    "n1_kind1_slope0",    "n15_kind0_slope0",  "n16_kind1_slope0",  "n37_kind2_slope0.200000003",
-    "n1000_kind3_slope0", "n77_kind4_slope0",  "n129_kind5_slope0", "n5000_kind2_slope0.00999999978",
+    "n37_kind1_slope0",   "n77_kind2_slope0.200000003", "n129_kind3_slope0", "n16_kind4_slope0",
+    "n1000_kind5_slope0", "n15_kind0_slope0",  "n1_kind1_slope0",   "n5000_kind2_slope0.00999999978",
     "n4099_kind1_slope0", "n4100_kind3_slope0", "n4101_kind4_slope0", "n4102_kind5_slope0", NULL,
 };
 

@@ -1,4 +1,4 @@
-/* Dropout on OpenCL devices: one vector per work-item. */
+/* Dropout on OpenCL devices: one block of values per work-item. */
 #include "imx_kernels.h"
 #include "ops/dropout.h"
 #include "ops/launch.h"
@@ -12,7 +12,7 @@ static bool supports(const struct imx_caps *caps, const void *problem)
 static imx_status run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_dropout *d = problem;
-    return imx_run_dropout(dev, imx_launch_vec(dev, (size_t)d->n), &(struct imx_k_dropout){
+    return imx_run_dropout(dev, imx_launch_draws(dev, (size_t)d->n), &(struct imx_k_dropout){
         .src = a->m[IMX_DROPOUT_SRC], .ctr = a->m[IMX_DROPOUT_CTR], .dst = a->m[IMX_DROPOUT_DST],
         .n = (uint32_t)d->n, .stream = (uint32_t)d->stream, .p = d->p, .scale = (float)(1.0 / (1.0 - (double)d->p)) });
 }
