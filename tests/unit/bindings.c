@@ -22,7 +22,9 @@ static bool same(cl_kernel k, const struct imx_kernel *kernel)
              clGetKernelArgInfo(k, i, CL_KERNEL_ARG_TYPE_NAME, sizeof type, type, NULL) == CL_SUCCESS &&
              clGetKernelArgInfo(k, i, CL_KERNEL_ARG_ADDRESS_QUALIFIER, sizeof space, &space, NULL) == CL_SUCCESS &&
              clGetKernelArgInfo(k, i, CL_KERNEL_ARG_TYPE_QUALIFIER, sizeof qualifier, &qualifier, NULL) == CL_SUCCESS;
-        ok = ok && !strcmp(name, arg->name) && !strcmp(type, arg->type) &&
+        /* PoCL's headers rename built-in functions by macro, so an argument called step is _cl_step there. */
+        const char *plain = strncmp(name, "_cl_", 4) ? name : name + 4;
+        ok = ok && !strcmp(plain, arg->name) && !strcmp(type, arg->type) &&
              space == (buffer ? CL_KERNEL_ARG_ADDRESS_GLOBAL : CL_KERNEL_ARG_ADDRESS_PRIVATE) &&
              (!buffer || !(qualifier & CL_KERNEL_ARG_TYPE_CONST) == (arg->kind == IMX_KIND_OUT));
         if (!ok)
