@@ -27,6 +27,8 @@ IMX_REFS(gather_bwd);
 IMX_REFS(gemm);
 IMX_REFS(gradnorm);
 IMX_REFS(image);
+IMX_REFS(layernorm_bwd);
+IMX_REFS(layernorm_fwd);
 IMX_REFS(mul);
 IMX_REFS(pool2d_fwd);
 IMX_REFS(pool2d_bwd);

@@ -10,6 +10,7 @@
 #include "ops/gather.h"
 #include "ops/gemm.h"
 #include "ops/image.h"
+#include "ops/layernorm.h"
 #include "ops/optim.h"
 #include "ops/pool2d.h"
 #include "ops/random.h"
@@ -35,6 +36,8 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_gather_bwd,
     &imx_op_gemm,
     &imx_op_image,
+    &imx_op_layernorm_fwd,
+    &imx_op_layernorm_bwd,
     &imx_op_adam,
     &imx_op_sgd,
     &imx_op_pool2d_fwd,
