@@ -12,15 +12,37 @@ struct values {
 };
 
 static const struct imx_option options[] = {
-    { .name = "size", .type = IMX_OPT_INT, .at = offsetof(struct values, size), .value = "N", .min = 4, .max = 2048,
+    { .name = "size",
+      .type = IMX_OPT_INT,
+      .at = offsetof(struct values, size),
+      .value = "N",
+      .min = 4,
+      .max = 2048,
       .help = "side to which images are scaled; the default keeps sets of one size as they are" },
-    { .name = "channels", .type = IMX_OPT_INT, .at = offsetof(struct values, channels), .value = "1|3", .min = 1,
-      .max = 3, .help = "1 grey, 3 colour; the default is 3 when any image has colour" },
-    { .name = "depth", .type = IMX_OPT_INT, .at = offsetof(struct values, depth), .value = "BITS", .min = 8, .max = 16,
+    { .name = "channels",
+      .type = IMX_OPT_INT,
+      .at = offsetof(struct values, channels),
+      .value = "1|3",
+      .min = 1,
+      .max = 3,
+      .help = "1 grey, 3 colour; the default is 3 when any image has colour" },
+    { .name = "depth",
+      .type = IMX_OPT_INT,
+      .at = offsetof(struct values, depth),
+      .value = "BITS",
+      .min = 8,
+      .max = 16,
       .help = "significant bits of 16-bit images, e.g. 12 for values up to 4095" },
-    { .name = "threads", .type = IMX_OPT_INT, .at = offsetof(struct values, threads), .value = "N", .min = 1,
-      .max = 64, .help = "threads that decode; the default is one per core" },
-    { .name = "strict", .type = IMX_OPT_FLAG, .at = offsetof(struct values, strict),
+    { .name = "threads",
+      .type = IMX_OPT_INT,
+      .at = offsetof(struct values, threads),
+      .value = "N",
+      .min = 1,
+      .max = 64,
+      .help = "threads that decode; the default is one per core" },
+    { .name = "strict",
+      .type = IMX_OPT_FLAG,
+      .at = offsetof(struct values, strict),
       .help = "fail at the first file that cannot be read" },
     { 0 },
 };
@@ -99,7 +121,8 @@ static void as_text(const struct imx_dataset *ds)
         printf("  %s: %s\n", ds->unreadable[i].path, ds->unreadable[i].why);
     span("width", ds->min_w, ds->max_w);
     span("height", ds->min_h, ds->max_h);
-    printf("used as     %dx%d, %s, %d bits in the source\n", ds->w, ds->h, ds->c == 1 ? "grey" : "colour", ds->bits);
+    printf("used as     %dx%d, %s, %d bits in the source\n", ds->w, ds->h, ds->c == 1 ? "grey" : "colour",
+           ds->bits);
     printf("mean       ");
     for (int32_t k = 0; k < ds->c; k++)
         printf(" %.4f", ds->mean[k]);
@@ -117,9 +140,12 @@ static imx_status run(void *values, int n, char **word)
     struct imx_dataset *ds = NULL;
     imx_status status = IMX_OK;
     (void)n;
-    const struct imx_dataset_options o = { .size = (int32_t)v->size, .channels = (int32_t)v->channels,
-                                           .depth = (int32_t)v->depth, .threads = (int32_t)v->threads,
-                                           .strict = v->strict, .progress = on_progress };
+    const struct imx_dataset_options o = { .size = (int32_t)v->size,
+                                           .channels = (int32_t)v->channels,
+                                           .depth = (int32_t)v->depth,
+                                           .threads = (int32_t)v->threads,
+                                           .strict = v->strict,
+                                           .progress = on_progress };
     imx_progress_begin("reading", 0, "images");
     status = imx_dataset_open(word[0], &o, &ds);
     imx_progress_end();
@@ -141,11 +167,19 @@ static const char *const examples[] = {
 
 extern const struct imx_command imx_cmd_data;
 const struct imx_command imx_cmd_data = {
-    .name = "data", .summary = "says what a data set holds and which files cannot be read",
+    .name = "data",
+    .summary = "says what a data set holds and which files cannot be read",
     .usage = "DATA [--json]",
-    .about = "DATA is a folder tree of images (the first level is the class), a CIFAR-10/100 or STL-10 binary folder, an\n"
-             "IDX pair (MNIST and its family), a .npy of uint8 N,H,W[,C] or a .npz in the MedMNIST form. #train, #test,\n"
+    .about = "DATA is a folder tree of images (the first level is the class), a CIFAR-10/100 or STL-10 "
+             "binary folder, an\n"
+             "IDX pair (MNIST and its family), a .npy of uint8 N,H,W[,C] or a .npz in the MedMNIST form. "
+             "#train, #test,\n"
              "#val and #unlabeled choose a part where there are several.",
-    .examples = examples, .options = options, .values_size = sizeof(struct values), .min_words = 1, .max_words = 1,
-    .json = true, .run = run,
+    .examples = examples,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .min_words = 1,
+    .max_words = 1,
+    .json = true,
+    .run = run,
 };
