@@ -11,7 +11,7 @@
 #ifndef VEC
   #define VEC 16
 #endif
-#define GROUP 64
+#define LANES 64
 
 #if VEC == 16
 typedef float16 vfloat;
@@ -171,79 +171,70 @@ __kernel void critic_column(
     run_s[c] = sum;
 }
 
-/* Sum of x over the work-group, in a fixed tree. */
-float group_sum(__local float *tmp, const float x)
-{
-    const int me = get_local_id(0);
-    tmp[me] = x;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int half_size = GROUP / 2; half_size; half_size /= 2) {
-        if (me < half_size)
-            tmp[me] += tmp[me + half_size];
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
-    const float all = tmp[0];
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return all;
-}
-
-float group_max(__local float *tmp, const float x)
-{
-    const int me = get_local_id(0);
-    tmp[me] = x;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int half_size = GROUP / 2; half_size; half_size /= 2) {
-        if (me < half_size && tmp[me + half_size] > tmp[me])
-            tmp[me] = tmp[me + half_size];
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
-    const float all = tmp[0];
-    barrier(CLK_LOCAL_MEM_FENCE);
-    return all;
-}
-
-/* One work-group: the columns' sums become LOSS and INFO, and dv's STAT. positives, negatives: how many pairs. */
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void critic_finish(
+/* LANES partial results over the columns: lane k takes columns k, k + LANES... lanes[5, LANES] = sums of part, then
+ * dv's maximum and sum. Small work-items without a barrier run where a driver's work-groups are tiny, too. */
+__kernel void critic_gather(
     __global const float *restrict run_m,
     __global const float *restrict run_s,
     __global const float *restrict part,
+    __global float *restrict lanes,
+    const int cols,
+    const int pitch)
+{
+    const int me = get_global_id(0);
+    if (me >= LANES)
+        return;
+    float top = -FLT_MAX, sum = 0.0f;
+    for (int k = 0; k < 3; k++) {
+        float total = 0.0f;
+        for (int c = me; c < cols; c += LANES)
+            total += part[k * pitch + c];
+        lanes[k * LANES + me] = total;
+    }
+    for (int c = me; c < cols; c += LANES)
+        top = run_m[c] > top ? run_m[c] : top;
+    for (int c = me; c < cols; c += LANES)
+        sum += run_s[c] * exp(run_m[c] - top);
+    lanes[3 * LANES + me] = top;
+    lanes[4 * LANES + me] = sum;
+}
+
+/* The lanes become LOSS and INFO, and dv's STAT. positives, negatives: how many pairs. Every work-item adds up the few
+ * lanes in the same order; the first one reports. */
+__kernel void critic_finish(
+    __global const float *restrict lanes,
     __global float *restrict stat,
     __global float *restrict loss,
     __global float *restrict info,
     const int cols,
-    const int pitch,
     const int est,
     const float positives,
     const float negatives,
     const float most)
 {
-    __local float tmp[GROUP];
-    const int me = get_local_id(0);
+    const int me = get_global_id(0);
     float pos = 0.0f, nce = 0.0f, neg = 0.0f, top = -FLT_MAX, sum = 0.0f;
-    for (int c = me; c < cols; c += GROUP) {
-        pos += part[c];
-        nce += part[pitch + c];
-        neg += part[2 * pitch + c];
-        top = run_m[c] > top ? run_m[c] : top;
+    for (int k = 0; k < LANES; k++) {
+        pos += lanes[k];
+        nce += lanes[LANES + k];
+        neg += lanes[2 * LANES + k];
+        top = lanes[3 * LANES + k] > top ? lanes[3 * LANES + k] : top;
     }
-    top = group_max(tmp, top);
-    for (int c = me; c < cols; c += GROUP)
-        sum += run_s[c] * exp(run_m[c] - top);
-    const float e_pos = group_sum(tmp, pos) / positives;
-    const float all_nce = group_sum(tmp, nce) / positives, all_neg = group_sum(tmp, neg);
-    const float all = top + log(group_sum(tmp, sum));
-    const float e_neg = est == IMX_EST_INFONCE ? all_neg / (float)cols
-                        : est == IMX_EST_JSD   ? all_neg / negatives
+    for (int k = 0; k < LANES; k++)
+        sum += lanes[4 * LANES + k] * exp(lanes[3 * LANES + k] - top);
+    const float all = top + log(sum), e_pos = pos / positives;
+    const float e_neg = est == IMX_EST_INFONCE ? neg / (float)cols
+                        : est == IMX_EST_JSD   ? neg / negatives
                                                : all - log(negatives);
-    const float total = est == IMX_EST_INFONCE ? all_nce : e_neg - e_pos;
+    const float total = est == IMX_EST_INFONCE ? nce / positives : e_neg - e_pos;
     if (me == 0) {
         loss[0] = total;
         info[0] = e_pos;
         info[1] = e_neg;
         info[2] = (est == IMX_EST_INFONCE ? most : 0.0f) - total;
     }
-    for (int c = me; c < cols && est == IMX_EST_DV; c += GROUP)
-        stat[c] = all;
+    if (me < cols && est == IMX_EST_DV)
+        stat[me] = all;
 }
 
 /* What every negative slope of a column is multiplied with: gate[cols]. */

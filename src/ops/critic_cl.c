@@ -1,8 +1,10 @@
-/* The critic on OpenCL devices, in tiles of rows of locals: scores by the engine's gemm, then streaming statistics; backward
- * recomputes each tile, turns it into slopes in place and feeds it straight into the gradient products. See critic.h.
+/* The critic on OpenCL devices, in tiles of rows of locals: scores by the engine's gemm, then streaming
+ * statistics; backward recomputes each tile, turns it into slopes in place and feeds it straight into the
+ * gradient products. See critic.h.
  *
- * Scratch is O(tile rows * n*q) and does not grow with n*n*p. A tile is a multiple of 1024 rows (or everything), so that
- * the parts of L0, L1, DL0 and DL1 which belong to it begin at multiples of 4096 bytes whatever the width. */
+ * Scratch is O(tile rows * n*q) and does not grow with n*n*p. A tile is a multiple of 1024 rows (or
+ * everything), so that the parts of L0, L1, DL0 and DL1 which belong to it begin at multiples of 4096 bytes
+ * whatever the width. */
 #include "imx_kernels.h"
 #include "ops/critic.h"
 #include "ops/gemm.h"
@@ -10,7 +12,13 @@
 
 #include <math.h>
 
-enum { TILE_ROWS = 1024, PAGE = 4096, LANES = 16, MEGA = 1 << 20 };
+enum {
+    TILE_ROWS = 1024,
+    PAGE = 4096,
+    LANES = 16,
+    FINISH_LANES = 64 /* LANES of critic.cl */,
+    MEGA = 1 << 20
+};
 
 /* How a device type shares a tile among work-items. */
 struct shape {
@@ -23,7 +31,7 @@ static const struct shape shape_gpu = { 1, 64, "-DVEC=1" };
 /* Where everything lies in the workspace, in bytes; each part begins on a page. */
 struct layout {
     int rows, tile, tiles, cols, pitch; /* rows of locals, rows per tile, columns = globals */
-    uint64_t score[2], top, sum, part, gate, turn[2], gemm, end;
+    uint64_t score[2], top, sum, part, lanes, gate, turn[2], gemm, end;
 };
 
 static int tile_rows(const struct imx_critic *d)
@@ -38,11 +46,13 @@ static int tile_rows(const struct imx_critic *d)
     return (int)(tile < TILE_ROWS ? (rows < TILE_ROWS ? rows : TILE_ROWS) : tile);
 }
 
-/* Scores of `rows` locals by pair 0 or 1: [rows, d] x [cols, d]^T, plus the bias or the other pair's product. */
+/* Scores of `rows` locals by pair 0 or 1: [rows, d] x [cols, d]^T, plus the bias or the other pair's product.
+ */
 static struct imx_gemm score_gemm(const struct imx_critic *d, int rows, int pair)
 {
-    return (struct imx_gemm){ .m = rows, .n = d->n * d->q, .k = pair ? d->d1 : d->d0, .tb = 1,
-                              .bias = !pair && d->bias, .add = pair };
+    return (struct imx_gemm){
+        .m = rows, .n = d->n * d->q, .k = pair ? d->d1 : d->d0, .tb = 1, .bias = !pair && d->bias, .add = pair
+    };
 }
 
 /* DL of a tile: slopes [rows, cols] x G [cols, d]. */
@@ -69,7 +79,8 @@ static uint64_t gemm_scratch(const struct imx_caps *caps, struct imx_gemm g)
     return most;
 }
 
-static uint64_t all_gemm_scratch(const struct imx_caps *caps, const struct imx_critic *d, int rows, bool backward)
+static uint64_t
+all_gemm_scratch(const struct imx_caps *caps, const struct imx_critic *d, int rows, bool backward)
 {
     uint64_t most = 0;
     for (int pair = 0; pair < (d->d1 ? 2 : 1); pair++) {
@@ -102,6 +113,7 @@ static struct layout layout_of(const struct imx_critic *d, const struct shape *s
     l.top = take(&l.end, backward ? 0 : (uint64_t)shape->slots * (uint64_t)l.pitch);
     l.sum = take(&l.end, (uint64_t)shape->slots * (uint64_t)l.pitch);
     l.part = take(&l.end, backward ? 0 : 3 * (uint64_t)l.pitch);
+    l.lanes = take(&l.end, backward ? 0 : 5 * FINISH_LANES);
     l.gate = take(&l.end, backward ? cols : 0);
     l.turn[0] = take(&l.end, backward && l.tiles > 1 ? cols * (uint64_t)d->d0 : 0);
     l.turn[1] = take(&l.end, backward && l.tiles > 1 ? cols * (uint64_t)d->d1 : 0);
@@ -109,11 +121,13 @@ static struct layout layout_of(const struct imx_critic *d, const struct shape *s
     return l;
 }
 
-static uint64_t workspace(const struct imx_caps *caps, const struct imx_critic *d, const struct shape *shape, bool backward)
+static uint64_t
+workspace(const struct imx_caps *caps, const struct imx_critic *d, const struct shape *shape, bool backward)
 {
     const struct layout l = layout_of(d, shape, backward);
     const int rest = l.rows - (l.tiles - 1) * l.tile;
-    const uint64_t full = all_gemm_scratch(caps, d, l.tile, backward), last = all_gemm_scratch(caps, d, rest, backward);
+    const uint64_t full = all_gemm_scratch(caps, d, l.tile, backward),
+                   last = all_gemm_scratch(caps, d, rest, backward);
     return l.end + (full > last ? full : last);
 }
 
@@ -145,8 +159,13 @@ static struct imx_mem scores(const struct run *r)
     return scratch(r, r->l.score[r->d->d1 > 0], (uint64_t)r->rows * (uint64_t)r->l.cols + LANES);
 }
 
-static imx_status gemm(const struct run *r, struct imx_gemm g, struct imx_mem a, struct imx_mem b, struct imx_mem bia,
-                       struct imx_mem add, struct imx_mem dst)
+static imx_status gemm(const struct run *r,
+                       struct imx_gemm g,
+                       struct imx_mem a,
+                       struct imx_mem b,
+                       struct imx_mem bia,
+                       struct imx_mem add,
+                       struct imx_mem dst)
 {
     struct imx_args args = { .ws = imx_part(r->a->ws, r->l.gemm, r->a->ws.bytes - r->l.gemm) };
     args.m[IMX_GEMM_A] = a;
@@ -163,13 +182,14 @@ static imx_status score_tile(const struct run *r)
     const struct imx_critic *d = r->d;
     const struct imx_mem *m = r->a->m, none = { 0 };
     const uint64_t floats = (uint64_t)r->rows * (uint64_t)r->l.cols;
-    const struct imx_mem first = scratch(r, r->l.score[0], floats), second = scratch(r, r->l.score[1], floats);
+    const struct imx_mem first = scratch(r, r->l.score[0], floats),
+                         second = scratch(r, r->l.score[1], floats);
     IMX_TRY(gemm(r, score_gemm(d, r->rows, 0), tile_of(r, IMX_CRITIC_FWD_L0, d->d0), m[IMX_CRITIC_FWD_G0],
                  m[IMX_CRITIC_FWD_GB], none, first));
     if (!d->d1)
         return IMX_OK;
-    return gemm(r, score_gemm(d, r->rows, 1), tile_of(r, IMX_CRITIC_FWD_L1, d->d1), m[IMX_CRITIC_FWD_G1], none, first,
-                second);
+    return gemm(r, score_gemm(d, r->rows, 1), tile_of(r, IMX_CRITIC_FWD_L1, d->d1), m[IMX_CRITIC_FWD_G1],
+                none, first, second);
 }
 
 static struct imx_launch tile_launch(const struct run *r)
@@ -211,8 +231,8 @@ static int per_slot(const struct run *r)
     return (r->rows + r->shape->slots - 1) / r->shape->slots;
 }
 
-static imx_status run_fwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *a,
-                          const struct shape *shape)
+static imx_status
+run_fwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *a, const struct shape *shape)
 {
     struct run r = { dev, d, a, shape, layout_of(d, shape, false), 0, 0 };
     const uint64_t slots = (uint64_t)shape->slots * (uint64_t)r.l.pitch;
@@ -221,25 +241,56 @@ static imx_status run_fwd(struct imx_dev *dev, const struct imx_critic *d, const
     for (int t = 0; t < r.l.tiles; t++) {
         to_tile(&r, t);
         IMX_TRY(score_tile(&r));
-        IMX_TRY(imx_run_critic_stat(dev, tile_launch(&r), &(struct imx_k_critic_stat){
-            .s = scores(&r), .pos = a->m[IMX_CRITIC_FWD_POS], .run_m = top, .run_s = sum, .rows = r.rows,
-            .row0 = r.row0, .cols = r.l.cols, .pitch = r.l.pitch, .p = d->p, .q = d->q, .per_slot = per_slot(&r),
-            .est = d->est, .first = t == 0, .scale = d->scale }));
+        IMX_TRY(imx_run_critic_stat(dev, tile_launch(&r),
+                                    &(struct imx_k_critic_stat){ .s = scores(&r),
+                                                                 .pos = a->m[IMX_CRITIC_FWD_POS],
+                                                                 .run_m = top,
+                                                                 .run_s = sum,
+                                                                 .rows = r.rows,
+                                                                 .row0 = r.row0,
+                                                                 .cols = r.l.cols,
+                                                                 .pitch = r.l.pitch,
+                                                                 .p = d->p,
+                                                                 .q = d->q,
+                                                                 .per_slot = per_slot(&r),
+                                                                 .est = d->est,
+                                                                 .first = t == 0,
+                                                                 .scale = d->scale }));
     }
-    IMX_TRY(imx_run_critic_column(dev, column_launch(&r), &(struct imx_k_critic_column){
-        .pos = a->m[IMX_CRITIC_FWD_POS], .run_m = top, .run_s = sum, .part = part,
-        .stat = a->m[IMX_CRITIC_FWD_STAT], .cols = r.l.cols, .pitch = r.l.pitch, .p = d->p, .slots = shape->slots,
-        .est = d->est }));
-    return imx_run_critic_finish(dev, (struct imx_launch){ { 64, 1, 1 }, { 64, 1, 1 }, shape->options },
-                                 &(struct imx_k_critic_finish){
-        .run_m = top, .run_s = sum, .part = part, .stat = a->m[IMX_CRITIC_FWD_STAT],
-        .loss = a->m[IMX_CRITIC_FWD_LOSS], .info = a->m[IMX_CRITIC_FWD_INFO], .cols = r.l.cols, .pitch = r.l.pitch,
-        .est = d->est, .positives = positives(d), .negatives = negatives(d),
-        .most = (float)log(1 + (d->n - 1.0) * d->p) });
+    IMX_TRY(imx_run_critic_column(dev, column_launch(&r),
+                                  &(struct imx_k_critic_column){ .pos = a->m[IMX_CRITIC_FWD_POS],
+                                                                 .run_m = top,
+                                                                 .run_s = sum,
+                                                                 .part = part,
+                                                                 .stat = a->m[IMX_CRITIC_FWD_STAT],
+                                                                 .cols = r.l.cols,
+                                                                 .pitch = r.l.pitch,
+                                                                 .p = d->p,
+                                                                 .slots = shape->slots,
+                                                                 .est = d->est }));
+    const struct imx_mem lanes = scratch(&r, r.l.lanes, 5 * FINISH_LANES);
+    IMX_TRY(imx_run_critic_gather(dev, imx_launch_1d(dev, FINISH_LANES, shape->options),
+                                  &(struct imx_k_critic_gather){ .run_m = top,
+                                                                 .run_s = sum,
+                                                                 .part = part,
+                                                                 .lanes = lanes,
+                                                                 .cols = r.l.cols,
+                                                                 .pitch = r.l.pitch }));
+    return imx_run_critic_finish(
+        dev, column_launch(&r),
+        &(struct imx_k_critic_finish){ .lanes = lanes,
+                                       .stat = a->m[IMX_CRITIC_FWD_STAT],
+                                       .loss = a->m[IMX_CRITIC_FWD_LOSS],
+                                       .info = a->m[IMX_CRITIC_FWD_INFO],
+                                       .cols = r.l.cols,
+                                       .est = d->est,
+                                       .positives = positives(d),
+                                       .negatives = negatives(d),
+                                       .most = (float)log(1 + (d->n - 1.0) * d->p) });
 }
 
-/* The gradient products of tile t, whose slopes stand where its scores stood. The sums over tiles go back and forth
- * between DG and a buffer of its size, and the last one ends in DG. */
+/* The gradient products of tile t, whose slopes stand where its scores stood. The sums over tiles go back and
+ * forth between DG and a buffer of its size, and the last one ends in DG. */
 static imx_status spread_tile(const struct run *r, int t)
 {
     const struct imx_critic *d = r->d;
@@ -247,7 +298,8 @@ static imx_status spread_tile(const struct run *r, int t)
     const struct imx_mem slopes = scratch(r, r->l.score[d->d1 > 0], (uint64_t)r->rows * (uint64_t)r->l.cols);
     for (int pair = 0; pair < (d->d1 ? 2 : 1); pair++) {
         const int width = pair ? d->d1 : d->d0;
-        const int local = pair ? IMX_CRITIC_BWD_L1 : IMX_CRITIC_BWD_L0, dlocal = pair ? IMX_CRITIC_BWD_DL1 : IMX_CRITIC_BWD_DL0;
+        const int local = pair ? IMX_CRITIC_BWD_L1 : IMX_CRITIC_BWD_L0,
+                  dlocal = pair ? IMX_CRITIC_BWD_DL1 : IMX_CRITIC_BWD_DL0;
         const struct imx_mem global = m[pair ? IMX_CRITIC_BWD_G1 : IMX_CRITIC_BWD_G0];
         const struct imx_mem dglobal = m[pair ? IMX_CRITIC_BWD_DG1 : IMX_CRITIC_BWD_DG0];
         const struct imx_mem turn = scratch(r, r->l.turn[pair], (uint64_t)r->l.cols * (uint64_t)width);
@@ -259,37 +311,60 @@ static imx_status spread_tile(const struct run *r, int t)
     return IMX_OK;
 }
 
-static imx_status run_bwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *a,
-                          const struct shape *shape)
+static imx_status
+run_bwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *a, const struct shape *shape)
 {
     struct run r = { dev, d, a, shape, layout_of(d, shape, true), 0, 0 };
     const struct imx_mem sum = scratch(&r, r.l.sum, (uint64_t)shape->slots * (uint64_t)r.l.pitch);
     const struct imx_mem gate = scratch(&r, r.l.gate, (uint64_t)r.l.cols);
-    IMX_TRY(imx_run_critic_gate(dev, column_launch(&r), &(struct imx_k_critic_gate){
-        .pos = a->m[IMX_CRITIC_BWD_POS], .stat = a->m[IMX_CRITIC_BWD_STAT], .dloss = a->m[IMX_CRITIC_BWD_DLOSS],
-        .gate = gate, .cols = r.l.cols, .p = d->p, .est = d->est, .scale = d->scale, .positives = positives(d),
-        .negatives = negatives(d) }));
+    IMX_TRY(imx_run_critic_gate(dev, column_launch(&r),
+                                &(struct imx_k_critic_gate){ .pos = a->m[IMX_CRITIC_BWD_POS],
+                                                             .stat = a->m[IMX_CRITIC_BWD_STAT],
+                                                             .dloss = a->m[IMX_CRITIC_BWD_DLOSS],
+                                                             .gate = gate,
+                                                             .cols = r.l.cols,
+                                                             .p = d->p,
+                                                             .est = d->est,
+                                                             .scale = d->scale,
+                                                             .positives = positives(d),
+                                                             .negatives = negatives(d) }));
     for (int t = 0; t < r.l.tiles; t++) {
         to_tile(&r, t);
         IMX_TRY(score_tile(&r));
-        IMX_TRY(imx_run_critic_slope(dev, tile_launch(&r), &(struct imx_k_critic_slope){
-            .s = scores(&r), .pos = a->m[IMX_CRITIC_BWD_POS], .stat = a->m[IMX_CRITIC_BWD_STAT], .gate = gate,
-            .dloss = a->m[IMX_CRITIC_BWD_DLOSS], .run = sum, .rows = r.rows, .row0 = r.row0, .cols = r.l.cols,
-            .pitch = r.l.pitch, .p = d->p, .q = d->q, .per_slot = per_slot(&r), .est = d->est, .first = t == 0,
-            .scale = d->scale, .positives = positives(d) }));
+        IMX_TRY(imx_run_critic_slope(dev, tile_launch(&r),
+                                     &(struct imx_k_critic_slope){ .s = scores(&r),
+                                                                   .pos = a->m[IMX_CRITIC_BWD_POS],
+                                                                   .stat = a->m[IMX_CRITIC_BWD_STAT],
+                                                                   .gate = gate,
+                                                                   .dloss = a->m[IMX_CRITIC_BWD_DLOSS],
+                                                                   .run = sum,
+                                                                   .rows = r.rows,
+                                                                   .row0 = r.row0,
+                                                                   .cols = r.l.cols,
+                                                                   .pitch = r.l.pitch,
+                                                                   .p = d->p,
+                                                                   .q = d->q,
+                                                                   .per_slot = per_slot(&r),
+                                                                   .est = d->est,
+                                                                   .first = t == 0,
+                                                                   .scale = d->scale,
+                                                                   .positives = positives(d) }));
         IMX_TRY(spread_tile(&r, t));
     }
     if (!d->bias)
         return IMX_OK;
-    return imx_run_critic_bias(dev, column_launch(&r), &(struct imx_k_critic_bias){
-        .run = sum, .dgb = a->m[IMX_CRITIC_BWD_DGB], .cols = r.l.cols, .pitch = r.l.pitch, .slots = shape->slots });
+    return imx_run_critic_bias(dev, column_launch(&r),
+                               &(struct imx_k_critic_bias){ .run = sum,
+                                                            .dgb = a->m[IMX_CRITIC_BWD_DGB],
+                                                            .cols = r.l.cols,
+                                                            .pitch = r.l.pitch,
+                                                            .slots = shape->slots });
 }
 
-/* A gemm variant must exist for each of the products; the tile kernels need groups of 64 for their last step. */
 static bool supports_gpu(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= 64;
+    return imx_caps_cl(caps);
 }
 
 static bool supports_cpu(const struct imx_caps *caps, const void *problem)
@@ -297,18 +372,19 @@ static bool supports_cpu(const struct imx_caps *caps, const void *problem)
     return caps->type == IMX_DEV_CPU && supports_gpu(caps, problem);
 }
 
-#define VARIANT(direction, type, backward)                                                                       \
-    static uint64_t workspace_##direction##_##type(const struct imx_caps *caps, const void *problem)            \
-    {                                                                                                            \
-        return workspace(caps, problem, &shape_##type, backward);                                                \
-    }                                                                                                            \
-    static imx_status run_##direction##_##type(struct imx_dev *dev, const void *problem, const struct imx_args *a) \
-    {                                                                                                            \
-        return run_##direction(dev, problem, a, &shape_##type);                                                  \
-    }                                                                                                            \
-    static const struct imx_variant direction##_##type = { "cl_tile_" #type, supports_##type,                    \
-                                                           workspace_##direction##_##type,                       \
-                                                           run_##direction##_##type };
+#define VARIANT(direction, type, backward)                                                                   \
+  static uint64_t workspace_##direction##_##type(const struct imx_caps *caps, const void *problem)           \
+  {                                                                                                          \
+    return workspace(caps, problem, &shape_##type, backward);                                                \
+  }                                                                                                          \
+  static imx_status run_##direction##_##type(struct imx_dev *dev, const void *problem,                       \
+                                             const struct imx_args *a)                                       \
+  {                                                                                                          \
+    return run_##direction(dev, problem, a, &shape_##type);                                                  \
+  }                                                                                                          \
+  static const struct imx_variant direction##_##type = { "cl_tile_" #type, supports_##type,                  \
+                                                         workspace_##direction##_##type,                     \
+                                                         run_##direction##_##type };
 
 VARIANT(fwd, cpu, false)
 VARIANT(fwd, gpu, false)

@@ -4,14 +4,17 @@
 
 #include <math.h>
 
-
 extern const struct imx_variant *const imx_variants_critic_fwd[], *const imx_variants_critic_bwd[];
 
 static const struct imx_field fields[] = {
-    { "n", offsetof(struct imx_critic, n), false },        { "p", offsetof(struct imx_critic, p), false },
-    { "q", offsetof(struct imx_critic, q), false },        { "_d", offsetof(struct imx_critic, d0), false },
-    { "x", offsetof(struct imx_critic, d1), false },       { "b", offsetof(struct imx_critic, bias), false },
-    { "_est", offsetof(struct imx_critic, est), false },   { "_scale", offsetof(struct imx_critic, scale), true },
+    { "n", offsetof(struct imx_critic, n), false },
+    { "p", offsetof(struct imx_critic, p), false },
+    { "q", offsetof(struct imx_critic, q), false },
+    { "_d", offsetof(struct imx_critic, d0), false },
+    { "x", offsetof(struct imx_critic, d1), false },
+    { "b", offsetof(struct imx_critic, bias), false },
+    { "_est", offsetof(struct imx_critic, est), false },
+    { "_scale", offsetof(struct imx_critic, scale), true },
     { NULL, 0, false },
 };
 
@@ -38,8 +41,8 @@ struct counts {
 static struct counts counts(const struct imx_critic *d)
 {
     const int64_t locals = (int64_t)d->n * d->p, globals = (int64_t)d->n * d->q;
-    return (struct counts){ locals * d->d0, globals * d->d0, locals * d->d1, globals * d->d1, d->bias ? globals : 0,
-                            globals * d->p, globals };
+    return (struct counts){ locals * d->d0,        globals * d->d0, locals * d->d1, globals * d->d1,
+                            d->bias ? globals : 0, globals * d->p,  globals };
 }
 
 static struct imx_arg real_arg(const char *name, enum imx_role role, int64_t count)
@@ -79,8 +82,8 @@ static void args_bwd(const void *problem, struct imx_arg *arg)
     arg[IMX_CRITIC_BWD_DGB] = real_arg("dgb", IMX_OUT, c.gb);
 }
 
-/* STAT of a test: about the logsumexp that the negatives of such a problem have, so that the softmax weights are not
- * all tiny or all huge. */
+/* STAT of a test: about the logsumexp that the negatives of such a problem have, so that the softmax weights
+ * are not all tiny or all huge. */
 static void fill_bwd(const void *problem, int i, void *data, uint64_t seed)
 {
     const struct imx_critic *d = problem;
@@ -89,7 +92,8 @@ static void fill_bwd(const void *problem, int i, void *data, uint64_t seed)
     const int64_t n = counts(d).stat;
     for (int64_t k = 0; k < n; k++) {
         const double noise = (double)((seed + (uint64_t)i + (uint64_t)k * 2654435761u) % 1000u) / 1000.0;
-        ((float *)data)[k] = d->est == IMX_EST_JSD ? 0.0f : (float)(log(count) + 0.5 * spread * spread / (1 + spread) + noise);
+        ((float *)data)[k] =
+            d->est == IMX_EST_JSD ? 0.0f : (float)(log(count) + 0.5 * spread * spread / (1 + spread) + noise);
     }
 }
 
@@ -131,28 +135,62 @@ static imx_status grad_fwd(struct imx_emit *e, const void *problem, const imx_ti
     return e->node(e, &imx_op_critic_bwd, problem, bwd);
 }
 
-/* Every estimator, with and without the second pair, the bias and several globals; odd sizes; then sizes that take
- * several tiles and several chunks. */
+/* Every estimator, with and without the second pair, the bias and several globals; odd sizes; then sizes that
+ * take several tiles and several chunks. */
 static const char *const cases[] = {
-    "n3p2q1_d2x0b0_est0_scale1",        "n3p2q1_d2x0b0_est1_scale1",       "n3p2q1_d2x0b0_est2_scale1",
-    "n2p1q1_d1x0b0_est0_scale1",        "n2p1q1_d1x1b1_est1_scale1",       "n2p1q1_d1x0b1_est2_scale-1",
-    "n4p5q3_d7x3b1_est0_scale0.5",      "n4p5q3_d7x3b1_est1_scale0.5",     "n4p5q3_d7x3b1_est2_scale0.5",
-    "n9p13q2_d33x5b1_est0_scale0.25",   "n9p13q2_d33x0b1_est1_scale0.25",  "n9p13q2_d33x5b0_est2_scale0.25",
-    "n7p9q3_d64x16b0_est0_scale0.125",  "n17p4q1_d19x0b1_est0_scale1",     "n33p3q1_d40x0b0_est2_scale0.3",
-    "n32p67q1_d24x8b1_est0_scale0.25",  "n20p65q2_d16x0b1_est1_scale0.25", "n20p65q2_d16x0b0_est2_scale0.25",
+    "n3p2q1_d2x0b0_est0_scale1",
+    "n3p2q1_d2x0b0_est1_scale1",
+    "n3p2q1_d2x0b0_est2_scale1",
+    "n2p1q1_d1x0b0_est0_scale1",
+    "n2p1q1_d1x1b1_est1_scale1",
+    "n2p1q1_d1x0b1_est2_scale-1",
+    "n4p5q3_d7x3b1_est0_scale0.5",
+    "n4p5q3_d7x3b1_est1_scale0.5",
+    "n4p5q3_d7x3b1_est2_scale0.5",
+    "n9p13q2_d33x5b1_est0_scale0.25",
+    "n9p13q2_d33x0b1_est1_scale0.25",
+    "n9p13q2_d33x5b0_est2_scale0.25",
+    "n7p9q3_d64x16b0_est0_scale0.125",
+    "n17p4q1_d19x0b1_est0_scale1",
+    "n33p3q1_d40x0b0_est2_scale0.3",
+    "n32p67q1_d24x8b1_est0_scale0.25",
+    "n20p65q2_d16x0b1_est1_scale0.25",
+    "n20p65q2_d16x0b0_est2_scale0.25",
     NULL,
 };
 
 const struct imx_op imx_op_critic_fwd = {
-    .name = "critic_fwd", .problem_size = sizeof(struct imx_critic), .fields = fields, .n_args = 9,
-    .args = args_fwd, .check = check, .ref_f32 = imx_ref_critic_fwd_f32, .ref_f64 = imx_ref_critic_fwd_f64,
-    .variants = imx_variants_critic_fwd, .flop = flop_fwd, .terms = terms, .exact = false, .ulps = 4,
-    .grad = grad_fwd, .cases = cases,
+    .name = "critic_fwd",
+    .problem_size = sizeof(struct imx_critic),
+    .fields = fields,
+    .n_args = 9,
+    .args = args_fwd,
+    .check = check,
+    .ref_f32 = imx_ref_critic_fwd_f32,
+    .ref_f64 = imx_ref_critic_fwd_f64,
+    .variants = imx_variants_critic_fwd,
+    .flop = flop_fwd,
+    .terms = terms,
+    .exact = false,
+    .ulps = 4,
+    .grad = grad_fwd,
+    .cases = cases,
 };
 
 const struct imx_op imx_op_critic_bwd = {
-    .name = "critic_bwd", .problem_size = sizeof(struct imx_critic), .fields = fields, .n_args = 13,
-    .args = args_bwd, .check = check, .ref_f32 = imx_ref_critic_bwd_f32, .ref_f64 = imx_ref_critic_bwd_f64,
-    .variants = imx_variants_critic_bwd, .flop = flop_bwd, .terms = terms, .exact = false, .ulps = 4,
-    .fill = fill_bwd, .cases = cases,
+    .name = "critic_bwd",
+    .problem_size = sizeof(struct imx_critic),
+    .fields = fields,
+    .n_args = 13,
+    .args = args_bwd,
+    .check = check,
+    .ref_f32 = imx_ref_critic_bwd_f32,
+    .ref_f64 = imx_ref_critic_bwd_f64,
+    .variants = imx_variants_critic_bwd,
+    .flop = flop_bwd,
+    .terms = terms,
+    .exact = false,
+    .ulps = 4,
+    .fill = fill_bwd,
+    .cases = cases,
 };

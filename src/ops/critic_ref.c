@@ -1,8 +1,9 @@
-/* The critic, the plain way: every score is its own sum over the units; logsumexp by a running maximum. See critic.h.
+/* The critic, the plain way: every score is its own sum over the units; logsumexp by a running maximum. See
+ * critic.h.
  *
- * mag of a score is mu = |scale| (sum |g l| + |gb|). It goes through exp as a relative error, so a softmax weight w
- * carries w (1 + mu + |exponent|), a logsumexp the w-weighted mean of mu + |u - max|, and softplus its slope times the
- * mag of its argument. The float build skips all of it. */
+ * mag of a score is mu = |scale| (sum |g l| + |gb|). It goes through exp as a relative error, so a softmax
+ * weight w carries w (1 + mu + |exponent|), a logsumexp the w-weighted mean of mu + |u - max|, and softplus
+ * its slope times the mag of its argument. The float build skips all of it. */
 #include "ops/critic.h"
 #include "ops/real.h"
 #include "ops/ref.h"
@@ -73,15 +74,20 @@ static real lse_mag(const struct lse *a)
     return a->t / a->s + 1 + real_abs(a->m) + real_abs(lse_value(a));
 }
 
-/* Sums that become LOSS and INFO, each with its mag. Always double: these are few and long, and thousands of equal terms
- * would round the same way each time. */
+/* Sums that become LOSS and INFO, each with its mag. Always double: these are few and long, and thousands of
+ * equal terms would round the same way each time. */
 struct totals {
     double pos, neg, loss, pos_mag, neg_mag, loss_mag;
 };
 
 /* The negatives of global row iq: infonce returns their logsumexp (with *mag), dv adds to all, jsd to sum. */
-static real forward_negatives(const struct imx_critic *d, const struct scorer *t, int i, int64_t iq, struct totals *sum,
-                              struct lse *all, real *mag)
+static real forward_negatives(const struct imx_critic *d,
+                              const struct scorer *t,
+                              int i,
+                              int64_t iq,
+                              struct totals *sum,
+                              struct lse *all,
+                              real *mag)
 {
     struct lse row = { 0 };
     for (int j = 0; j < d->n; j++)
@@ -100,7 +106,8 @@ static real forward_negatives(const struct imx_critic *d, const struct scorer *t
 }
 
 /* One positive score u with mag mu; stat is its row's logsumexp. */
-static void forward_positive(const struct imx_critic *d, real u, real mu, real stat, real stat_mag, struct totals *sum)
+static void
+forward_positive(const struct imx_critic *d, real u, real mu, real stat, real stat_mag, struct totals *sum)
 {
     if (d->est == IMX_EST_JSD) {
         sum->pos += (double)(ln2 - softplus(-u));
@@ -111,12 +118,14 @@ static void forward_positive(const struct imx_critic *d, real u, real mu, real s
     sum->pos_mag += (double)mu;
     if (d->est == IMX_EST_INFONCE) {
         sum->loss += (double)(softplus(stat - u));
-        sum->loss_mag += (double)(sigmoid(stat - u) * (stat_mag + mu + real_abs(stat - u)) + softplus(stat - u));
+        sum->loss_mag +=
+            (double)(sigmoid(stat - u) * (stat_mag + mu + real_abs(stat - u)) + softplus(stat - u));
     }
 }
 
 /* Turns the sums into means, and the means into LOSS and INFO. */
-static void forward_finish(const struct imx_critic *d, struct totals *sum, const struct lse *all, real *loss, real *info)
+static void
+forward_finish(const struct imx_critic *d, struct totals *sum, const struct lse *all, real *loss, real *info)
 {
     const double rows = (double)d->n * d->q, positives = rows * d->p, negatives = positives * (d->n - 1);
     const double neg_count = d->est == IMX_EST_INFONCE ? rows : negatives;
@@ -144,8 +153,14 @@ static void forward_finish(const struct imx_critic *d, struct totals *sum, const
 void REF(imx_ref_critic_fwd)(const void *problem, void *const *arg REF_MAG)
 {
     const struct imx_critic *d = problem;
-    const struct scorer t = { arg[IMX_CRITIC_FWD_L0], arg[IMX_CRITIC_FWD_G0], arg[IMX_CRITIC_FWD_L1],
-                              arg[IMX_CRITIC_FWD_G1], d->bias ? arg[IMX_CRITIC_FWD_GB] : NULL, d->d0, d->d1, d->scale };
+    const struct scorer t = { arg[IMX_CRITIC_FWD_L0],
+                              arg[IMX_CRITIC_FWD_G0],
+                              arg[IMX_CRITIC_FWD_L1],
+                              arg[IMX_CRITIC_FWD_G1],
+                              d->bias ? arg[IMX_CRITIC_FWD_GB] : NULL,
+                              d->d0,
+                              d->d1,
+                              d->scale };
     real *pos = arg[IMX_CRITIC_FWD_POS], *stat = arg[IMX_CRITIC_FWD_STAT]; /* [n*q,p], [n*q] */
     real *loss = arg[IMX_CRITIC_FWD_LOSS], *info = arg[IMX_CRITIC_FWD_INFO];
     const int64_t rows = (int64_t)d->n * d->q;
@@ -177,8 +192,15 @@ void REF(imx_ref_critic_fwd)(const void *problem, void *const *arg REF_MAG)
     REF_MAG_SET(IMX_CRITIC_FWD_INFO, 2, sum.loss_mag + real_abs(info[2] + *loss));
 }
 
-/* d loss / d u of one pair, and its mag. gate = sum over the row's positives of sigmoid(A - pos), for infonce. */
-static real slope(const struct imx_critic *d, bool positive, real u, real mu, real stat, real gate, real gate_mag,
+/* d loss / d u of one pair, and its mag. gate = sum over the row's positives of sigmoid(A - pos), for
+ * infonce. */
+static real slope(const struct imx_critic *d,
+                  bool positive,
+                  real u,
+                  real mu,
+                  real stat,
+                  real gate,
+                  real gate_mag,
                   real *mag)
 {
     const real positives = (real)d->n * (real)d->q * (real)d->p, negatives = positives * (real)(d->n - 1);
@@ -197,29 +219,37 @@ static real slope(const struct imx_critic *d, bool positive, real u, real mu, re
         w = d->est == IMX_EST_INFONCE ? e * gate : e;
         *mag = w * (1 + mu + real_abs(u - stat)) + (d->est == IMX_EST_INFONCE ? e * gate_mag : 0);
     }
-    const real count = !positive && d->est == IMX_EST_JSD ? negatives
-                       : !positive && d->est == IMX_EST_DV ? 1 : positives;
+    const real count = !positive && d->est == IMX_EST_JSD  ? negatives
+                       : !positive && d->est == IMX_EST_DV ? 1
+                                                           : positives;
     *mag /= count;
     return (positive ? -w : w) / count;
 }
 
 /* x += by * with, for one pair of embeddings: DL of row jp gets w g, DG of row iq gets w l. */
-#define SPREAD(out, row, len, from, from_row)                                                                    \
-    for (int k = 0; k < (len); k++) {                                                                            \
-        const real v = (from)[(from_row) * (len) + k];                                                           \
-        ((real *)arg[out])[(row) * (len) + k] += w * v;                                                          \
-        REF_MAG_SET(out, (row) * (len) + k, mag[out][(row) * (len) + k] + w_mag * real_abs(v));                  \
-    }
+#define SPREAD(out, row, len, from, from_row)                                                                \
+  for (int k = 0; k < (len); k++) {                                                                          \
+    const real v = (from)[(from_row) * (len) + k];                                                           \
+    ((real *)arg[out])[(row) * (len) + k] += w * v;                                                          \
+    REF_MAG_SET(out, (row) * (len) + k, mag[out][(row) * (len) + k] + w_mag * real_abs(v));                  \
+  }
 
 void REF(imx_ref_critic_bwd)(const void *problem, void *const *arg REF_MAG)
 {
     const struct imx_critic *d = problem;
-    const struct scorer t = { arg[IMX_CRITIC_BWD_L0], arg[IMX_CRITIC_BWD_G0], arg[IMX_CRITIC_BWD_L1],
-                              arg[IMX_CRITIC_BWD_G1], d->bias ? arg[IMX_CRITIC_BWD_GB] : NULL, d->d0, d->d1, d->scale };
+    const struct scorer t = { arg[IMX_CRITIC_BWD_L0],
+                              arg[IMX_CRITIC_BWD_G0],
+                              arg[IMX_CRITIC_BWD_L1],
+                              arg[IMX_CRITIC_BWD_G1],
+                              d->bias ? arg[IMX_CRITIC_BWD_GB] : NULL,
+                              d->d0,
+                              d->d1,
+                              d->scale };
     const real *pos = arg[IMX_CRITIC_BWD_POS], *stat = arg[IMX_CRITIC_BWD_STAT];
     const real step = t.scale * *(const real *)arg[IMX_CRITIC_BWD_DLOSS];
     const int64_t globals = (int64_t)d->n * d->q, locals = (int64_t)d->n * d->p;
-    const int64_t count[] = { locals * d->d0, globals * d->d0, locals * d->d1, globals * d->d1, d->bias ? globals : 0 };
+    const int64_t count[] = { locals * d->d0, globals * d->d0, locals * d->d1, globals * d->d1,
+                              d->bias ? globals : 0 };
     for (int o = 0; o < 5; o++)
         for (int64_t k = 0; k < count[o]; k++) {
             ((real *)arg[IMX_CRITIC_BWD_DL0 + o])[k] = 0;

@@ -1,6 +1,6 @@
-/* The critic: the test vectors of Deep InfoMax worked out by hand, constants at zero scores, the naive P-fold softmax,
- * and finite differences of the double reference against the double backward pass; the first three on every OpenCL
- * variant that a device at hand supports, too. */
+/* The critic: the test vectors of Deep InfoMax worked out by hand, constants at zero scores, the naive P-fold
+ * softmax, and finite differences of the double reference against the double backward pass; the first three
+ * on every OpenCL variant that a device at hand supports, too. */
 #include "ops/critic.h"
 
 #include <math.h>
@@ -27,7 +27,8 @@ static void forward(struct trial *t)
 
 static void backward(struct trial *t)
 {
-    void *arg[] = { t->l0, t->g0, t->l1, t->g1, t->gb, t->pos, t->stat, &t->dloss, t->dl0, t->dg0, t->dl1, t->dg1, t->dgb };
+    void *arg[] = { t->l0,     t->g0,  t->l1,  t->g1,  t->gb,  t->pos, t->stat,
+                    &t->dloss, t->dl0, t->dg0, t->dl1, t->dg1, t->dgb };
     imx_ref_critic_bwd_f64(&t->d, arg, NULL);
 }
 
@@ -78,7 +79,8 @@ static void example_values(const char *where, const struct trial *t)
     static const double loss[] = { 1.570276994, -0.026356838, -0.052811133 };
     static const double mi[] = { 0.039160918, 0.026356838, 0.052811133 };
     static const double u[] = { 0.16, -0.04, 0.38, -0.18, 0.10, -0.16 };
-    static const double dl0[] = { 0.0945703, 0.0609316, 0.1226203 }, dg3[] = { 0.0522377, 0.0337212, 0.0713203 };
+    static const double dl0[] = { 0.0945703, 0.0609316, 0.1226203 },
+                        dg3[] = { 0.0522377, 0.0337212, 0.0713203 };
     const int est = t->d.est;
     char text[96];
     snprintf(text, sizeof text, "%s example %s", where, est_name[est]);
@@ -139,8 +141,8 @@ static void check_naive(struct trial *t)
         randomize(t, k + 1);
         t->d = problem[k];
         forward(t);
-        tap_ok(fabs(t->loss - naive_infonce(t)) <= 1e-12, "the cheap form is the naive softmax: n%d p%d q%d", t->d.n,
-               t->d.p, t->d.q);
+        tap_ok(fabs(t->loss - naive_infonce(t)) <= 1e-12, "the cheap form is the naive softmax: n%d p%d q%d",
+               t->d.n, t->d.p, t->d.q);
     }
 }
 
@@ -180,14 +182,17 @@ static void check_differences(struct trial *t)
                 worst = fmax(worst, quotient_error(t, t->l1, t->dl1, 4 * 3 * d1));
                 worst = fmax(worst, quotient_error(t, t->g1, t->dg1, 4 * q * d1));
                 worst = fmax(worst, quotient_error(t, t->gb, t->dgb, d1 ? 4 * q : 0));
-                tap_ok(worst <= 1e-7, "gradient is the difference quotient: %s q%d d1 %d (%.2g)", est_name[est], q, d1,
-                       worst);
+                tap_ok(worst <= 1e-7, "gradient is the difference quotient: %s q%d d1 %d (%.2g)",
+                       est_name[est], q, d1, worst);
             }
 }
 
 /* Runs op with the float copies of arg on the device; outputs come back as double. */
-static imx_status run_on(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
-                         const struct imx_critic *d, double *const *arg)
+static imx_status run_on(struct imx_dev *dev,
+                         const struct imx_op *op,
+                         const struct imx_variant *variant,
+                         const struct imx_critic *d,
+                         double *const *arg)
 {
     struct imx_arg what[IMX_MAX_ARGS];
     struct imx_args a = { 0 };
@@ -230,7 +235,7 @@ fail:
 static bool run_trial(struct imx_dev *dev, const char *fwd, const char *bwd, struct trial *t)
 {
     double *fwd_arg[] = { t->l0, t->g0, t->l1, t->g1, t->gb, &t->loss, t->info, t->pos, t->stat };
-    double *bwd_arg[] = { t->l0, t->g0,     t->l1,  t->g1,  t->gb,  t->pos, t->stat,
+    double *bwd_arg[] = { t->l0,     t->g0,  t->l1,  t->g1,  t->gb,  t->pos, t->stat,
                           &t->dloss, t->dl0, t->dg0, t->dl1, t->dg1, t->dgb };
     const struct imx_variant *f = imx_op_pick(dev, &imx_op_critic_fwd, &t->d, fwd);
     const struct imx_variant *b = imx_op_pick(dev, &imx_op_critic_bwd, &t->d, bwd);
@@ -256,7 +261,9 @@ static void check_zero(struct imx_dev *dev, const char *where, const char *varia
 }
 
 /* Worst error over its bound of every output against the oracle; the inputs are random. Infinite when NaN. */
-static double worst_of_bound(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
+static double worst_of_bound(struct imx_dev *dev,
+                             const struct imx_op *op,
+                             const struct imx_variant *variant,
                              const struct imx_critic *d)
 {
     struct imx_arg what[IMX_MAX_ARGS];
@@ -286,7 +293,8 @@ static double worst_of_bound(struct imx_dev *dev, const struct imx_op *op, const
     for (int i = 0; i < op->n_args; i++) {
         for (int64_t k = 0; k < what[i].count && what[i].role == IMX_OUT; k++) {
             const double right = ((double *)want[i])[k];
-            const double bound = ldexp((4 + 2 * sqrt((double)op->terms(d))) * mag[i][k] + op->ulps * fabs(right), -24);
+            const double bound =
+                ldexp((4 + 2 * sqrt((double)op->terms(d))) * mag[i][k] + op->ulps * fabs(right), -24);
             const double part = fabs(got[i][k] - right) / (bound + 1e-37);
             if (!(part <= worst))
                 worst = isnan(part) ? (double)INFINITY : part;
@@ -306,7 +314,8 @@ static void check_cases(struct imx_dev *dev, const char *where, const char *name
         for (const char *const *text = ops[o]->cases; *text; text++) {
             struct imx_critic d;
             const bool parsed = imx_problem_parse(ops[o], *text, &d) == IMX_OK;
-            const double worst = parsed ? worst_of_bound(dev, ops[o], imx_op_pick(dev, ops[o], &d, name), &d) : (double)INFINITY;
+            const double worst = parsed ? worst_of_bound(dev, ops[o], imx_op_pick(dev, ops[o], &d, name), &d)
+                                        : (double)INFINITY;
             tap_ok(worst <= 1, "%s %s %s: %.3g of the bound", where, ops[o]->name, *text, worst);
         }
 }
@@ -322,8 +331,8 @@ static void check_scratch(struct imx_dev *dev, const char *name)
             const struct imx_variant *const v = imx_op_pick(dev, ops[o], &d, name);
             bytes[k] = v && v->workspace ? v->workspace(&dev->caps, &d) : 0;
         }
-        tap_ok(bytes[1] <= bytes[0] * 5 / 2, "%s %s: scratch for n 512 and 1024: %llu and %llu bytes", name, ops[o]->name,
-               (unsigned long long)bytes[0], (unsigned long long)bytes[1]);
+        tap_ok(bytes[1] <= bytes[0] * 5 / 2, "%s %s: scratch for n 512 and 1024: %llu and %llu bytes", name,
+               ops[o]->name, (unsigned long long)bytes[0], (unsigned long long)bytes[1]);
     }
 }
 
@@ -367,6 +376,7 @@ int main(void)
     check_differences(t);
     check_device("host", t);
     check_device("cpu", t);
+    check_device("gpu", t);
     free(t);
     return tap_done();
 }
