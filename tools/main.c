@@ -4,11 +4,13 @@
 extern const struct imx_command imx_cmd_bench;
 extern const struct imx_command imx_cmd_data;
 extern const struct imx_command imx_cmd_devices;
+extern const struct imx_command imx_cmd_selftest;
 extern const struct imx_command imx_cmd_synth;
 
 /* In the order in which help lists them. */
 static const struct imx_command *const commands[] = {
     &imx_cmd_devices,
+    &imx_cmd_selftest,
     &imx_cmd_bench,
     &imx_cmd_data,
     &imx_cmd_synth,
