@@ -13,7 +13,11 @@
 #include "base/philox.h"
 
 #define GUARD 4096u
+/* NaNs that can be told apart, because arithmetic keeps a NaN's payload: outputs and their guards; guards of inputs;
+ * workspace. */
 #define POISON 0xffffdeadu
+#define POISON_INPUT 0xffffbeefu
+#define POISON_WORK 0xffffcafeu
 
 struct slot {
     struct imx_arg arg;
@@ -106,8 +110,9 @@ static imx_status make_slot(struct test *t, int i, uint64_t bytes)
     s->got[1] = malloc(s->total);
     if (!s->image || !s->got[0] || !s->got[1])
         return no_memory();
+    const uint32_t poison = i == IMX_MAX_ARGS ? POISON_WORK : s->arg.role == IMX_OUT ? POISON : POISON_INPUT;
     for (uint64_t k = 0; k < s->total; k += 4)
-        memcpy(s->image + k, &(uint32_t){ POISON }, 4);
+        memcpy(s->image + k, &poison, 4);
     return t->dev->vt->alloc(t->dev, s->total, &s->buf);
 }
 
@@ -222,6 +227,14 @@ static double bound_of(const struct test *t, double mag, double want)
     return (4.0 + 2.0 * sqrt(terms)) * eps * size + t->op->ulps * eps * fabs(want) + 4.0 * (double)FLT_MIN;
 }
 
+/* Where a NaN seems to come from. */
+static const char *origin(uint32_t bits)
+{
+    return bits == POISON_INPUT  ? " (from outside an input)"
+           : bits == POISON_WORK ? " (from workspace that was read before it was written)"
+                                 : "";
+}
+
 static void check_floats(struct test *t, int i)
 {
     const struct slot *s = &t->slot[i];
@@ -243,8 +256,8 @@ static void check_floats(struct test *t, int i)
         if (bits == POISON)
             fail_case(t, "%s[%lld] was never written (want %.9g)", s->arg.name, (long long)k, want[k]);
         else
-            fail_case(t, "%s[%lld] = %.9g, want %.9g, error %.3g, bound %.3g", s->arg.name, (long long)k, (double)got,
-                      want[k], error, bound);
+            fail_case(t, "%s[%lld] = %.9g%s, want %.9g, error %.3g, bound %.3g", s->arg.name, (long long)k,
+                      (double)got, origin(bits), want[k], error, bound);
         return;
     }
 }
