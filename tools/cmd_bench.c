@@ -31,7 +31,7 @@ static void print_head(const struct bench *b)
     printf("%s", b->dev->caps.name);
     if (b->limit.peak_gflops > 0)
         printf(": peak %.0f GFLOP/s, copy %.1f GB/s, measured just now", b->limit.peak_gflops, b->limit.copy_gbps);
-    printf("\n%-16s %-17s %-30s %-16s %10s %21s %9s %8s %6s\n", "op", "direction", "problem", "variant", "ms",
+    printf("\n%-16s %-17s %-36s %-16s %10s %21s %9s %8s %6s\n", "op", "direction", "problem", "variant", "ms",
            "min .. max", "GFLOP/s", "GB/s", "limit");
 }
 
@@ -41,7 +41,7 @@ static void print_row(const struct imx_bench_row *r)
     snprintf(range, sizeof range, "%.3f .. %.3f", r->ms_min, r->ms_max);
     if (r->of_limit > 0)
         snprintf(part, sizeof part, "%.0f%%", 100 * r->of_limit);
-    printf("%-16s %-17s %-30s %-16s %10.3f %21s %9.1f %8.1f %6s\n", r->op->name, r->direction, r->problem, r->variant,
+    printf("%-16s %-17s %-36s %-16s %10.3f %21s %9.1f %8.1f %6s\n", r->op->name, r->direction, r->problem, r->variant,
            r->ms, range, r->gflops, r->gbps, part);
     fflush(stdout);
 }
