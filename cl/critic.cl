@@ -1,11 +1,12 @@
 /* Streaming statistics of the critic's score tiles and the gradient on them; see src/ops/critic.h.
  *
- * A tile is s[rows, cols], row-major: rows = locals row0.. of all n*p, cols = all n*q globals; s holds g.l + gb, the score
- * is scale * s. Row r belongs to image (row0 + r) / p, column c to image c / q; equal images are positives.
- * A work-item owns VEC columns of one slot of rows: running sums stand in [slots, pitch] buffers, pitch = cols rounded up
- * to 16, and every sum has one owner, so results repeat bit for bit. CPU devices take VEC 16, GPUs VEC 1 (neighbouring
- * work-items then read neighbouring columns). A vector at the end of a row reads on into the next one (the tile's buffer
- * has 16 floats to spare); such lanes belong to no image and are never stored into results. */
+ * A tile is s[rows, cols], row-major: rows = locals row0.. of all n*p, cols = all n*q globals; s holds g.l +
+ * gb, the score is scale * s. Row r belongs to image (row0 + r) / p, column c to image c / q; equal images
+ * are positives. A work-item owns VEC columns of one slot of rows: running sums stand in [slots, pitch]
+ * buffers, pitch = cols rounded up to 16, and every sum has one owner, so results repeat bit for bit. CPU
+ * devices take VEC 16, GPUs VEC 1 (neighbouring work-items then read neighbouring columns). A vector at the
+ * end of a row reads on into the next one (the tile's buffer has 16 floats to spare); such lanes belong to no
+ * image and are never stored into results. */
 #include "shared.h"
 
 #ifndef VEC
@@ -31,13 +32,15 @@ typedef int vint;
 
 #define LN2 0.69314718055994530942f
 
-/* exp. Compilers for CPUs call one scalar function per lane, hence a polynomial: 2^n exp(r), |r| <= ln2/2, 1 ulp. */
+/* exp. Compilers for CPUs call one scalar function per lane, hence a polynomial: 2^n exp(r), |r| <= ln2/2, 1
+ * ulp. */
 vfloat v_exp(const vfloat x)
 {
 #if VEC == 1
     return exp(x);
 #else
-    const vfloat low = select(x, (vfloat)(-104.0f), x < -104.0f), y = select(low, (vfloat)(89.0f), low > 89.0f);
+    const vfloat low = select(x, (vfloat)(-104.0f), x < -104.0f);
+    const vfloat y = select(low, (vfloat)(89.0f), low > 89.0f);
     const vfloat n = rint(y * 1.44269504088896341f);
     const vfloat r = fma(n, (vfloat)(2.12194440e-4f), fma(n, (vfloat)(-0.693359375f), y));
     vfloat e = fma(r, (vfloat)(1.9875691500e-4f), (vfloat)(1.3981999507e-3f));
@@ -76,7 +79,8 @@ float sigmoid(const float x)
     return (x < 0.0f ? e : 1.0f) / (1.0f + e);
 }
 
-/* Adds x to a sum that keeps its own rounding error: long sums of equal terms would all round the same way. */
+/* Adds x to a sum that keeps its own rounding error: long sums of equal terms would all round the same way.
+ * */
 void kahan(float *sum, float *lost, const float x)
 {
     const float y = x - *lost, t = *sum + y;
@@ -84,8 +88,8 @@ void kahan(float *sum, float *lost, const float x)
     *sum = t;
 }
 
-/* Forward over one tile: positives to pos[cols, p]; of the negatives run_m, run_s = running maximum and sum of exp
- * (infonce, dv) or the sum of softplus - ln2 in run_s (jsd). first: nothing was accumulated yet. */
+/* Forward over one tile: positives to pos[cols, p]; of the negatives run_m, run_s = running maximum and sum
+ * of exp (infonce, dv) or the sum of softplus - ln2 in run_s (jsd). first: nothing was accumulated yet. */
 __kernel void critic_stat(
     __global const float *restrict s,
     __global float *restrict pos,
@@ -134,8 +138,8 @@ __kernel void critic_stat(
     V_STORE(sum, run_s + at);
 }
 
-/* One column: merges its slots and sums over its positives. part[3, pitch] = sums of the positives' value and of the
- * losses, and the column's negatives (infonce: its logsumexp); dv leaves maximum and sum in slot 0. */
+/* One column: merges its slots and sums over its positives. part[3, pitch] = sums of the positives' value and
+ * of the losses, and the column's negatives (infonce: its logsumexp); dv leaves maximum and sum in slot 0. */
 __kernel void critic_column(
     __global const float *restrict pos,
     __global float *restrict run_m,
@@ -151,11 +155,13 @@ __kernel void critic_column(
     const int c = get_global_id(0);
     if (c >= cols)
         return;
-    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f, value = 0.0f, value_lost = 0.0f, loss = 0.0f, loss_lost = 0.0f;
+    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f;
+    float value = 0.0f, value_lost = 0.0f, loss = 0.0f, loss_lost = 0.0f;
     for (int k = 0; k < slots; k++)
         top = run_m[k * pitch + c] > top ? run_m[k * pitch + c] : top;
     for (int k = 0; k < slots; k++)
-        kahan(&sum, &lost, run_s[k * pitch + c] * (est == IMX_EST_JSD ? 1.0f : exp(run_m[k * pitch + c] - top)));
+        kahan(&sum, &lost,
+              run_s[k * pitch + c] * (est == IMX_EST_JSD ? 1.0f : exp(run_m[k * pitch + c] - top)));
     const float all = est == IMX_EST_INFONCE ? top + log(sum) : sum;
     for (int k = 0; k < p; k++) {
         const float u = pos[(long)c * p + k];
@@ -171,8 +177,9 @@ __kernel void critic_column(
     run_s[c] = sum;
 }
 
-/* LANES partial results over the columns: lane k takes columns k, k + LANES... lanes[5, LANES] = sums of part, then
- * dv's maximum and sum. Small work-items without a barrier run where a driver's work-groups are tiny, too. */
+/* LANES partial results over the columns: lane k takes columns k, k + LANES... lanes[5, LANES] = sums of
+ * part, then dv's maximum and sum. Small work-items without a barrier run where a driver's work-groups are
+ * tiny, too. */
 __kernel void critic_gather(
     __global const float *restrict run_m,
     __global const float *restrict run_s,
@@ -199,8 +206,8 @@ __kernel void critic_gather(
     lanes[4 * LANES + me] = sum;
 }
 
-/* The lanes become LOSS and INFO, and dv's STAT. positives, negatives: how many pairs. Every work-item adds up the few
- * lanes in the same order; the first one reports. */
+/* The lanes become LOSS and INFO, and dv's STAT. positives, negatives: how many pairs. Every work-item adds
+ * up the few lanes in the same order; the first one reports. */
 __kernel void critic_finish(
     __global const float *restrict lanes,
     __global float *restrict stat,
@@ -257,10 +264,13 @@ __kernel void critic_gate(
     float sum = 0.0f;
     for (int k = 0; k < p && est == IMX_EST_INFONCE; k++)
         sum += sigmoid(stat[c] - pos[(long)c * p + k]);
-    gate[c] = est == IMX_EST_INFONCE ? step * (sum / positives) : est == IMX_EST_JSD ? step / negatives : step;
+    gate[c] = est == IMX_EST_INFONCE ? step * (sum / positives)
+              : est == IMX_EST_JSD   ? step / negatives
+                                     : step;
 }
 
-/* Turns a tile s into d loss / d s in place, and adds its column sums to run (the bias gradient, [slots, pitch]). */
+/* Turns a tile s into d loss / d s in place, and adds its column sums to run (the bias gradient, [slots,
+ * pitch]). */
 __kernel void critic_slope(
     __global float *restrict s,
     __global const float *restrict pos,
@@ -303,7 +313,8 @@ __kernel void critic_slope(
             V_STORE(w, lane);
             for (int k = mine; k < mine_end; k++) {
                 const float x = pos[(long)k * p + (row0 + r) % p];
-                lane[k - c] = own * (est == IMX_EST_DV ? 1.0f : sigmoid(est == IMX_EST_JSD ? -x : stat[k] - x));
+                lane[k - c] =
+                    own * (est == IMX_EST_DV ? 1.0f : sigmoid(est == IMX_EST_JSD ? -x : stat[k] - x));
             }
             for (int k = c; k < last; k++)
                 here[k - c] = lane[k - c];

@@ -361,7 +361,8 @@ static void check_device(const char *spec, struct trial *t)
     imx_dev_close(dev);
 }
 
-int main(void)
+/* Arguments name devices to test beside the host's and the first CPU's and GPU's, e.g. 1:0. */
+int main(int argc, char **argv)
 {
     struct trial *t = calloc(1, sizeof *t);
     if (!t)
@@ -377,6 +378,8 @@ int main(void)
     check_device("host", t);
     check_device("cpu", t);
     check_device("gpu", t);
+    for (int i = 1; i < argc; i++)
+        check_device(argv[i], t);
     free(t);
     return tap_done();
 }
