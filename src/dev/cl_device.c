@@ -292,6 +292,7 @@ imx_status imx_cl_open_at(int p, int d, struct imx_dev **out)
     cl->base.vt = &vt;
     IMX_GO(find(p, d, &cl->platform, &cl->device));
     imx_cl_caps(cl->platform, cl->device, p, d, &cl->base.caps);
+    cl->base.caps.blas = imx_dev_has_blas(&cl->base);
     clGetPlatformInfo(cl->platform, CL_PLATFORM_VERSION, sizeof cl->platform_version, cl->platform_version, NULL);
     clGetDeviceInfo(cl->device, CL_DEVICE_ADDRESS_BITS, sizeof bits, &bits, NULL);
     cl->pointer_bits = bits;

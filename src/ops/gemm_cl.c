@@ -1,8 +1,9 @@
-/* Matrix product on OpenCL devices: the variants in local-memory tiles. The one for CPU-type devices
+/* Matrix product on OpenCL devices: the variants in local-memory tiles and CLBlast's. The one for CPU-type devices
  * stands in gemm_pack.c. When the result has too few tiles to fill the device, k is cut into slices whose partial
  * sums gemm_finish adds in a fixed order. */
 #include "imx_kernels.h"
 #include "ops/gemm.h"
+#include "ops/gemm_pack.h"
 #include "ops/launch.h"
 
 static bool is_cpu(const struct imx_caps *caps)
@@ -98,7 +99,35 @@ static int tile8_rank(const struct imx_caps *caps, const void *problem)
     return 3;
 }
 
+static bool blas_supports(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps) && caps->blas;
+}
+
+static imx_status blas_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_gemm *g = problem;
+    IMX_TRY(imx_dev_blas_gemm(dev, g->ta, g->tb, g->m, g->n, g->k, a->m[IMX_GEMM_A], a->m[IMX_GEMM_B],
+                              a->m[IMX_GEMM_DST]));
+    if (!g->bias && !g->add && g->act == IMX_ACT_NONE)
+        return IMX_OK;
+    return imx_run_gemm_epilogue(dev, imx_launch_1d(dev, (size_t)g->m * (size_t)g->n, NULL),
+        &(struct imx_k_gemm_epilogue){ .bia = a->m[IMX_GEMM_BIA], .add = a->m[IMX_GEMM_ADD],
+        .dst = a->m[IMX_GEMM_DST], .m = g->m, .n = g->n, .has_bias = g->bias, .has_add = g->add,
+        .relu = g->act == IMX_ACT_RELU });
+}
+
+/* A GPU's large products are what CLBlast is tuned for; small ones drown in its set-up. */
+static int blas_rank(const struct imx_caps *caps, const void *problem)
+{
+    const struct imx_gemm *g = problem;
+    const bool large = g->m >= 512 && g->n >= 512 && g->k >= 128;
+    return caps->type == IMX_DEV_GPU && large ? 0 : 5;
+}
+
 static const struct imx_variant tile16 = { "cl_tile_local", tile16_supports, tile16_workspace, tile16_run, tile16_rank };
 static const struct imx_variant tile8 = { "cl_tile_local8", tile8_supports, tile8_workspace, tile8_run, tile8_rank };
+static const struct imx_variant blas = { "cl_clblast", blas_supports, NULL, blas_run, blas_rank };
 extern const struct imx_variant *const imx_variants_gemm[];
-const struct imx_variant *const imx_variants_gemm[] = { &tile16, &tile8, NULL };
+const struct imx_variant *const imx_variants_gemm[] = { &imx_variant_gemm_cpu, &tile16, &tile8, &blas, NULL };

@@ -1,0 +1,140 @@
+/* Matrix product for devices of type CPU: packing, and the product in register tiles with blocks of k; see
+ * tile_cpu.h and src/ops/gemm_pack.c. Packed form: panels of `width` rows or columns, [count/width][k][width], the last
+ * one filled up with zeros. */
+#include "shared.h"
+#include "tile_cpu.h"
+
+/* dst = panels of the matrix whose element (j, l) is src[j * step_j + l * step_k]. Dimension 0: blocks of 64 k;
+ * dimension 1: panels. */
+__kernel void gemm_pack(
+    __global const float *restrict src,
+    __global float *restrict dst,
+    const int count,
+    const int k,
+    const int width,
+    const int step_j,
+    const int step_k)
+{
+    const int l0 = (int)get_global_id(0) * 64, j0 = (int)get_global_id(1) * width;
+    if (l0 >= k || j0 >= count)
+        return;
+    const int l1 = min(k, l0 + 64), have = min(width, count - j0);
+    __global float *to = dst + (size_t)j0 * k;
+    if (step_j == 1) {
+        for (int l = l0; l < l1; l++) {
+            __global const float *from = src + (size_t)l * step_k + j0;
+            for (int j = 0; j < have; j++)
+                to[(size_t)l * width + j] = from[j];
+            for (int j = have; j < width; j++)
+                to[(size_t)l * width + j] = 0.0f;
+        }
+        return;
+    }
+    for (int j = 0; j < width; j++) {
+        __global const float *from = src + (size_t)(j0 + min(j, have - 1)) * step_j;
+        for (int l = l0; l < l1; l++)
+            to[(size_t)l * width + j] = j < have ? from[(size_t)l * step_k] : 0.0f;
+    }
+}
+
+/* Rows i0.. of the result as they leave a tile; first: nothing is there yet; last: the epilogue. */
+static void gemm_store(const vec acc[MR][2], __global float *dst, __global const float *bia, __global const float *add,
+                       const int i0, const int j0, const int m, const int n, const bool first, const bool last,
+                       const int has_bias, const int has_add, const int relu)
+{
+    const int have = min(NR, n - j0);
+    for (int i = 0; i < MR; i++) {
+        if (i0 + i >= m)
+            break;
+        const size_t at = (size_t)(i0 + i) * n + j0;
+        if (have == NR) {
+#pragma unroll
+            for (int h = 0; h < 2; h++) {
+                vec v = acc[i][h];
+                v = first ? v : v + VLOAD(dst + at + h * VW);
+                v = last && has_bias ? v + VLOAD(bia + j0 + h * VW) : v;
+                v = last && has_add ? v + VLOAD(add + at + h * VW) : v;
+                v = last && relu ? select(v, (vec)(0.0f), v < (vec)(0.0f)) : v;
+                VSTORE(v, dst + at + h * VW);
+            }
+            continue;
+        }
+        float t[NR];
+        VSTORE(acc[i][0], t);
+        VSTORE(acc[i][1], t + VW);
+        for (int j = 0; j < have; j++) {
+            float v = first ? t[j] : t[j] + dst[at + j];
+            v = last && has_bias ? v + bia[j0 + j] : v;
+            v = last && has_add ? v + add[at + j] : v;
+            dst[at + j] = last && relu && v < 0.0f ? 0.0f : v;
+        }
+    }
+}
+
+/* One work-item per tile of tile_m x tile_n results (dimensions 1 and 0) and slice of k (dimension 2). a: rows as they
+ * lie (A_STEP 1, a_row = k) or panels. b: rows [k,n] as they lie (b_packed 0), or panels. With slices > 1, dst is
+ * slices x m x n partial sums. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
+    __global const float *restrict a,
+    __global const float *restrict b,
+    __global const float *restrict bia,
+    __global const float *restrict add,
+    __global float *restrict dst,
+    const int m,
+    const int n,
+    const int k,
+    const int b_packed,
+    const int tile_m,
+    const int tile_n,
+    const int slice_k,
+    const int has_bias,
+    const int has_add,
+    const int relu)
+{
+    const int i_begin = (int)get_global_id(1) * tile_m, i_end = min(m, i_begin + tile_m);
+    const int j_begin = (int)get_global_id(0) * tile_n, j_end = min(n, j_begin + tile_n);
+    const int slice = get_global_id(2), k_begin = slice * slice_k, k_end = min(k, k_begin + slice_k);
+    __global float *out = dst + (size_t)slice * m * n;
+    vec panel[KC][2];
+    for (int l0 = k_begin; l0 < k_end; l0 += KC) {
+        const int depth = min(KC, k_end - l0);
+        const bool first = l0 == k_begin, last = l0 + KC >= k_end;
+        for (int j0 = j_begin; j0 < j_end; j0 += NR) {
+            if (b_packed || j0 + NR <= n) {
+                const size_t step = b_packed ? NR : n;
+                __global const float *from = b + (b_packed ? (size_t)j0 * k + (size_t)l0 * NR : (size_t)l0 * n + j0);
+                for (int l = 0; l < depth; l++) {
+                    panel[l][0] = VLOAD(from + l * step);
+                    panel[l][1] = VLOAD(from + l * step + VW);
+                }
+            } else {
+                for (int l = 0; l < depth; l++) {
+                    float t[NR];
+                    for (int j = 0; j < NR; j++)
+                        t[j] = j0 + j < n ? b[(size_t)(l0 + l) * n + j0 + j] : 0.0f;
+                    panel[l][0] = VLOAD(t);
+                    panel[l][1] = VLOAD(t + VW);
+                }
+            }
+            for (int i0 = i_begin; i0 < i_end; i0 += MR) {
+                __global const float *row[MR];
+                vec acc[MR][2];
+                cpu_clear(acc);
+#pragma unroll
+                for (int i = 0; i < MR; i++)
+                    row[i] = A_STEP == 1 ? a + (size_t)min(i0 + i, m - 1) * k + l0
+                                         : a + (size_t)i0 * k + (size_t)l0 * MR + i;
+                for (int l = 0; l < depth; l++) {
+                    const vec b0 = panel[l][0], b1 = panel[l][1];
+#pragma unroll
+                    for (int i = 0; i < MR; i++) {
+                        const vec v = (vec)(row[i][l * A_STEP]);
+                        acc[i][0] = fma(v, b0, acc[i][0]);
+                        acc[i][1] = fma(v, b1, acc[i][1]);
+                    }
+                }
+                gemm_store(acc, out, bia, add, i0, j0, m, n, first, last, has_bias, has_add, relu);
+            }
+        }
+    }
+}

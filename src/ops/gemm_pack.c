@@ -1,0 +1,139 @@
+/* Matrix product on devices of type CPU: register tiles over packed panels (cl/gemm_cpu.cl).
+ *
+ * The kernel broadcasts elements of the left matrix, rows of which may stay as they lie, and loads vectors of the right
+ * one, whose rows [k,n] may stay too; what lies the other way round is packed first. A product may also be computed as
+ * dst^T = op(B)^T op(A)^T ("turned"), which exchanges the roles; that one is chosen which moves less memory. Turned
+ * products and those cut along k go through partial sums in the workspace and gemm_finish. */
+#include "imx_kernels.h"
+#include "ops/gemm.h"
+#include "ops/gemm_pack.h"
+#include "ops/launch.h"
+
+struct plan {
+    bool turned, a_packed, b_packed, parts;
+    int32_t m, n;              /* of the product that the kernel sees */
+    int32_t tile_m, tile_n, slices, slice_k;
+    uint64_t a_bytes, b_bytes, part_bytes;
+};
+
+static uint64_t page(uint64_t bytes)
+{
+    return (bytes + 4095) / 4096 * 4096;
+}
+
+static int32_t up(int32_t x, int32_t to)
+{
+    return (x + to - 1) / to * to;
+}
+
+struct imx_cpu_tile imx_cpu_tile(const struct imx_caps *caps)
+{
+    static const struct imx_cpu_tile wide = { 8, 32, "-DVW=16", "-DVW=16 -DA_STEP=MR" };
+    static const struct imx_cpu_tile middle = { 6, 16, "-DVW=8", "-DVW=8 -DA_STEP=MR" };
+    static const struct imx_cpu_tile narrow = { 4, 8, "-DVW=4", "-DVW=4 -DA_STEP=MR" };
+    return caps->vec_float >= 16 ? wide : caps->vec_float >= 8 ? middle : narrow;
+}
+
+/* Tiles large enough to reuse what was loaded, and small enough that every core gets several. */
+static void choose_tiles(const struct imx_caps *caps, const struct imx_cpu_tile *t, int32_t k, struct plan *p)
+{
+    const int64_t want = 8 * (int64_t)(caps->compute_units ? caps->compute_units : 1);
+    const int32_t least_n = up(t->nr, 32);
+    p->tile_m = up(p->m < 240 ? p->m : 240, t->mr);
+    p->tile_n = up(p->n < 256 ? p->n : 256, t->nr);
+#define TILES ((int64_t)((p->m + p->tile_m - 1) / p->tile_m) * ((p->n + p->tile_n - 1) / p->tile_n))
+    while (TILES < want && p->tile_n > least_n)
+        p->tile_n = up(p->tile_n / 2, t->nr);
+    while (TILES < want && p->tile_m > 96)
+        p->tile_m = up(p->tile_m / 2, t->mr);
+    const int64_t slices = want / TILES, most = k / 512;
+#undef TILES
+    p->slices = (int32_t)(slices < most ? slices : most);
+    p->slices = p->slices < 1 ? 1 : p->slices > 16 ? 16 : p->slices;
+    p->slice_k = up((k + p->slices - 1) / p->slices, 256);
+    p->slices = (k + p->slice_k - 1) / p->slice_k;
+}
+
+static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm *g)
+{
+    const struct imx_cpu_tile t = imx_cpu_tile(caps);
+    /* Memory moved by packing (read, write, read again) and by turning back, in elements. */
+    const double mk = 3.0 * g->m * g->k, nk = 3.0 * g->n * g->k, mn = 4.0 * g->m * g->n;
+    struct plan p = { .turned = g->tb ? mk + mn < nk : g->ta ? nk + mn < mk : false };
+    p.a_packed = p.turned ? !g->tb : g->ta;
+    p.b_packed = p.turned ? !g->ta : g->tb;
+    p.m = p.turned ? g->n : g->m;
+    p.n = p.turned ? g->m : g->n;
+    choose_tiles(caps, &t, g->k, &p);
+    p.parts = p.turned || p.slices > 1;
+    p.a_bytes = p.a_packed ? page((uint64_t)up(p.m, t.mr) * (uint64_t)g->k * 4) : 0;
+    p.b_bytes = p.b_packed ? page((uint64_t)up(p.n, t.nr) * (uint64_t)g->k * 4) : 0;
+    p.part_bytes = p.parts ? page((uint64_t)p.slices * (uint64_t)g->m * (uint64_t)g->n * 4) : 0;
+    return p;
+}
+
+static bool supports(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps);
+}
+
+static int rank(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return caps->type == IMX_DEV_CPU ? 0 : 4;
+}
+
+static uint64_t workspace(const struct imx_caps *caps, const void *problem)
+{
+    const struct plan p = make_plan(caps, problem);
+    return p.a_bytes + p.b_bytes + p.part_bytes;
+}
+
+imx_status imx_cpu_pack(struct imx_dev *dev, struct imx_mem src, struct imx_mem dst, int32_t count, int32_t k,
+                        int32_t width, int32_t step_j, int32_t step_k)
+{
+    const struct imx_launch launch = {
+        { ((size_t)k + 63) / 64, (size_t)((count + width - 1) / width), 1 }, { 1, 1, 1 }, imx_cpu_tile(&dev->caps).options
+    };
+    return imx_run_gemm_pack(dev, launch, &(struct imx_k_gemm_pack){
+        .src = src, .dst = dst, .count = count, .k = k, .width = width, .step_j = step_j, .step_k = step_k });
+}
+
+static imx_status run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
+{
+    const struct imx_gemm *g = problem;
+    const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
+    const struct plan p = make_plan(&dev->caps, g);
+    struct imx_mem a = args->m[p.turned ? IMX_GEMM_B : IMX_GEMM_A], b = args->m[p.turned ? IMX_GEMM_A : IMX_GEMM_B];
+    const struct imx_mem parts = imx_part(args->ws, p.a_bytes + p.b_bytes, p.part_bytes);
+    /* What has to be packed lies the wrong way round: the left matrix [k,m], the right one [n,k]. */
+    if (p.a_packed) {
+        const struct imx_mem packed = imx_part(args->ws, 0, p.a_bytes);
+        IMX_TRY(imx_cpu_pack(dev, a, packed, p.m, g->k, t.mr, 1, p.m));
+        a = packed;
+    }
+    if (p.b_packed) {
+        const struct imx_mem packed = imx_part(args->ws, p.a_bytes, p.b_bytes);
+        IMX_TRY(imx_cpu_pack(dev, b, packed, p.n, g->k, t.nr, g->k, 1));
+        b = packed;
+    }
+    const struct imx_launch launch = {
+        { (size_t)((p.n + p.tile_n - 1) / p.tile_n), (size_t)((p.m + p.tile_m - 1) / p.tile_m), (size_t)p.slices },
+        { 1, 1, 1 },
+        p.a_packed ? t.options_packed : t.options,
+    };
+    IMX_TRY(imx_run_gemm_cpu(dev, launch, &(struct imx_k_gemm_cpu){
+        .a = a, .b = b, .bia = args->m[IMX_GEMM_BIA], .add = args->m[IMX_GEMM_ADD],
+        .dst = p.parts ? parts : args->m[IMX_GEMM_DST], .m = p.m, .n = p.n, .k = g->k, .b_packed = p.b_packed,
+        .tile_m = p.tile_m, .tile_n = p.tile_n, .slice_k = p.slice_k, .has_bias = !p.parts && g->bias,
+        .has_add = !p.parts && g->add, .relu = !p.parts && g->act == IMX_ACT_RELU }));
+    if (!p.parts)
+        return IMX_OK;
+    return imx_run_gemm_finish(dev, imx_launch_1d(dev, (size_t)g->m * (size_t)g->n, NULL), &(struct imx_k_gemm_finish){
+        .part = parts, .bia = args->m[IMX_GEMM_BIA], .add = args->m[IMX_GEMM_ADD], .dst = args->m[IMX_GEMM_DST],
+        .m = g->m, .n = g->n, .slices = p.slices, .transposed = p.turned, .has_bias = g->bias, .has_add = g->add,
+        .relu = g->act == IMX_ACT_RELU });
+}
+
+const struct imx_variant imx_variant_gemm_cpu = { "cl_pack_cpu", supports, workspace, run, rank };
