@@ -11,9 +11,6 @@
 
 #include "progress.h"
 
-#ifndef IMX_VERSION
-#define IMX_VERSION "unknown"
-#endif
 
 struct imx_cli imx_cli;
 

@@ -4,8 +4,10 @@
 extern const struct imx_command imx_cmd_bench;
 extern const struct imx_command imx_cmd_data;
 extern const struct imx_command imx_cmd_devices;
+extern const struct imx_command imx_cmd_resume;
 extern const struct imx_command imx_cmd_selftest;
 extern const struct imx_command imx_cmd_synth;
+extern const struct imx_command imx_cmd_train;
 
 /* In the order in which help lists them. */
 static const struct imx_command *const commands[] = {
@@ -14,6 +16,8 @@ static const struct imx_command *const commands[] = {
     &imx_cmd_bench,
     &imx_cmd_data,
     &imx_cmd_synth,
+    &imx_cmd_train,
+    &imx_cmd_resume,
     NULL,
 };
 

@@ -63,6 +63,7 @@ imx_status imx_dim_local_create(struct imx_dev *dev, struct imx_store *store, co
     IMX_GO(d.g->status);
     const struct imx_critic_out c = imx_critic_build(&b, &spec->critic, e.local, e.y);
     d.loss = c.loss;
+    d.locals = e.local.h * e.local.w;
     d.info = c.info;
     IMX_GO(imx_graph_backward(d.g, d.loss, 0));
     update_nodes(&d);

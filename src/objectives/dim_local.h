@@ -18,6 +18,7 @@ struct imx_dim_graph {
     struct imx_store *store;                        /* borrowed */
     imx_tid bytes, aug, mean, invstd, hyp;          /* inputs */
     imx_tid image, loss, info, norm;                /* outputs: [n,h,w,c], [1], [3], [2] */
+    int32_t locals;                                 /* P, per image */
 };
 
 /* Builds, differentiates and plans. memory_limit as in imx_graph_plan. */

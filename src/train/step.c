@@ -45,7 +45,7 @@ imx_status imx_step_create(struct imx_dev *dev, const struct imx_config *c, cons
     s->dev = dev;
     s->spec = *spec;
     IMX_GO(imx_store_create(dev, true, &s->store));
-    IMX_GO(imx_dim_local_create(dev, s->store, spec, (uint64_t)c->memory, &s->graph));
+    IMX_GO(imx_dim_local_create(dev, s->store, spec, c->memory, &s->graph));
     IMX_GO(imx_store_init(s->store, (uint64_t)c->seed));
     *out = s;
     return IMX_OK;

@@ -1,0 +1,167 @@
+/* See metrics.h. A line is appended and flushed whole, so the files are readable at any moment, also after a crash. */
+#include "train/metrics.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+
+struct imx_metrics {
+    struct imx_lines *json, *csv, *log;
+};
+
+static const char CSV_HEAD[] = "step,epoch,loss,e_pos,e_neg,mi_nats,grad_norm,images_per_s,seconds,waited";
+
+static bool keep_json(void *user, const char *line)
+{
+    struct imx_json_doc doc;
+    if (imx_json_parse(line, strlen(line), NULL, &doc) != IMX_OK)
+        return false;
+    const double step = imx_json_get_number(doc.root, "step", INFINITY);
+    imx_json_doc_free(&doc);
+    return step <= (double)*(const uint64_t *)user;
+}
+
+static bool keep_csv(void *user, const char *line)
+{
+    return !strncmp(line, "step,", 5) || strtod(line, NULL) <= (double)*(const uint64_t *)user;
+}
+
+static imx_status open_lines(const char *run, const char *name, struct imx_lines **out)
+{
+    char path[4096];
+    if (!imx_join(path, sizeof path, run, name))
+        return imx_fail(IMX_E_ARG, "the path of %s is too long", name);
+    return imx_lines_open(path, out);
+}
+
+imx_status imx_metrics_open(const char *run, uint64_t step, struct imx_metrics **out)
+{
+    imx_status status = IMX_OK;
+    struct imx_metrics *m = calloc(1, sizeof *m);
+    if (!m)
+        return imx_fail(IMX_E_NOMEM, "no memory for metrics");
+    IMX_GO(open_lines(run, "metrics.jsonl", &m->json));
+    IMX_GO(open_lines(run, "metrics.csv", &m->csv));
+    IMX_GO(open_lines(run, "train.log", &m->log));
+    IMX_GO(imx_lines_keep(m->json, keep_json, &step));
+    IMX_GO(imx_lines_keep(m->csv, keep_csv, &step));
+    if (imx_lines_empty(m->csv))
+        IMX_GO(imx_lines_add(m->csv, CSV_HEAD));
+    *out = m;
+    return IMX_OK;
+fail:
+    imx_metrics_close(m);
+    return status;
+}
+
+imx_status imx_metrics_add(struct imx_metrics *m, const struct imx_metric *r)
+{
+    char line[512];
+    struct imx_json j = { 0 };
+    imx_json_object(&j, NULL);
+    imx_json_uint(&j, "step", r->step);
+    imx_json_double(&j, "epoch", r->epoch);
+    imx_json_double(&j, "loss", r->loss);
+    imx_json_double(&j, "e_pos", r->e_pos);
+    imx_json_double(&j, "e_neg", r->e_neg);
+    imx_json_double(&j, "mi_nats", r->nats ? r->mi_nats : (double)NAN);
+    imx_json_double(&j, "mi_ceiling", r->mi_ceiling);
+    imx_json_double(&j, "grad_norm", r->grad_norm);
+    imx_json_double(&j, "images_per_s", r->images_per_s);
+    imx_json_double(&j, "seconds", r->seconds);
+    imx_json_double(&j, "waited", r->waited);
+    imx_json_end(&j);
+    imx_status status = imx_json_check(&j);
+    if (status == IMX_OK)
+        status = imx_lines_add(m->json, j.text.data);
+    imx_json_free(&j);
+    IMX_TRY(status);
+    int n = snprintf(line, sizeof line, "%llu,%.6f,%.9g,%.9g,%.9g,", (unsigned long long)r->step, r->epoch, r->loss,
+                     r->e_pos, r->e_neg);
+    if (r->nats)
+        n += snprintf(line + n, sizeof line - (size_t)n, "%.9g", r->mi_nats);
+    snprintf(line + n, sizeof line - (size_t)n, ",%.9g,%.1f,%.3f,%.4f", r->grad_norm, r->images_per_s, r->seconds,
+             r->waited);
+    return imx_lines_add(m->csv, line);
+}
+
+void imx_metrics_log(struct imx_metrics *m, const char *fmt, ...)
+{
+    char text[900], when[32], line[960];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    imx_wall_text(when);
+    snprintf(line, sizeof line, "%s %s", when, text);
+    imx_log(IMX_LOG_INFO, "%s", text);
+    if (imx_lines_add(m->log, line) != IMX_OK)
+        imx_log(IMX_LOG_WARN, "train.log: %s", imx_error_text());
+}
+
+void imx_metrics_close(struct imx_metrics *m)
+{
+    if (!m)
+        return;
+    struct imx_lines *file[] = { m->json, m->csv, m->log };
+    for (int i = 0; i < 3; i++)
+        if (imx_lines_close(file[i]) != IMX_OK)
+            imx_log(IMX_LOG_WARN, "closing the run's logs: %s", imx_error_text());
+    free(m);
+}
+
+static void describe_data(struct imx_json *j, const struct imx_dataset *ds)
+{
+    imx_json_object(j, "data");
+    imx_json_string(j, "kind", ds->kind);
+    imx_json_int(j, "images", ds->n);
+    imx_json_int(j, "height", ds->h);
+    imx_json_int(j, "width", ds->w);
+    imx_json_int(j, "channels", ds->c);
+    imx_json_int(j, "unreadable", ds->unreadables);
+    imx_json_string(j, "hash", ds->hash);
+    imx_json_end(j);
+}
+
+imx_status imx_env_write(const char *run, const struct imx_dev *dev, const struct imx_dataset *ds, const char *network)
+{
+    char path[4096], when[32];
+    struct utsname os = { 0 };
+    struct imx_json j = { .pretty = true };
+    uname(&os);
+    imx_wall_text(when);
+    imx_json_object(&j, NULL);
+    imx_json_string(&j, "infomax", IMX_VERSION);
+    imx_json_string(&j, "started", when);
+    imx_json_string(&j, "system", os.sysname);
+    imx_json_string(&j, "release", os.release);
+    imx_json_string(&j, "machine", os.machine);
+    imx_json_string(&j, "compiler", __VERSION__);
+    imx_json_object(&j, "device");
+    imx_json_string(&j, "id", dev->caps.id);
+    imx_json_string(&j, "platform", dev->caps.platform);
+    imx_json_string(&j, "name", dev->caps.name);
+    imx_json_string(&j, "vendor", dev->caps.vendor);
+    imx_json_string(&j, "driver", dev->caps.driver);
+    imx_json_string(&j, "opencl", dev->caps.opencl);
+    imx_json_uint(&j, "compute_units", dev->caps.compute_units);
+    imx_json_end(&j);
+    imx_json_string(&j, "network", network);
+    describe_data(&j, ds);
+    imx_json_end(&j);
+    imx_status status = imx_json_check(&j);
+    if (status == IMX_OK && !imx_join(path, sizeof path, run, "env.json"))
+        status = imx_fail(IMX_E_ARG, "the path of env.json is too long");
+    if (status == IMX_OK)
+        status = imx_file_write(path, j.text.data, j.text.size);
+    imx_json_free(&j);
+    return status;
+}

@@ -1,0 +1,28 @@
+/* The files that a run writes while it goes on: metrics.jsonl, metrics.csv, train.log, and env.json at its start. */
+#ifndef IMX_TRAIN_METRICS_H
+#define IMX_TRAIN_METRICS_H
+
+#include "data/dataset.h"
+#include "dev/dev.h"
+
+/* One line of the metrics. */
+struct imx_metric {
+    uint64_t step;
+    double epoch, loss, e_pos, e_neg, mi_nats, mi_ceiling, grad_norm, images_per_s, seconds, waited;
+    bool nats; /* mi is a reading in nats (jsd's is not) */
+};
+
+struct imx_metrics;
+
+/* Opens the files of the folder, appending; lines of steps beyond `step` (they will be run again) are cut off. */
+IMX_MUST_CHECK imx_status imx_metrics_open(const char *run, uint64_t step, struct imx_metrics **out);
+IMX_MUST_CHECK imx_status imx_metrics_add(struct imx_metrics *m, const struct imx_metric *row);
+/* A line of train.log, with the time in front; also to the program's log. */
+void imx_metrics_log(struct imx_metrics *m, const char *fmt, ...) IMX_PRINTF(2, 3);
+void imx_metrics_close(struct imx_metrics *m);
+
+/* env.json: device, driver, versions, data. */
+IMX_MUST_CHECK imx_status imx_env_write(const char *run, const struct imx_dev *dev, const struct imx_dataset *ds,
+                                        const char *network);
+
+#endif

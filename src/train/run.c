@@ -1,0 +1,231 @@
+/* The training loop. Whatever a step computes follows from (weights, seed, step) alone, so a run that goes on from a
+ * checkpoint ends with the same bits as one that was never interrupted. See run.h. */
+#include "train/run.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "data/batch.h"
+#include "shared.h"
+#include "train/checkpoint.h"
+#include "train/metrics.h"
+
+/* Everything that a run owns. */
+struct run {
+    struct imx_dev *dev;
+    const struct imx_config *c;
+    const struct imx_dataset *ds;
+    const char *folder;
+    const struct imx_run_hooks *hooks;
+    struct imx_step *step;
+    struct imx_batches *batches;
+    struct imx_metrics *metrics;
+    struct imx_checkpoint at;
+    uint64_t per_epoch, steps;
+    double started, before;          /* clock at the start of this session; seconds of the sessions before */
+    double saved_at;                 /* clock of the last checkpoint */
+    double report_at, report_waited; /* clock and waited seconds of the last report */
+    double sum[5];                   /* since the last report: loss, e_pos, e_neg, mi, grad_norm */
+    uint64_t summed;
+    double last_loss;
+};
+
+static double seconds(const struct run *r)
+{
+    return r->before + imx_now() - r->started;
+}
+
+static void describe_network(const struct run *r, char *text, size_t size)
+{
+    const struct imx_dim_spec *s = &r->step->spec;
+    snprintf(text, size, "%s %dx%dx%d dim-local %s %s units=%d scale=%.9g batch=%d", s->encoder->name, s->h, s->w, s->c,
+             r->c->critic, r->c->estimator, s->critic.units, (double)imx_critic_scale(&s->critic), s->batch);
+}
+
+static imx_status save(struct run *r)
+{
+    r->at.seconds = seconds(r);
+    IMX_TRY(imx_checkpoint_save(r->folder, r->step->store, &r->at));
+    r->saved_at = imx_now();
+    imx_log(IMX_LOG_DEBUG, "checkpoint at step %llu", (unsigned long long)r->at.step);
+    return IMX_OK;
+}
+
+static imx_status open_batches(struct run *r)
+{
+    const struct imx_config *c = r->c;
+    const bool crop = strstr(c->augment, "crop") != NULL;
+    const struct imx_batch_options o = {
+        .batch = (int32_t)c->batch,
+        .seed = (uint64_t)c->seed,
+        .shuffle = true,
+        .flip = strstr(c->augment, "flip") != NULL,
+        .pad = crop ? r->ds->h / 8 : 0,
+        .epoch = r->at.step / r->per_epoch,
+        .step = r->at.step % r->per_epoch,
+    };
+    return imx_batches_create(r->ds, &o, &r->batches);
+}
+
+static imx_status begin(struct run *r, bool resume)
+{
+    char network[sizeof r->at.network], path[4096];
+    struct imx_dim_spec spec;
+    bool found = false;
+    if (r->ds->n < r->c->batch)
+        return imx_fail(IMX_E_DATA, "%d images are fewer than one batch of %lld; use a smaller --batch", r->ds->n,
+                        (long long)r->c->batch);
+    IMX_TRY(imx_step_spec(r->c, r->ds->h, r->ds->w, r->ds->c, &spec));
+    IMX_TRY(imx_step_create(r->dev, r->c, &spec, &r->step));
+    describe_network(r, network, sizeof network);
+    r->per_epoch = (uint64_t)(r->ds->n / r->c->batch);
+    r->steps = r->per_epoch * (uint64_t)r->c->epochs;
+    if (!imx_join(path, sizeof path, r->folder, "checkpoints"))
+        return imx_fail(IMX_E_ARG, "the path of the run's folder is too long");
+    IMX_TRY(imx_mkdirs(path));
+    if (resume)
+        IMX_TRY(imx_checkpoint_load(r->folder, r->step->store, &r->at, &found));
+    if (found && strcmp(r->at.network, network))
+        return imx_fail(IMX_E_DATA, "the checkpoint is of \"%s\", the configuration says \"%s\"", r->at.network,
+                        network);
+    if (found && strcmp(r->at.data_hash, r->ds->hash))
+        return imx_fail(IMX_E_DATA, "the images are not those that the run began with (hash %s, then %s)", r->ds->hash,
+                        r->at.data_hash);
+    r->before = r->at.seconds;
+    r->at.seed = (uint64_t)r->c->seed;
+    snprintf(r->at.network, sizeof r->at.network, "%s", network);
+    snprintf(r->at.data_hash, sizeof r->at.data_hash, "%s", r->ds->hash);
+    IMX_TRY(imx_metrics_open(r->folder, r->at.step, &r->metrics));
+    IMX_TRY(imx_env_write(r->folder, r->dev, r->ds, network));
+    const struct imx_graph *g = r->step->graph.g;
+    imx_metrics_log(r->metrics, "%s from step %llu of %llu on %s (%s): %s", found ? "resumed" : "started",
+                    (unsigned long long)r->at.step, (unsigned long long)r->steps, r->dev->caps.name,
+                    r->dev->caps.driver, network);
+    imx_metrics_log(r->metrics, "memory: %.1f MB for temporaries, lower bound %.1f MB; %lld parameters",
+                    (double)g->temp_bytes / 1048576.0, (double)g->lower_bound / 1048576.0,
+                    (long long)imx_store_count(r->step->store, ""));
+    return open_batches(r);
+}
+
+static imx_status report(struct run *r)
+{
+    const double now = imx_now(), took = now - r->report_at, n = (double)r->summed;
+    const double waited = imx_batches_waited(r->batches);
+    const int32_t estimator = r->step->spec.critic.estimator;
+    const struct imx_metric row = {
+        .step = r->at.step,
+        .epoch = (double)r->at.step / (double)r->per_epoch,
+        .loss = r->sum[0] / n, .e_pos = r->sum[1] / n, .e_neg = r->sum[2] / n, .mi_nats = r->sum[3] / n,
+        .mi_ceiling = imx_mi_ceiling(&r->step->spec, r->step->graph.locals),
+        .grad_norm = r->sum[4] / n,
+        .images_per_s = n * (double)r->c->batch / took,
+        .seconds = seconds(r),
+        .waited = took > 0 ? (waited - r->report_waited) / took : 0,
+        .nats = estimator != IMX_EST_JSD,
+    };
+    IMX_TRY(imx_metrics_add(r->metrics, &row));
+    const struct imx_run_report to = {
+        .step = r->at.step, .steps = r->steps, .epoch = row.epoch, .loss = row.loss, .mi = row.mi_nats,
+        .images_per_s = row.images_per_s, .seconds = row.seconds,
+        .left = (double)(r->steps - r->at.step) * (double)r->c->batch / row.images_per_s, .waited = row.waited,
+    };
+    if (r->hooks->report)
+        r->hooks->report(r->hooks->user, &to);
+    r->last_loss = row.loss;
+    r->report_at = now;
+    r->report_waited = waited;
+    memset(r->sum, 0, sizeof r->sum);
+    r->summed = 0;
+    return IMX_OK;
+}
+
+static imx_status one_step(struct run *r)
+{
+    struct imx_batch batch;
+    struct imx_step_result now;
+    IMX_TRY(imx_batches_next(r->batches, &batch));
+    const imx_status s = imx_step_run(r->step, r->c, r->at.step, batch.pix, batch.aug, &now);
+    if (s != IMX_OK)
+        return imx_note(s, "step %llu", (unsigned long long)r->at.step);
+    if (!now.finite)
+        return imx_fail(IMX_E_NONFINITE,
+                        "step %llu: the loss is %g and the gradient norm %g; the update was not made, the last "
+                        "checkpoint is untouched (a smaller --lr or --score-scale may help)",
+                        (unsigned long long)r->at.step, (double)now.loss, (double)now.grad_norm);
+    const float value[5] = { now.loss, now.e_pos, now.e_neg, now.mi, now.grad_norm };
+    for (int i = 0; i < 5; i++)
+        r->sum[i] += (double)value[i];
+    r->summed++;
+    r->at.step++;
+    return IMX_OK;
+}
+
+static bool checkpoint_due(struct run *r)
+{
+    const struct imx_config *c = r->c;
+    return (c->checkpoint_every > 0 && imx_now() - r->saved_at >= c->checkpoint_every) ||
+           (c->checkpoint_steps > 0 && r->at.step % (uint64_t)c->checkpoint_steps == 0) ||
+           (r->hooks->save && r->hooks->save());
+}
+
+static imx_status loop(struct run *r)
+{
+    while (r->at.step < r->steps) {
+        if (r->c->max_time > 0 && seconds(r) >= r->c->max_time)
+            break;
+        IMX_TRY(one_step(r));
+        if (r->at.step % (uint64_t)r->c->report_every == 0 || r->at.step == r->steps)
+            IMX_TRY(report(r));
+        if (r->hooks->stop && *r->hooks->stop && r->at.step < r->steps) {
+            IMX_TRY(save(r));
+            return imx_fail(IMX_E_STOPPED, "stopped at step %llu of %llu; `infomax resume %s` goes on",
+                            (unsigned long long)r->at.step, (unsigned long long)r->steps, r->folder);
+        }
+        if (checkpoint_due(r))
+            IMX_TRY(save(r));
+    }
+    return IMX_OK;
+}
+
+static imx_status finish(struct run *r)
+{
+    char path[4096];
+    if (r->summed)
+        IMX_TRY(report(r));
+    IMX_TRY(save(r));
+    if (!imx_join(path, sizeof path, r->folder, "encoder.safetensors"))
+        return imx_fail(IMX_E_ARG, "the path of the run's folder is too long");
+    return imx_export_weights(path, r->step->store, "encoder.", r->at.network);
+}
+
+imx_status imx_run(struct imx_dev *dev, const struct imx_config *c, const struct imx_dataset *ds, const char *folder,
+                   bool resume, const struct imx_run_hooks *hooks, struct imx_run_result *result)
+{
+    imx_status status = IMX_OK;
+    struct run r = { .dev = dev, .c = c, .ds = ds, .folder = folder, .hooks = hooks };
+    IMX_GO(begin(&r, resume));
+    r.started = r.saved_at = r.report_at = imx_now();
+    status = loop(&r);
+    if (status == IMX_OK)
+        status = finish(&r);
+    if (status != IMX_OK)
+        imx_metrics_log(r.metrics, "%s", imx_error_text());
+    else
+        imx_metrics_log(r.metrics, "finished: step %llu, loss %.4f, %.0f s", (unsigned long long)r.at.step, r.last_loss,
+                        seconds(&r));
+    const struct imx_graph *g = r.step->graph.g;
+    const double took = imx_now() - r.started;
+    *result = (struct imx_run_result){ r.at.step, r.last_loss, seconds(&r),
+                                       took > 0 ? imx_batches_waited(r.batches) / took : 0,
+                                       g->temp_bytes + g->keep_bytes, g->lower_bound + g->keep_bytes };
+fail:
+    imx_batches_destroy(r.batches);
+    imx_metrics_close(r.metrics);
+    imx_step_destroy(r.step);
+    return status;
+}

@@ -1,0 +1,97 @@
+/* What train, resume and the commands that read a run share. See train_options.h. */
+#include "train_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "cli.h"
+#include "progress.h"
+#include "train/run.h"
+
+const struct imx_option imx_config_options[] = { IMX_CONFIG_OPTIONS, { .name = NULL } };
+
+imx_status imx_config_load(const char *run, struct imx_config *c)
+{
+    char path[4096];
+    memset(c, 0, sizeof *c);
+    if (!imx_join(path, sizeof path, run, "config.toml"))
+        return imx_fail(IMX_E_ARG, "the path %s is too long", run);
+    if (!imx_file_size(path, NULL))
+        return imx_fail(IMX_E_ARG, "%s is no run: it has no config.toml", run);
+    IMX_TRY(imx_options_default(imx_config_options, c));
+    return imx_options_load(imx_config_options, c, path);
+}
+
+static void tell_progress(void *user, uint64_t done, uint64_t total)
+{
+    (void)user, (void)total;
+    imx_progress_at(done, " ");
+}
+
+imx_status imx_open_data(const char *path, int64_t size, int64_t channels, bool strict, int64_t threads,
+                         struct imx_dataset **out)
+{
+    const struct imx_dataset_options o = { .size = (int32_t)size, .channels = (int32_t)channels, .strict = strict,
+                                           .threads = (int32_t)threads, .progress = tell_progress };
+    imx_progress_begin("reading images", 0, "images");
+    const imx_status s = imx_dataset_open(path, &o, out);
+    imx_progress_end();
+    if (s != IMX_OK)
+        return imx_note(s, "%s", path);
+    const struct imx_dataset *ds = *out;
+    char skipped[64] = "";
+    if (ds->unreadables)
+        snprintf(skipped, sizeof skipped, ", %d unreadable", ds->unreadables);
+    imx_say("%s: %s%s%s, %d images of %dx%dx%d, %d classes%s", path, ds->kind, *ds->part ? " " : "", ds->part, ds->n,
+            ds->w, ds->h, ds->c, ds->classes, skipped);
+    return IMX_OK;
+}
+
+imx_status imx_open_device(const char *spec, struct imx_dev **out)
+{
+    const char *why = "";
+    IMX_TRY(imx_dev_open(spec, out, &why));
+    imx_say("device %s: %s%s%s%s", (*out)->caps.id, (*out)->caps.name, *why ? " (" : "", why, *why ? ")" : "");
+    return IMX_OK;
+}
+
+struct bar {
+    const char *device;
+};
+
+static void tell_run(void *user, const struct imx_run_report *r)
+{
+    const struct bar *b = user;
+    char left[24] = "?";
+    imx_duration_text(r->left, left, sizeof left);
+    imx_progress_at(r->step, "epoch %.2f, loss %.4f, %.0f images/s, %s left, %s", r->epoch, r->loss, r->images_per_s,
+                    left, b->device);
+}
+
+imx_status imx_train_command(const struct imx_config *c, const char *run, bool resume)
+{
+    imx_status status = IMX_OK;
+    struct imx_dev *dev = NULL;
+    struct imx_dataset *ds = NULL;
+    struct imx_run_result result = { 0 };
+    char took[24];
+    IMX_GO(imx_open_device(c->device, &dev));
+    IMX_GO(imx_open_data(c->data, c->size, c->channels, c->strict, c->threads, &ds));
+    struct bar bar = { dev->caps.name };
+    const struct imx_run_hooks hooks = { imx_stop_flag(), imx_signal_save, tell_run, &bar };
+    imx_signals_catch();
+    imx_progress_begin("training", (uint64_t)(ds->n / c->batch) * (uint64_t)c->epochs, "steps");
+    status = imx_run(dev, c, ds, run, resume, &hooks, &result);
+    imx_progress_end();
+    IMX_GO(status);
+    imx_duration_text(result.seconds, took, sizeof took);
+    imx_say("%llu steps in %s, loss %.4f, the device waited for images %.1f %% of the time",
+            (unsigned long long)result.steps, took, result.loss, 100 * result.waited);
+    printf("%s/encoder.safetensors\n", run);
+fail:
+    imx_dataset_destroy(ds);
+    imx_dev_close(dev);
+    return status;
+}
