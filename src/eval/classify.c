@@ -88,9 +88,8 @@ static imx_status train_epoch(struct net *net, struct feed *f, const struct imx_
     const double lr = how->lr * (epoch >= 100 ? 0.01 : epoch >= 50 ? 0.1 : 1.0);
     imx_permute(how->seed, (uint64_t)epoch, IMX_STREAM_SPLIT, order, (uint32_t)f->s->n);
     for (int64_t at = 0; at + how->batch <= f->s->n; at += how->batch, ++*step) {
-        const double t = (double)(*step + 1);
-        const float hyp[IMX_HYP_COUNT] = { (float)lr, (float)B1, (float)B2, (float)EPS, 0,
-                                           (float)(1 / (1 - pow(B1, t))), (float)(1 / (1 - pow(B2, t))), 0 };
+        float hyp[IMX_HYP_COUNT];
+        imx_adam_hyp(lr, B1, B2, EPS, 0.0, (int64_t)*step + 1, hyp);
         const uint32_t ctr[4] = { (uint32_t)how->seed, (uint32_t)(how->seed >> 32), (uint32_t)*step, 0 };
         IMX_TRY(upload_batch(net, f, order, at, how->batch, how->batch));
         IMX_TRY(imx_graph_upload(net->g, net->hyp, hyp));

@@ -63,16 +63,10 @@ void imx_step_destroy(struct imx_step *s)
     free(s);
 }
 
-/* The corrections are powers in double, so that every device and every resumed run gets the same floats. */
 static imx_status upload_hyp(struct imx_step *s, const struct imx_config *c, uint64_t step)
 {
-    float hyp[IMX_HYP_COUNT] = { 0 };
-    hyp[IMX_HYP_LR] = (float)c->lr;
-    hyp[IMX_HYP_B1] = (float)c->beta1;
-    hyp[IMX_HYP_B2] = (float)c->beta2;
-    hyp[IMX_HYP_EPS] = (float)c->eps;
-    hyp[IMX_HYP_C1] = (float)(1.0 / (1.0 - pow(c->beta1, (double)(step + 1))));
-    hyp[IMX_HYP_C2] = (float)(1.0 / (1.0 - pow(c->beta2, (double)(step + 1))));
+    float hyp[IMX_HYP_COUNT];
+    imx_adam_hyp(c->lr, c->beta1, c->beta2, c->eps, 0.0, (int64_t)step + 1, hyp);
     return imx_graph_upload(s->graph.g, s->graph.hyp, hyp);
 }
 
