@@ -4,6 +4,7 @@
 #include "imx_kernels.h"
 #include "ops/conv2d.h"
 #include "ops/conv2d_plan.h"
+#include "ops/gemm_pack.h"
 #include "ops/launch.h"
 
 static size_t round_up(size_t x, size_t to)
@@ -142,6 +143,12 @@ static const struct imx_variant variant_wei8 = { "cl_tile_local8", tile8_support
 
 extern const struct imx_variant *const imx_variants_conv2d_fwd[], *const imx_variants_conv2d_bwd_data[],
     *const imx_variants_conv2d_bwd_wei[];
-const struct imx_variant *const imx_variants_conv2d_fwd[] = { &variant_fwd16, &variant_fwd8, NULL };
-const struct imx_variant *const imx_variants_conv2d_bwd_data[] = { &variant_data16, &variant_data8, NULL };
-const struct imx_variant *const imx_variants_conv2d_bwd_wei[] = { &variant_wei16, &variant_wei8, NULL };
+const struct imx_variant *const imx_variants_conv2d_fwd[] = {
+    &imx_variant_conv2d_fwd_cpu, &variant_fwd16, &variant_fwd8, NULL,
+};
+const struct imx_variant *const imx_variants_conv2d_bwd_data[] = {
+    &imx_variant_conv2d_data_cpu, &variant_data16, &variant_data8, NULL,
+};
+const struct imx_variant *const imx_variants_conv2d_bwd_wei[] = {
+    &imx_variant_conv2d_wei_cpu, &variant_wei16, &variant_wei8, NULL,
+};

@@ -1,0 +1,216 @@
+/* Convolution for devices of type CPU in register tiles (tile_cpu.h); the numbers that describe a forward pass or a
+ * residue of backward-data are those of conv2d.cl. No matrix of patches is stored: a tile's MR pixels are MR pointers
+ * that are set anew for each tap; a tap that falls into the padding points to zeros. */
+#include "shared.h"
+#include "tile_cpu.h"
+
+/* dst = panels [cols/NR][taps_a * taps_b * in_c][NR] of the weights, then in_c zeros. Dimension 0: taps; 1: panels. */
+__kernel void conv2d_pack_wei(
+    __global const float *restrict wei,
+    __global float *restrict dst,
+    const int in_c,
+    const int taps_a,
+    const int taps_b,
+    const int w_0,
+    const int w_a,
+    const int w_b,
+    const int w_c,
+    const int w_j,
+    const int cols)
+{
+    const int tap = get_global_id(0), j0 = (int)get_global_id(1) * NR, k = taps_a * taps_b * in_c;
+    const int panels = (cols + NR - 1) / NR, have = min(NR, cols - j0);
+    if (tap == 0 && j0 == 0)
+        for (int ci = 0; ci < in_c; ci++)
+            dst[(size_t)panels * k * NR + ci] = 0.0f;
+    if (tap >= taps_a * taps_b)
+        return;
+    __global const float *from = wei + w_0 + tap / taps_b * w_a + tap % taps_b * w_b;
+    __global float *to = dst + (size_t)j0 * k + (size_t)tap * in_c * NR;
+    if (w_j == 1) {
+        for (int ci = 0; ci < in_c; ci++) {
+            for (int j = 0; j < have; j++)
+                to[ci * NR + j] = from[(size_t)ci * w_c + j0 + j];
+            for (int j = have; j < NR; j++)
+                to[ci * NR + j] = 0.0f;
+        }
+        return;
+    }
+    for (int j = 0; j < NR; j++)
+        for (int ci = 0; ci < in_c; ci++)
+            to[ci * NR + j] = j < have ? from[(size_t)ci * w_c + (size_t)(j0 + j) * w_j] : 0.0f;
+}
+
+static void conv2d_store(const vec acc[2], __global float *dst, __global const float *bia, const int have,
+                         const int has_bias)
+{
+    if (have == NR) {
+        VSTORE(has_bias ? acc[0] + VLOAD(bia) : acc[0], dst);
+        VSTORE(has_bias ? acc[1] + VLOAD(bia + VW) : acc[1], dst + VW);
+        return;
+    }
+    float t[NR];
+    VSTORE(acc[0], t);
+    VSTORE(acc[1], t + VW);
+    for (int j = 0; j < have; j++)
+        dst[j] = has_bias ? t[j] + bia[j] : t[j];
+}
+
+/* One work-item per tile of tile_m output pixels (dimension 0) and panel of columns (dimension 1). wei: as
+ * conv2d_pack_wei leaves it. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu(
+    __global const float *restrict src,
+    __global const float *restrict wei,
+    __global const float *restrict bia,
+    __global float *restrict dst,
+    const int images,
+    const int out_h,
+    const int out_w,
+    const int in_h,
+    const int in_w,
+    const int in_c,
+    const int taps_a,
+    const int taps_b,
+    const int step,
+    const int base_y,
+    const int base_x,
+    const int dir,
+    const int dst_0,
+    const int dst_n,
+    const int dst_t,
+    const int dst_u,
+    const int cols,
+    const int tile_m,
+    const int has_bias)
+{
+    const int m = images * out_h * out_w, k = taps_a * taps_b * in_c;
+    const int i_begin = (int)get_global_id(0) * tile_m, i_end = min(m, i_begin + tile_m);
+    const int j0 = (int)get_global_id(1) * NR, have = min(NR, cols - j0);
+    __global const float *zeros = wei + (size_t)((cols + NR - 1) / NR) * k * NR;
+    int u = i_begin % out_w, v = i_begin / out_w % out_h, image = i_begin / out_w / out_h;
+    for (int i0 = i_begin; i0 < i_end; i0 += MR) {
+        __global const float *panel = wei + (size_t)j0 * k;
+        int row_y[MR], row_x[MR], row_at[MR], row_dst[MR];
+        vec acc[MR][2];
+        cpu_clear(acc);
+#pragma unroll
+        for (int i = 0; i < MR; i++) {
+            row_y[i] = v * step + base_y;
+            row_x[i] = u * step + base_x;
+            row_at[i] = image * in_h * in_w;
+            row_dst[i] = dst_0 + image * dst_n + v * dst_t + u * dst_u;
+            if (i0 + i + 1 < i_end && ++u == out_w) { /* past the end, the last pixel is computed again */
+                u = 0;
+                if (++v == out_h) {
+                    v = 0;
+                    image++;
+                }
+            }
+        }
+        for (int a = 0; a < taps_a; a++)
+            for (int b = 0; b < taps_b; b++) {
+                __global const float *row[MR];
+#pragma unroll
+                for (int i = 0; i < MR; i++) {
+                    const int y = row_y[i] + a * dir, x = row_x[i] + b * dir;
+                    const bool inside = (uint)y < (uint)in_h && (uint)x < (uint)in_w;
+                    row[i] = inside ? src + (size_t)(row_at[i] + y * in_w + x) * in_c : zeros;
+                }
+                for (int ci = 0; ci < in_c; ci++) {
+                    const vec b0 = VLOAD(panel), b1 = VLOAD(panel + VW);
+#pragma unroll
+                    for (int i = 0; i < MR; i++) {
+                        const vec s = (vec)(row[i][ci]);
+                        acc[i][0] = fma(s, b0, acc[i][0]);
+                        acc[i][1] = fma(s, b1, acc[i][1]);
+                    }
+                    panel += NR;
+                }
+            }
+#pragma unroll
+        for (int i = 0; i < MR; i++)
+            if (i0 + i < i_end)
+                conv2d_store(acc[i], dst + row_dst[i] + j0, bia + j0, have, has_bias);
+    }
+}
+
+/* part[slice][o][r,s,c] = the weight gradient from the pixels of one slice (dimension 1); one work-item per panel of NR
+ * columns r,s,c (dimension 0). ddst: panels [o/MR][pixels][MR]. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
+    __global const float *restrict src,
+    __global const float *restrict ddst,
+    __global float *restrict part,
+    const int n,
+    const int h,
+    const int w,
+    const int c,
+    const int o,
+    const int k,
+    const int stride,
+    const int pad,
+    const int slice_pixels)
+{
+    const int p = (h + 2 * pad - k) / stride + 1, q = (w + 2 * pad - k) / stride + 1, pixels = n * p * q;
+    const int j0 = (int)get_global_id(0) * NR, cols = k * k * c, have = min(NR, cols - j0), run = k * c;
+    const int slice = get_global_id(1), begin = slice * slice_pixels, end = min(pixels, begin + slice_pixels);
+    const int first_r = j0 / run, first_in = j0 % run;
+    __global float *out = part + (size_t)slice * o * cols + j0;
+    float panel[KC * NR];
+    for (int l0 = begin; l0 < end; l0 += KC) {
+        const int depth = min(KC, end - l0);
+        int x = l0 % q, y = l0 / q % p, image = l0 / q / p;
+        for (int l = 0; l < depth; l++) {
+            const int top = y * stride - pad, left = x * stride - pad;
+            float *to = panel + l * NR;
+            /* The panel's columns are runs of neighbouring elements, one for each kernel row r. */
+            for (int j = 0, r = first_r, in = first_in; j < NR; r++, in = 0) {
+                const int length = j < have ? min(run - in, have - j) : NR - j;
+                const bool row = j < have && top + r >= 0 && top + r < h;
+                const int at = ((image * h + top + r) * w + left) * c + in;
+                if (row && left * c + in >= 0 && left * c + in + length <= w * c) {
+                    if (length == NR) {
+                        VSTORE(VLOAD(src + at), to);
+                        VSTORE(VLOAD(src + at + VW), to + VW);
+                    } else {
+                        for (int t = 0; t < length; t++)
+                            to[j + t] = src[at + t];
+                    }
+                } else {
+                    for (int t = 0; t < length; t++) {
+                        const int along = left * c + in + t;
+                        to[j + t] = row && along >= 0 && along < w * c ? src[at + t] : 0.0f;
+                    }
+                }
+                j += length;
+            }
+            if (++x == q) {
+                x = 0;
+                if (++y == p) {
+                    y = 0;
+                    image++;
+                }
+            }
+        }
+        for (int i0 = 0; i0 < o; i0 += MR) {
+            __global const float *row = ddst + (size_t)i0 * pixels + (size_t)l0 * MR;
+            vec acc[MR][2];
+            cpu_clear(acc);
+            for (int l = 0; l < depth; l++) {
+                const vec b0 = VLOAD(panel + l * NR), b1 = VLOAD(panel + l * NR + VW);
+#pragma unroll
+                for (int i = 0; i < MR; i++) {
+                    const vec s = (vec)(row[l * MR + i]);
+                    acc[i][0] = fma(s, b0, acc[i][0]);
+                    acc[i][1] = fma(s, b1, acc[i][1]);
+                }
+            }
+#pragma unroll
+            for (int i = 0; i < MR; i++)
+                if (i0 + i < o) {
+                    /* What the earlier blocks left is added the way a bias is. */
+                    __global float *to = out + (size_t)(i0 + i) * cols;
+                    conv2d_store(acc[i], to, to, have, l0 > begin);
+                }
+        }
+    }
+}

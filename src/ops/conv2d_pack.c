@@ -1,0 +1,150 @@
+/* Convolution on devices of type CPU: register tiles over packed weights (cl/conv2d_cpu.cl). Backward-data runs once for
+ * each of the stride^2 residues of input pixels; backward-weights packs ddst and cuts the sum over pixels into slices,
+ * so that every core has several pieces, which conv2d_sum_slices adds in their order. */
+#include "imx_kernels.h"
+#include "ops/conv2d.h"
+#include "ops/conv2d_plan.h"
+#include "ops/gemm_pack.h"
+#include "ops/launch.h"
+
+static uint64_t page(uint64_t bytes)
+{
+    return (bytes + 4095) / 4096 * 4096;
+}
+
+static int32_t up(int32_t x, int32_t to)
+{
+    return (x + to - 1) / to * to;
+}
+
+static int32_t least(int64_t a, int64_t b)
+{
+    return (int32_t)(a < b ? a : b);
+}
+
+static int64_t pieces(const struct imx_caps *caps)
+{
+    return 8 * (int64_t)(caps->compute_units ? caps->compute_units : 1);
+}
+
+static bool supports(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps);
+}
+
+static int rank(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return caps->type == IMX_DEV_CPU ? 0 : 3;
+}
+
+/* Packed weights and the zeros behind them. */
+static uint64_t packed_bytes(const struct imx_caps *caps, const struct imx_conv2d_work *k)
+{
+    const struct imx_cpu_tile t = imx_cpu_tile(caps);
+    const uint64_t terms = (uint64_t)k->taps_a * (uint64_t)k->taps_b * (uint64_t)k->in_c;
+    return page((terms * (uint64_t)up(k->cols, t.nr) + (uint64_t)k->in_c) * sizeof(float));
+}
+
+static imx_status run_work(struct imx_dev *dev, const struct imx_conv2d_work *k, struct imx_mem src,
+                           struct imx_mem wei, struct imx_mem bia, struct imx_mem dst, bool has_bias, struct imx_mem ws)
+{
+    const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
+    const int32_t rows = k->images * k->out_h * k->out_w, taps = k->taps_a * k->taps_b;
+    const size_t panels = (size_t)((k->cols + t.nr - 1) / t.nr);
+    const int32_t tile_m = up(least(512, (int64_t)rows * (int64_t)panels / pieces(&dev->caps) + 1), 2 * t.mr);
+    if (!rows)
+        return IMX_OK;
+    const struct imx_launch pack = { { taps ? (size_t)taps : 1, panels, 1 }, { 1, 1, 1 }, t.options };
+    IMX_TRY(imx_run_conv2d_pack_wei(dev, pack, &(struct imx_k_conv2d_pack_wei){
+        .wei = wei, .dst = ws, .in_c = k->in_c, .taps_a = k->taps_a, .taps_b = k->taps_b, .w_0 = k->w_0,
+        .w_a = k->w_a, .w_b = k->w_b, .w_c = k->w_c, .w_j = k->w_j, .cols = k->cols }));
+    const struct imx_launch launch = { { (size_t)((rows + tile_m - 1) / tile_m), panels, 1 }, { 1, 1, 1 }, t.options };
+    return imx_run_conv2d_cpu(dev, launch, &(struct imx_k_conv2d_cpu){
+        .src = src, .wei = ws, .bia = bia, .dst = dst, .images = k->images, .out_h = k->out_h, .out_w = k->out_w,
+        .in_h = k->in_h, .in_w = k->in_w, .in_c = k->in_c, .taps_a = k->taps_a, .taps_b = k->taps_b, .step = k->step,
+        .base_y = k->base_y, .base_x = k->base_x, .dir = k->dir, .dst_0 = k->dst_0, .dst_n = k->dst_n,
+        .dst_t = k->dst_t, .dst_u = k->dst_u, .cols = k->cols, .tile_m = tile_m, .has_bias = has_bias });
+}
+
+static uint64_t fwd_workspace(const struct imx_caps *caps, const void *problem)
+{
+    const struct imx_conv2d_work work = imx_conv2d_work_fwd(problem);
+    return packed_bytes(caps, &work);
+}
+
+static imx_status fwd_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_conv2d *d = problem;
+    const struct imx_conv2d_work work = imx_conv2d_work_fwd(d);
+    return run_work(dev, &work, a->m[IMX_CONV2D_FWD_SRC], a->m[IMX_CONV2D_FWD_WEI], a->m[IMX_CONV2D_FWD_BIA],
+                    a->m[IMX_CONV2D_FWD_DST], d->bias, a->ws);
+}
+
+/* The residue 0, 0 has the most taps; the launches are in order, so all share one piece of scratch. */
+static uint64_t data_workspace(const struct imx_caps *caps, const void *problem)
+{
+    const struct imx_conv2d_work work = imx_conv2d_work_data(problem, 0, 0);
+    return packed_bytes(caps, &work);
+}
+
+static imx_status data_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_conv2d *d = problem;
+    for (int32_t fy = 0; fy < d->stride; fy++)
+        for (int32_t fx = 0; fx < d->stride; fx++) {
+            const struct imx_conv2d_work work = imx_conv2d_work_data(d, fy, fx);
+            IMX_TRY(run_work(dev, &work, a->m[IMX_CONV2D_BWD_DATA_DDST], a->m[IMX_CONV2D_BWD_DATA_WEI],
+                             (struct imx_mem){ 0 }, a->m[IMX_CONV2D_BWD_DATA_DSRC], false, a->ws));
+        }
+    return IMX_OK;
+}
+
+struct wei_plan {
+    int32_t pixels, cols, panels, slices, slice_pixels;
+    uint64_t ddst_bytes, part_bytes;
+};
+
+static struct wei_plan wei_plan(const struct imx_caps *caps, const struct imx_conv2d *d)
+{
+    const struct imx_cpu_tile t = imx_cpu_tile(caps);
+    struct wei_plan p = { .pixels = d->n * imx_conv2d_p(d) * imx_conv2d_q(d), .cols = d->k * d->k * d->c };
+    p.panels = (p.cols + t.nr - 1) / t.nr;
+    p.slices = least(pieces(caps) / p.panels, p.pixels / 512);
+    p.slices = p.slices < 1 ? 1 : p.slices > 16 ? 16 : p.slices;
+    p.slice_pixels = up((p.pixels + p.slices - 1) / p.slices, 256);
+    p.slices = (p.pixels + p.slice_pixels - 1) / p.slice_pixels;
+    p.ddst_bytes = page((uint64_t)up(d->o, t.mr) * (uint64_t)p.pixels * sizeof(float));
+    p.part_bytes = p.slices == 1 ? 0 : page((uint64_t)p.slices * (uint64_t)d->o * (uint64_t)p.cols * sizeof(float));
+    return p;
+}
+
+static uint64_t wei_workspace(const struct imx_caps *caps, const void *problem)
+{
+    const struct wei_plan p = wei_plan(caps, problem);
+    return p.ddst_bytes + p.part_bytes;
+}
+
+static imx_status wei_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_conv2d *d = problem;
+    const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
+    const struct wei_plan p = wei_plan(&dev->caps, d);
+    const struct imx_mem ddst = imx_part(a->ws, 0, p.ddst_bytes), part = imx_part(a->ws, p.ddst_bytes, p.part_bytes);
+    const struct imx_launch launch = { { (size_t)p.panels, (size_t)p.slices, 1 }, { 1, 1, 1 }, t.options };
+    IMX_TRY(imx_cpu_pack(dev, a->m[IMX_CONV2D_BWD_WEI_DDST], ddst, d->o, p.pixels, t.mr, 1, d->o));
+    IMX_TRY(imx_run_conv2d_cpu_wei(dev, launch, &(struct imx_k_conv2d_cpu_wei){
+        .src = a->m[IMX_CONV2D_BWD_WEI_SRC], .ddst = ddst, .part = p.slices == 1 ? a->m[IMX_CONV2D_BWD_WEI_DWEI] : part,
+        .n = d->n, .h = d->h, .w = d->w, .c = d->c, .o = d->o, .k = d->k, .stride = d->stride, .pad = d->pad,
+        .slice_pixels = p.slice_pixels }));
+    if (p.slices == 1)
+        return IMX_OK;
+    return imx_run_conv2d_sum_slices(dev, imx_launch_1d(dev, (size_t)p.cols * (size_t)d->o, NULL),
+        &(struct imx_k_conv2d_sum_slices){ .part = part, .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI],
+        .count = p.cols * d->o, .slices = p.slices });
+}
+
+const struct imx_variant imx_variant_conv2d_fwd_cpu = { "cl_pack_cpu", supports, fwd_workspace, fwd_run, rank };
+const struct imx_variant imx_variant_conv2d_data_cpu = { "cl_pack_cpu", supports, data_workspace, data_run, rank };
+const struct imx_variant imx_variant_conv2d_wei_cpu = { "cl_pack_cpu", supports, wei_workspace, wei_run, rank };
