@@ -1,14 +1,11 @@
 /* Batch norm over src[rows, cols]; see src/ops/batchnorm.h. Rows are cut into chunks; a work-item of a "strip" kernel
- * (CPU devices) takes one chunk and STRIP columns, row block by row block, with its accumulators in part (they stay
- * in L1); one of a "column" kernel (GPUs) takes one chunk and one column. Blocks of 8 rows get their own mean and sum
- * of squared deviations, merged by Chan's update:
+ * (CPU devices) takes one chunk and a strip of columns, row block by row block, with its accumulators in part (they
+ * stay in L1); one of a "column" kernel (GPUs) takes one chunk and one column. Blocks of up to 8 rows get their own
+ * mean and sum of squared deviations, merged by Chan's update:
  *     d = mean_b - mean_a;  mean = mean_a + d n_b/(n_a+n_b);  m2 = m2_a + m2_b + d^2 n_a n_b/(n_a+n_b)
  * so variance never comes from E[x^2] - E[x]^2. part is [chunks][2][cols]. */
 #include "shared.h"
 
-#ifndef STRIP
-  #define STRIP 512
-#endif
 #define LOAD16(p) vload16(0, p)
 #define STORE16(v, p) vstore16(v, 0, p)
 #define LOAD1(p) (*(p))
@@ -27,6 +24,9 @@
             m = (((a + b) + (c + e)) + ((f + g) + (h + i))) * 0.125f;                                        \
             s = (((a - m) * (a - m) + (b - m) * (b - m)) + ((c - m) * (c - m) + (e - m) * (e - m))) +        \
                 (((f - m) * (f - m) + (g - m) * (g - m)) + ((h - m) * (h - m) + (i - m) * (i - m)));         \
+        } else if (r == 1) {                                                                                 \
+            m = LOAD(src);                                                                                   \
+            s = 0.0f;                                                                                        \
         } else {                                                                                             \
             m = 0.0f;                                                                                        \
             for (int k = 0; k < r; k++)                                                                      \
@@ -51,18 +51,23 @@ __kernel void bn_stat_strip(
     __global float *restrict part,
     const int rows,
     const int cols,
-    const int chunk)
+    const int chunk,
+    const int strip,
+    const int block)
 {
-    const int k = get_global_id(0), c0 = get_global_id(1) * STRIP, c1 = min(c0 + STRIP, cols);
+    const int k = get_global_id(0), c0 = get_global_id(1) * strip, c1 = min(c0 + strip, cols);
     const int r0 = k * chunk, r1 = min(r0 + chunk, rows);
     __global float *mean = part + (size_t)k * 2 * cols, *m2 = mean + cols;
-    for (int r = r0; r < r1; r += 8) {
+    for (int r = r0; r < r1; r += block) {
         __global const float *at = src + (size_t)r * cols;
-        const int n = min(8, r1 - r), first = r == r0;
+        const int n = min(block, r1 - r), first = r == r0;
         int c = c0;
         for (; c + 16 <= c1; c += 16) {
             float16 m = first ? (float16)(0.0f) : LOAD16(mean + c), s = first ? (float16)(0.0f) : LOAD16(m2 + c);
-            stat16(at + c, cols, n, (float)(r - r0), &m, &s);
+            if (n == 1)
+                stat16(at + c, cols, 1, (float)(r - r0), &m, &s);
+            else
+                stat16(at + c, cols, n, (float)(r - r0), &m, &s);
             STORE16(m, mean + c);
             STORE16(s, m2 + c);
         }
@@ -163,17 +168,23 @@ __kernel void bn_apply_strip(
     const int rows,
     const int cols,
     const int chunk,
-    const int act)
+    const int act,
+    const int strip,
+    const int block)
 {
-    const int c0 = get_global_id(1) * STRIP, c1 = min(c0 + STRIP, cols);
+    const int c0 = get_global_id(1) * strip, c1 = min(c0 + strip, cols);
     const int r0 = get_global_id(0) * chunk, r1 = min(r0 + chunk, rows);
-    for (int r = r0; r < r1; r += 4) {
+    for (int r = r0; r < r1; r += block) {
         const size_t at = (size_t)r * cols;
-        const int n = min(4, r1 - r);
+        const int n = min(block, r1 - r);
         int c = c0;
         for (; c + 16 <= c1; c += 16)
-            apply16(src + at + c, dst + at + c, cols, n, act, LOAD16(mean + c), LOAD16(gamma + c) * LOAD16(invstd + c),
-                    LOAD16(beta + c));
+            if (n == 1)
+                apply16(src + at + c, dst + at + c, cols, 1, act, LOAD16(mean + c),
+                        LOAD16(gamma + c) * LOAD16(invstd + c), LOAD16(beta + c));
+            else
+                apply16(src + at + c, dst + at + c, cols, n, act, LOAD16(mean + c),
+                        LOAD16(gamma + c) * LOAD16(invstd + c), LOAD16(beta + c));
         for (; c < c1; c++)
             apply1(src + at + c, dst + at + c, cols, n, act, mean[c], gamma[c] * invstd[c], beta[c]);
     }
@@ -239,19 +250,25 @@ __kernel void bn_back_strip(
     const int rows,
     const int cols,
     const int chunk,
-    const int act)
+    const int act,
+    const int strip,
+    const int block)
 {
-    const int k = get_global_id(0), c0 = get_global_id(1) * STRIP, c1 = min(c0 + STRIP, cols);
+    const int k = get_global_id(0), c0 = get_global_id(1) * strip, c1 = min(c0 + strip, cols);
     const int r0 = k * chunk, r1 = min(r0 + chunk, rows);
     __global float *sum = part + (size_t)k * 2 * cols, *dot = sum + cols;
-    for (int r = r0; r < r1; r += 4) {
+    for (int r = r0; r < r1; r += block) {
         const size_t at = (size_t)r * cols;
-        const int n = min(4, r1 - r), first = r == r0;
+        const int n = min(block, r1 - r), first = r == r0;
         int c = c0;
         for (; c + 16 <= c1; c += 16) {
             float16 s = first ? (float16)(0.0f) : LOAD16(sum + c), t = first ? (float16)(0.0f) : LOAD16(dot + c);
-            back16(src + at + c, ddst + at + c, cols, n, act, LOAD16(mean + c), LOAD16(gamma + c) * LOAD16(invstd + c),
-                   LOAD16(beta + c), &s, &t);
+            if (n == 1)
+                back16(src + at + c, ddst + at + c, cols, 1, act, LOAD16(mean + c),
+                       LOAD16(gamma + c) * LOAD16(invstd + c), LOAD16(beta + c), &s, &t);
+            else
+                back16(src + at + c, ddst + at + c, cols, n, act, LOAD16(mean + c),
+                       LOAD16(gamma + c) * LOAD16(invstd + c), LOAD16(beta + c), &s, &t);
             STORE16(s, sum + c);
             STORE16(t, dot + c);
         }
@@ -347,19 +364,25 @@ __kernel void bn_dsrc_strip(
     const int rows,
     const int cols,
     const int chunk,
-    const int act)
+    const int act,
+    const int strip,
+    const int block)
 {
-    const int c0 = get_global_id(1) * STRIP, c1 = min(c0 + STRIP, cols);
+    const int c0 = get_global_id(1) * strip, c1 = min(c0 + strip, cols);
     const int r0 = get_global_id(0) * chunk, r1 = min(r0 + chunk, rows);
     const float part = 1.0f / (float)rows;
-    for (int r = r0; r < r1; r += 4) {
+    for (int r = r0; r < r1; r += block) {
         const size_t at = (size_t)r * cols;
-        const int n = min(4, r1 - r);
+        const int n = min(block, r1 - r);
         int c = c0;
         for (; c + 16 <= c1; c += 16) {
             const float16 inv = LOAD16(invstd + c);
-            dsrc16(src + at + c, ddst + at + c, dsrc + at + c, cols, n, act, LOAD16(mean + c), LOAD16(gamma + c) * inv,
-                   LOAD16(beta + c), LOAD16(dbeta + c) * part, LOAD16(dgamma + c) * inv * part);
+            if (n == 1)
+                dsrc16(src + at + c, ddst + at + c, dsrc + at + c, cols, 1, act, LOAD16(mean + c),
+                       LOAD16(gamma + c) * inv, LOAD16(beta + c), LOAD16(dbeta + c) * part, LOAD16(dgamma + c) * inv * part);
+            else
+                dsrc16(src + at + c, ddst + at + c, dsrc + at + c, cols, n, act, LOAD16(mean + c),
+                       LOAD16(gamma + c) * inv, LOAD16(beta + c), LOAD16(dbeta + c) * part, LOAD16(dgamma + c) * inv * part);
         }
         for (; c < c1; c++)
             dsrc1(src + at + c, ddst + at + c, dsrc + at + c, cols, n, act, mean[c], gamma[c] * invstd[c], beta[c],

@@ -3,9 +3,6 @@
  * and add through a tree in local memory). */
 #include "shared.h"
 
-#ifndef STRIP
-  #define STRIP 512
-#endif
 #ifndef GROUP
   #define GROUP 64
 #endif
@@ -60,14 +57,16 @@ __kernel void colsum_strip(
     __global float *restrict part,
     const int rows,
     const int cols,
-    const int chunk)
+    const int chunk,
+    const int strip,
+    const int block)
 {
-    const int k = get_global_id(0), c0 = get_global_id(1) * STRIP, c1 = min(c0 + STRIP, cols);
+    const int k = get_global_id(0), c0 = get_global_id(1) * strip, c1 = min(c0 + strip, cols);
     const int r0 = k * chunk, r1 = min(r0 + chunk, rows);
     __global float *sum = part + (size_t)k * cols;
-    for (int r = r0; r < r1; r += 8) {
+    for (int r = r0; r < r1; r += block) {
         __global const float *at = src + (size_t)r * cols;
-        const int n = min(8, r1 - r);
+        const int n = min(block, r1 - r);
         int c = c0;
         for (; c + 16 <= c1; c += 16) {
             const float16 s = add16(at + c, cols, n);
@@ -267,6 +266,27 @@ __kernel void rowreduce_spread(
     const size_t i = get_global_id(0);
     if (i < (size_t)rows * cols)
         dsrc[i] = ddst[i / cols] * scale;
+}
+
+/* The same for CPU devices, a chunk of rows at a time. */
+__kernel void rowreduce_spread_row(
+    __global const float *restrict ddst,
+    __global float *restrict dsrc,
+    const int rows,
+    const int cols,
+    const int chunk,
+    const float scale)
+{
+    const int r0 = get_global_id(0) * chunk, r1 = min(r0 + chunk, rows);
+    for (int r = r0; r < r1; r++) {
+        __global float *to = dsrc + (size_t)r * cols;
+        const float v = ddst[r] * scale;
+        int c = 0;
+        for (; c + 16 <= cols; c += 16)
+            vstore16((float16)(v), 0, to + c);
+        for (; c < cols; c++)
+            to[c] = v;
+    }
 }
 
 /* Max and logsumexp. Only an element that equals the maximum looks for an earlier one. */

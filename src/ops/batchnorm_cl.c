@@ -48,7 +48,8 @@ static imx_status apply(struct imx_dev *dev, const struct imx_batchnorm *d, bool
     if (strips)
         return imx_run_bn_apply_strip(dev, imx_launch_strips(chunk, d->cols), &(struct imx_k_bn_apply_strip){
             .src = src, .gamma = gamma, .beta = beta, .mean = mean, .invstd = invstd, .dst = dst, .rows = d->rows,
-            .cols = d->cols, .chunk = chunk.rows, .act = d->act });
+            .cols = d->cols, .chunk = chunk.rows, .act = d->act,
+            .strip = imx_strip(chunk), .block = imx_strip_rows(chunk, d->cols, 4) });
     return imx_run_bn_apply_column(dev, imx_launch_columns(chunk, d->cols), &(struct imx_k_bn_apply_column){
         .src = src, .gamma = gamma, .beta = beta, .mean = mean, .invstd = invstd, .dst = dst, .rows = d->rows,
         .cols = d->cols, .chunk = chunk.rows, .act = d->act });
@@ -60,7 +61,8 @@ static imx_status forward(struct imx_dev *dev, const struct imx_batchnorm *d, co
     const int32_t width = strips ? 16 : 1;
     if (strips)
         IMX_TRY(imx_run_bn_stat_strip(dev, imx_launch_strips(chunk, d->cols), &(struct imx_k_bn_stat_strip){
-            .src = a->m[IMX_BN_FWD_SRC], .part = a->ws, .rows = d->rows, .cols = d->cols, .chunk = chunk.rows }));
+            .src = a->m[IMX_BN_FWD_SRC], .part = a->ws, .rows = d->rows, .cols = d->cols, .chunk = chunk.rows,
+            .strip = imx_strip(chunk), .block = imx_strip_rows(chunk, d->cols, 8) }));
     else
         IMX_TRY(imx_run_bn_stat_column(dev, imx_launch_columns(chunk, d->cols), &(struct imx_k_bn_stat_column){
             .src = a->m[IMX_BN_FWD_SRC], .part = a->ws, .rows = d->rows, .cols = d->cols, .chunk = chunk.rows }));
@@ -88,7 +90,8 @@ static imx_status back_sums(struct imx_dev *dev, const struct imx_batchnorm *d, 
         return imx_run_bn_back_strip(dev, imx_launch_strips(chunk, d->cols), &(struct imx_k_bn_back_strip){
             .src = m[IMX_BN_BWD_SRC], .ddst = m[IMX_BN_BWD_DDST], .gamma = m[IMX_BN_BWD_GAMMA],
             .beta = m[IMX_BN_BWD_BETA], .mean = m[IMX_BN_BWD_MEAN], .invstd = m[IMX_BN_BWD_INVSTD], .part = a->ws,
-            .rows = d->rows, .cols = d->cols, .chunk = chunk.rows, .act = d->act });
+            .rows = d->rows, .cols = d->cols, .chunk = chunk.rows, .act = d->act,
+            .strip = imx_strip(chunk), .block = imx_strip_rows(chunk, d->cols, 4) });
     return imx_run_bn_back_column(dev, imx_launch_columns(chunk, d->cols), &(struct imx_k_bn_back_column){
         .src = m[IMX_BN_BWD_SRC], .ddst = m[IMX_BN_BWD_DDST], .gamma = m[IMX_BN_BWD_GAMMA],
         .beta = m[IMX_BN_BWD_BETA], .mean = m[IMX_BN_BWD_MEAN], .invstd = m[IMX_BN_BWD_INVSTD], .part = a->ws,
@@ -109,7 +112,8 @@ static imx_status backward(struct imx_dev *dev, const struct imx_batchnorm *d, c
             .src = m[IMX_BN_BWD_SRC], .ddst = m[IMX_BN_BWD_DDST], .gamma = m[IMX_BN_BWD_GAMMA],
             .beta = m[IMX_BN_BWD_BETA], .mean = m[IMX_BN_BWD_MEAN], .invstd = m[IMX_BN_BWD_INVSTD],
             .dgamma = m[IMX_BN_BWD_DGAMMA], .dbeta = m[IMX_BN_BWD_DBETA], .dsrc = m[IMX_BN_BWD_DSRC],
-            .rows = d->rows, .cols = d->cols, .chunk = chunk.rows, .act = d->act });
+            .rows = d->rows, .cols = d->cols, .chunk = chunk.rows, .act = d->act,
+            .strip = imx_strip(chunk), .block = imx_strip_rows(chunk, d->cols, 4) });
     return imx_run_bn_dsrc_column(dev, imx_launch_columns(chunk, d->cols), &(struct imx_k_bn_dsrc_column){
         .src = m[IMX_BN_BWD_SRC], .ddst = m[IMX_BN_BWD_DDST], .gamma = m[IMX_BN_BWD_GAMMA],
         .beta = m[IMX_BN_BWD_BETA], .mean = m[IMX_BN_BWD_MEAN], .invstd = m[IMX_BN_BWD_INVSTD],

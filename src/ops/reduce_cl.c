@@ -48,7 +48,8 @@ static imx_status colsum(struct imx_dev *dev, const struct imx_colsum *d, const 
     const int32_t width = strips ? 16 : 1;
     if (strips)
         IMX_TRY(imx_run_colsum_strip(dev, imx_launch_strips(chunk, d->cols), &(struct imx_k_colsum_strip){
-            .src = a->m[IMX_REDUCE_SRC], .part = part, .rows = d->rows, .cols = d->cols, .chunk = chunk.rows }));
+            .src = a->m[IMX_REDUCE_SRC], .part = part, .rows = d->rows, .cols = d->cols, .chunk = chunk.rows,
+            .strip = imx_strip(chunk), .block = imx_strip_rows(chunk, d->cols, 8) }));
     else
         IMX_TRY(imx_run_colsum_column(dev, imx_launch_columns(chunk, d->cols), &(struct imx_k_colsum_column){
             .src = a->m[IMX_REDUCE_SRC], .part = part, .rows = d->rows, .cols = d->cols, .chunk = chunk.rows }));
@@ -117,6 +118,20 @@ static imx_status rowreduce_bwd(struct imx_dev *dev, const void *problem, const 
         .cols = d->cols, .kind = d->kind });
 }
 
+static bool linear_on_cpu(const struct imx_caps *caps, const void *problem)
+{
+    return on_cpu(caps, problem) && ((const struct imx_rowreduce *)problem)->kind <= IMX_REDUCE_MEAN;
+}
+
+static imx_status rowreduce_bwd_row(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_rowreduce *d = problem;
+    const int32_t chunk = imx_rows_per_item(d->cols);
+    return imx_run_rowreduce_spread_row(dev, imx_launch_rows(d->rows, chunk), &(struct imx_k_rowreduce_spread_row){
+        .ddst = a->m[IMX_ROWREDUCE_BWD_DDST], .dsrc = a->m[IMX_ROWREDUCE_BWD_DSRC], .rows = d->rows,
+        .cols = d->cols, .chunk = chunk, .scale = d->kind == IMX_REDUCE_SUM ? 1.0f : 1.0f / (float)d->cols });
+}
+
 /* At most 256 chunks, a multiple of 16 values long. */
 static int32_t gradnorm_chunk(int32_t n)
 {
@@ -170,6 +185,7 @@ static const struct imx_variant v_broadcast_row = { "cl_row", on_cpu, NULL, broa
 static const struct imx_variant v_broadcast_column = { "cl_column", with_groups, NULL, broadcast_column };
 static const struct imx_variant v_rowreduce_row = { "cl_row", on_cpu, NULL, rowreduce_row };
 static const struct imx_variant v_rowreduce_group = { "cl_group", with_groups, NULL, rowreduce_group };
+static const struct imx_variant v_rowreduce_bwd_row = { "cl_row", linear_on_cpu, NULL, rowreduce_bwd_row };
 static const struct imx_variant v_rowreduce_bwd = { "cl", on_cl, NULL, rowreduce_bwd };
 static const struct imx_variant v_gradnorm_row = { "cl_row", gradnorm_on_cpu, gradnorm_ws, gradnorm_row };
 static const struct imx_variant v_gradnorm_group = { "cl_group", with_groups, gradnorm_ws, gradnorm_group };
@@ -178,5 +194,5 @@ extern const struct imx_variant *const imx_variants_colsum[], *const imx_variant
 const struct imx_variant *const imx_variants_colsum[] = { &v_colsum_strip, &v_colsum_column, NULL };
 const struct imx_variant *const imx_variants_broadcast[] = { &v_broadcast_row, &v_broadcast_column, NULL };
 const struct imx_variant *const imx_variants_rowreduce[] = { &v_rowreduce_row, &v_rowreduce_group, NULL };
-const struct imx_variant *const imx_variants_rowreduce_bwd[] = { &v_rowreduce_bwd, NULL };
+const struct imx_variant *const imx_variants_rowreduce_bwd[] = { &v_rowreduce_bwd_row, &v_rowreduce_bwd, NULL };
 const struct imx_variant *const imx_variants_gradnorm[] = { &v_gradnorm_row, &v_gradnorm_group, NULL };

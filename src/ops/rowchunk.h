@@ -5,9 +5,7 @@
 
 #include "ops/launch.h"
 
-/* Columns that one work-item of a CPU device walks: 2 KB of a row, so that its accumulators stay in the L1 cache. */
-#define IMX_STRIP 512
-/* Columns per work-group and rows per block of the "column" kernels, which GPUs prefer. */
+/* Columns per work-group of the "column" kernels, which GPUs prefer. */
 #define IMX_COLUMN_GROUP 64
 
 /* Rows per chunk (a multiple of 8, except that one chunk may hold all rows) and the number of chunks. */
@@ -23,10 +21,23 @@ static inline struct imx_rowchunk imx_rowchunk(int32_t rows, bool strips)
     return (struct imx_rowchunk){ (int32_t)per, (int32_t)((rows + per - 1) / per) };
 }
 
+/* Columns that one work-item of a CPU device walks: long runs of a row, but some work for every core. */
+static inline int32_t imx_strip(struct imx_rowchunk chunk)
+{
+    return chunk.count >= 8 ? 2048 : 128;
+}
+
+/* Rows that it takes at once, at most `most`. Rows that lie a multiple of 4 KB apart share the same sets of the L1
+ * cache, and stores to one hold up loads from the next, so wide matrices that no cache holds go row by row. */
+static inline int32_t imx_strip_rows(struct imx_rowchunk chunk, int32_t cols, int32_t most)
+{
+    return cols >= 512 && chunk.count >= 8 ? 1 : most;
+}
+
 /* One work-item per chunk and strip of columns. */
 static inline struct imx_launch imx_launch_strips(struct imx_rowchunk chunk, int32_t cols)
 {
-    const size_t strips = ((size_t)cols + IMX_STRIP - 1) / IMX_STRIP;
+    const size_t strip = (size_t)imx_strip(chunk), strips = ((size_t)cols + strip - 1) / strip;
     return (struct imx_launch){ { (size_t)chunk.count, strips, 1 }, { 1, 1, 1 }, NULL };
 }
 
