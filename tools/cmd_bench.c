@@ -5,17 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_step.h"
 #include "cli.h"
 #include "dev/dev.h"
 #include "ops/bench.h"
+#include "train_options.h"
 
 struct values {
-    char *device, *op, *problem, *variant;
+    struct imx_config config; /* of the step; must be first */
+    char *op, *problem, *variant;
 };
 
 /* One run of the command. */
 struct bench {
     struct imx_dev *dev;
+    const struct imx_config *config;
+    struct imx_step_time step; /* n == 0: not timed */
     const char *variant; /* NULL: the one that the device would use; "all": every one that supports the problem */
     struct imx_bench_limit limit;
     struct imx_bench_row *row;
@@ -156,8 +161,28 @@ static imx_status print_json(const struct bench *b)
         imx_json_end(&j);
     }
     imx_json_end(&j);
+    if (b->step.n)
+        imx_bench_step_json(&j, b->config, &b->step, b->limit.peak_gflops);
     imx_json_end(&j);
     return imx_print_json(&j);
+}
+
+/* A training step on images of --size (0: what the encoder was made for). */
+static imx_status time_step(struct bench *b, const char *name)
+{
+    (void)name;
+    const struct imx_config *c = b->config;
+    const struct imx_encoder *e = imx_choose_encoder(c->encoder, c->size ? (int32_t)c->size : 32);
+    if (!e)
+        return IMX_E_ARG;
+    const int32_t side = c->size ? (int32_t)c->size : e->size;
+    const int32_t channels = c->channels ? (int32_t)c->channels : e->channels;
+    const int runs = imx_dev_is_host(b->dev) ? 1 : 15;
+    free(b->step.node);
+    IMX_TRY(imx_step_measure(b->dev, c, side, side, channels, runs, &b->step));
+    if (!imx_cli.json)
+        imx_bench_step_text(c, &b->step, b->limit.peak_gflops);
+    return IMX_OK;
 }
 
 /* What may be named after "bench"; without a name, all of them. */
@@ -168,6 +193,7 @@ static const struct part {
     { "gemm", time_group },
     { "conv2d", time_group },
     { "critic", time_group },
+    { "step", time_step },
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 
@@ -193,7 +219,7 @@ static imx_status time_all(struct bench *b, const struct values *v, int n, char 
 static imx_status run(void *values, int n, char **word)
 {
     const struct values *v = values;
-    struct bench b = { .variant = v->variant };
+    struct bench b = { .variant = v->variant, .config = &v->config };
     const char *why = "";
     imx_status status = IMX_OK;
     if (v->problem && !v->op)
@@ -204,9 +230,9 @@ static imx_status run(void *values, int n, char **word)
         return imx_fail(IMX_E_ARG, "\"%s\" and --op: name either a part or one op", word[0]);
     for (int i = 0; i < n; i++)
         if (!find_part(word[i]))
-            return imx_fail(IMX_E_ARG, "there is no benchmark \"%s\"; there are gemm, conv2d and critic", word[i]);
+            return imx_fail(IMX_E_ARG, "there is no benchmark \"%s\"; there are gemm, conv2d, critic and step", word[i]);
     imx_signals_catch();
-    IMX_GO(imx_dev_open(v->device, &b.dev, &why));
+    IMX_GO(imx_dev_open(v->config.device, &b.dev, &why));
     if (!imx_dev_is_host(b.dev))
         IMX_GO(imx_dev_peak(b.dev, &b.limit.peak_gflops, &b.limit.copy_gbps));
     imx_say("%s (%s)", b.dev->caps.name, why);
@@ -215,23 +241,23 @@ static imx_status run(void *values, int n, char **word)
     IMX_GO(time_all(&b, v, n, word));
     if (imx_cli.json)
         IMX_GO(print_json(&b));
-    if (!b.n)
+    if (!b.n && !b.step.n)
         status = b.last; /* its text is the latest one recorded */
 fail:
     imx_dev_close(b.dev);
     free(b.row);
+    free(b.step.node);
     return status;
 }
 
 static const struct imx_option options[] = {
-    { .name = "device", .type = IMX_OPT_STRING, .at = offsetof(struct values, device), .value = "D",
-      .fallback = "auto", .help = "auto, host, cpu, gpu, P:D, or part of a name (see infomax devices)" },
     { .name = "op", .type = IMX_OPT_STRING, .at = offsetof(struct values, op), .value = "NAME",
       .help = "times this op alone, on the problems of its self-test" },
     { .name = "problem", .type = IMX_OPT_STRING, .at = offsetof(struct values, problem), .value = "TEXT",
       .help = "times --op on this problem alone, written as in the rows" },
     { .name = "variant", .type = IMX_OPT_STRING, .at = offsetof(struct values, variant), .value = "NAME",
       .help = "this variant, or \"all\" that support the problem; without: the one that training would use" },
+    IMX_CONFIG_OPTIONS,
     { 0 },
 };
 
@@ -239,6 +265,7 @@ static const char *const examples[] = {
     "infomax bench",
     "infomax bench gemm conv2d --device cpu",
     "infomax bench critic --variant all --json",
+    "infomax bench step --critic encode-dot --estimator infonce",
     "infomax bench --op adam --problem n14000000",
     NULL,
 };
@@ -246,7 +273,7 @@ static const char *const examples[] = {
 extern const struct imx_command imx_cmd_bench;
 const struct imx_command imx_cmd_bench = {
     .name = "bench", .summary = "times ops, as fractions of what the device can do",
-    .usage = "[gemm|conv2d|critic...] [options]",
+    .usage = "[gemm|conv2d|critic|step...] [options]",
     .about = "The last column is the least time that the device's measured peak and copy rate allow, over the time taken.\n"
              "Milliseconds are medians; their range stands beside them. Nothing else should run meanwhile.",
     .examples = examples, .options = options, .values_size = sizeof(struct values), .min_words = 0, .max_words = -1,
