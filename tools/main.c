@@ -7,6 +7,7 @@ extern const struct imx_command imx_cmd_devices;
 extern const struct imx_command imx_cmd_resume;
 extern const struct imx_command imx_cmd_selftest;
 extern const struct imx_command imx_cmd_synth;
+extern const struct imx_command imx_cmd_trace;
 extern const struct imx_command imx_cmd_train;
 
 /* In the order in which help lists them. */
@@ -18,6 +19,7 @@ static const struct imx_command *const commands[] = {
     &imx_cmd_synth,
     &imx_cmd_train,
     &imx_cmd_resume,
+    &imx_cmd_trace,
     NULL,
 };
 
