@@ -8,7 +8,7 @@
 #include "shared.h"
 #include "tile_local.h"
 
-__kernel void conv2d_tile(
+__kernel __attribute__((reqd_work_group_size(TS, TS, 1))) void conv2d_tile(
     __global const float *restrict src,
     __global const float *restrict wei,
     __global const float *restrict bia,
@@ -73,7 +73,7 @@ __kernel void conv2d_tile(
 }
 
 /* part[slice][o][r,s,c] = the weight gradient from the pixels of one slice. */
-__kernel void conv2d_tile_wei(
+__kernel __attribute__((reqd_work_group_size(TS, TS, 1))) void conv2d_tile_wei(
     __global const float *restrict src,
     __global const float *restrict ddst,
     __global float *restrict part,

@@ -12,7 +12,7 @@ static float gemm_relu(const float x)
 
 /* One group per tile of dst and slice of k: rows in dimension 1, slices in dimension 2. With slices > 1, dst is
  * slices x m x n partial sums. */
-__kernel void gemm_tile(
+__kernel __attribute__((reqd_work_group_size(TS, TS, 1))) void gemm_tile(
     __global const float *restrict a,
     __global const float *restrict b,
     __global const float *restrict bia,
