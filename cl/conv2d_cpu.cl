@@ -1,10 +1,12 @@
-/* Convolution for devices of type CPU in register tiles (tile_cpu.h); the numbers that describe a forward pass or a
- * residue of backward-data are those of conv2d.cl. No matrix of patches is stored: a tile's MR pixels are MR pointers
- * that are set anew for each tap; a tap that falls into the padding points to zeros. */
+/* Convolution for devices of type CPU in register tiles (tile_cpu.h); the numbers that describe a forward
+ * pass or a residue of backward-data are those of conv2d.cl. No matrix of patches is stored: a tile's MR
+ * pixels are MR pointers that are set anew for each tap; a tap that falls into the padding points to zeros.
+ * */
 #include "shared.h"
 #include "tile_cpu.h"
 
-/* dst = panels [cols/NR][taps_a * taps_b * in_c][NR] of the weights, then in_c zeros. Dimension 0: taps; 1: panels. */
+/* dst = panels [cols/NR][taps_a * taps_b * in_c][NR] of the weights, then in_c zeros. Dimension 0: taps; 1:
+ * panels. */
 __kernel void conv2d_pack_wei(
     __global const float *restrict wei,
     __global float *restrict dst,
@@ -134,8 +136,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu(
     }
 }
 
-/* part[slice][o][r,s,c] = the weight gradient from the pixels of one slice (dimension 1); one work-item per panel of NR
- * columns r,s,c (dimension 0). ddst: panels [o/MR][pixels][MR]. */
+/* part[slice][o][r,s,c] = the weight gradient from the pixels of one slice (dimension 1); one work-item per
+ * panel of NR columns r,s,c (dimension 0). ddst: panels [o/MR][pixels][MR]. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
     __global const float *restrict src,
     __global const float *restrict ddst,

@@ -10,8 +10,8 @@ static float gemm_relu(const float x)
     return x < 0.0f ? 0.0f : x;
 }
 
-/* One group per tile of dst and slice of k: rows in dimension 1, slices in dimension 2. With slices > 1, dst is
- * slices x m x n partial sums. */
+/* One group per tile of dst and slice of k: rows in dimension 1, slices in dimension 2. With slices > 1, dst
+ * is slices x m x n partial sums. */
 __kernel __attribute__((reqd_work_group_size(TS, TS, 1))) void gemm_tile(
     __global const float *restrict a,
     __global const float *restrict b,
@@ -70,7 +70,8 @@ __kernel __attribute__((reqd_work_group_size(TS, TS, 1))) void gemm_tile(
         }
 }
 
-/* dst = act(sum of the slices + bia + add), the slices in their order. transposed: a slice is stored [n,m]. */
+/* dst = act(sum of the slices + bia + add), the slices in their order. transposed: a slice is stored [n,m].
+ * */
 __kernel void gemm_finish(
     __global const float *restrict part,
     __global const float *restrict bia,

@@ -1,11 +1,11 @@
 /* Matrix product for devices of type CPU: packing, and the product in register tiles with blocks of k; see
- * tile_cpu.h and src/ops/gemm_pack.c. Packed form: panels of `width` rows or columns, [count/width][k][width], the last
- * one filled up with zeros. */
+ * tile_cpu.h and src/ops/gemm_pack.c. Packed form: panels of `width` rows or columns,
+ * [count/width][k][width], the last one filled up with zeros. */
 #include "shared.h"
 #include "tile_cpu.h"
 
-/* dst = panels of the matrix whose element (j, l) is src[j * step_j + l * step_k]. Dimension 0: blocks of 64 k;
- * dimension 1: panels. */
+/* dst = panels of the matrix whose element (j, l) is src[j * step_j + l * step_k]. Dimension 0: blocks of 64
+ * k; dimension 1: panels. */
 __kernel void gemm_pack(
     __global const float *restrict src,
     __global float *restrict dst,
@@ -71,9 +71,9 @@ static void gemm_store(const vec acc[MR][2], __global float *dst, __global const
     }
 }
 
-/* One work-item per tile of tile_m x tile_n results (dimensions 1 and 0) and slice of k (dimension 2). a: rows as they
- * lie (A_STEP 1, a_row = k) or panels. b: rows [k,n] as they lie (b_packed 0), or panels. With slices > 1, dst is
- * slices x m x n partial sums. */
+/* One work-item per tile of tile_m x tile_n results (dimensions 1 and 0) and slice of k (dimension 2). a:
+ * rows as they lie (A_STEP 1, a_row = k) or panels. b: rows [k,n] as they lie (b_packed 0), or panels. With
+ * slices > 1, dst is slices x m x n partial sums. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
     __global const float *restrict a,
     __global const float *restrict b,

@@ -1,25 +1,25 @@
-/* Matrix product in tiles of local memory, for devices whose work-groups share memory (GPUs): a group of TS x TS
- * work-items computes a tile of BM x BN results, each work-item RB x RB of them spaced TS apart, so that neighbouring
- * work-items touch neighbouring columns. The kernel says where an element comes from (fetching zero outside the
- * matrix), this file does the rest; every work-item of a group reaches every barrier.
- * TS 16 needs groups of 256 and 8.2 KB of local memory, TS 8 groups of 64 and 4.2 KB. */
+/* Matrix product in tiles of local memory, for devices whose work-groups share memory (GPUs): a group of TS x
+ * TS work-items computes a tile of BM x BN results, each work-item RB x RB of them spaced TS apart, so that
+ * neighbouring work-items touch neighbouring columns. The kernel says where an element comes from (fetching
+ * zero outside the matrix), this file does the rest; every work-item of a group reaches every barrier. TS 16
+ * needs groups of 256 and 8.2 KB of local memory, TS 8 groups of 64 and 4.2 KB. */
 #ifndef IMX_CL_TILE_LOCAL_H
 #define IMX_CL_TILE_LOCAL_H
 
 #ifndef TS
-#define TS 8
+  #define TS 8
 #endif
 #ifndef RB
-#define RB 4
+  #define RB 4
 #endif
 #define BK 16
 #define BM (TS * RB)
 #define BN (TS * RB)
 
 /* Two tiles in local memory; one spare column keeps transposed writes off the same bank. */
-#define TILE_LOCALS                                                                                \
-    __local float tile_a[BK][BM + 1];                                                              \
-    __local float tile_b[BK][BN + 1]
+#define TILE_LOCALS                                                                                          \
+  __local float tile_a[BK][BM + 1];                                                                          \
+  __local float tile_b[BK][BN + 1]
 
 static void tile_clear(float acc[RB][RB])
 {
@@ -29,8 +29,11 @@ static void tile_clear(float acc[RB][RB])
 }
 
 /* acc += the product of the two tiles as they stand in local memory; x and y are the local ids. */
-static void tile_multiply(__local const float (*restrict a)[BM + 1], __local const float (*restrict b)[BN + 1],
-                          const int x, const int y, float acc[RB][RB])
+static void tile_multiply(__local const float (*restrict a)[BM + 1],
+                          __local const float (*restrict b)[BN + 1],
+                          const int x,
+                          const int y,
+                          float acc[RB][RB])
 {
     for (int k = 0; k < BK; k++) {
         float av[RB], bv[RB];

@@ -1,6 +1,6 @@
 /* Convolution on OpenCL devices: the variants in local-memory tiles. The one for CPU-type devices stands in
- * conv2d_pack.c. The weight gradient cuts its long sum over pixels into slices when the weights alone have too few
- * tiles to fill the device. */
+ * conv2d_pack.c. The weight gradient cuts its long sum over pixels into slices when the weights alone have
+ * too few tiles to fill the device. */
 #include "imx_kernels.h"
 #include "ops/conv2d.h"
 #include "ops/conv2d_plan.h"
@@ -15,8 +15,8 @@ static size_t round_up(size_t x, size_t to)
 static bool tile16_supports(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 && caps->max_items[0] >= 16 &&
-           caps->max_items[1] >= 16;
+    return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 &&
+           caps->max_items[0] >= 16 && caps->max_items[1] >= 16;
 }
 
 static bool tile8_supports(const struct imx_caps *caps, const void *problem)
@@ -37,8 +37,14 @@ static int tile8_rank(const struct imx_caps *caps, const void *problem)
     return 2;
 }
 
-static imx_status tile_work(struct imx_dev *dev, const struct imx_conv2d_work *k, struct imx_mem src,
-                            struct imx_mem wei, struct imx_mem bia, struct imx_mem dst, bool has_bias, size_t group)
+static imx_status tile_work(struct imx_dev *dev,
+                            const struct imx_conv2d_work *k,
+                            struct imx_mem src,
+                            struct imx_mem wei,
+                            struct imx_mem bia,
+                            struct imx_mem dst,
+                            bool has_bias,
+                            size_t group)
 {
     const size_t edge = 4 * group, rows = (size_t)k->images * (size_t)k->out_h * (size_t)k->out_w;
     const struct imx_launch launch = {
@@ -48,22 +54,46 @@ static imx_status tile_work(struct imx_dev *dev, const struct imx_conv2d_work *k
     };
     if (!rows)
         return IMX_OK;
-    return imx_run_conv2d_tile(dev, launch, &(struct imx_k_conv2d_tile){
-        .src = src, .wei = wei, .bia = bia, .dst = dst, .images = k->images, .out_h = k->out_h, .out_w = k->out_w,
-        .in_h = k->in_h, .in_w = k->in_w, .in_c = k->in_c, .taps_a = k->taps_a, .taps_b = k->taps_b, .step = k->step,
-        .base_y = k->base_y, .base_x = k->base_x, .dir = k->dir, .w_0 = k->w_0, .w_a = k->w_a, .w_b = k->w_b,
-        .w_c = k->w_c, .w_j = k->w_j, .dst_0 = k->dst_0, .dst_n = k->dst_n, .dst_t = k->dst_t, .dst_u = k->dst_u,
-        .cols = k->cols, .has_bias = has_bias });
+    return imx_run_conv2d_tile(dev, launch,
+                               &(struct imx_k_conv2d_tile){ .src = src,
+                                                            .wei = wei,
+                                                            .bia = bia,
+                                                            .dst = dst,
+                                                            .images = k->images,
+                                                            .out_h = k->out_h,
+                                                            .out_w = k->out_w,
+                                                            .in_h = k->in_h,
+                                                            .in_w = k->in_w,
+                                                            .in_c = k->in_c,
+                                                            .taps_a = k->taps_a,
+                                                            .taps_b = k->taps_b,
+                                                            .step = k->step,
+                                                            .base_y = k->base_y,
+                                                            .base_x = k->base_x,
+                                                            .dir = k->dir,
+                                                            .w_0 = k->w_0,
+                                                            .w_a = k->w_a,
+                                                            .w_b = k->w_b,
+                                                            .w_c = k->w_c,
+                                                            .w_j = k->w_j,
+                                                            .dst_0 = k->dst_0,
+                                                            .dst_n = k->dst_n,
+                                                            .dst_t = k->dst_t,
+                                                            .dst_u = k->dst_u,
+                                                            .cols = k->cols,
+                                                            .has_bias = has_bias });
 }
 
-static imx_status tile_fwd(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
+static imx_status
+tile_fwd(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
 {
     const struct imx_conv2d_work work = imx_conv2d_work_fwd(d);
     return tile_work(dev, &work, a->m[IMX_CONV2D_FWD_SRC], a->m[IMX_CONV2D_FWD_WEI], a->m[IMX_CONV2D_FWD_BIA],
                      a->m[IMX_CONV2D_FWD_DST], d->bias, group);
 }
 
-static imx_status tile_data(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
+static imx_status
+tile_data(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
 {
     for (int32_t fy = 0; fy < d->stride; fy++)
         for (int32_t fx = 0; fx < d->stride; fx++) {
@@ -89,7 +119,8 @@ static uint64_t wei_workspace(const struct imx_caps *caps, const struct imx_conv
     return slices == 1 ? 0 : (uint64_t)slices * (uint64_t)(d->o * d->k * d->k * d->c) * sizeof(float);
 }
 
-static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
+static imx_status
+tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
 {
     const size_t edge = 4 * group, cols = (size_t)(d->k * d->k * d->c);
     const int slices = wei_slices(&dev->caps, d, (int)edge);
@@ -99,27 +130,39 @@ static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, cons
         { group, group, 1 },
         group == 16 ? "-DTS=16" : "-DTS=8",
     };
-    IMX_TRY(imx_run_conv2d_tile_wei(dev, launch, &(struct imx_k_conv2d_tile_wei){
-        .src = a->m[IMX_CONV2D_BWD_WEI_SRC], .ddst = a->m[IMX_CONV2D_BWD_WEI_DDST],
-        .part = slices == 1 ? a->m[IMX_CONV2D_BWD_WEI_DWEI] : a->ws, .n = d->n, .h = d->h, .w = d->w, .c = d->c,
-        .o = d->o, .k = d->k, .stride = d->stride, .pad = d->pad,
-        .slice_pixels = (int32_t)round_up((size_t)((pixels + slices - 1) / slices), 16) }));
+    IMX_TRY(imx_run_conv2d_tile_wei(
+        dev, launch,
+        &(struct imx_k_conv2d_tile_wei){
+            .src = a->m[IMX_CONV2D_BWD_WEI_SRC],
+            .ddst = a->m[IMX_CONV2D_BWD_WEI_DDST],
+            .part = slices == 1 ? a->m[IMX_CONV2D_BWD_WEI_DWEI] : a->ws,
+            .n = d->n,
+            .h = d->h,
+            .w = d->w,
+            .c = d->c,
+            .o = d->o,
+            .k = d->k,
+            .stride = d->stride,
+            .pad = d->pad,
+            .slice_pixels = (int32_t)round_up((size_t)((pixels + slices - 1) / slices), 16) }));
     if (slices == 1)
         return IMX_OK;
     return imx_run_conv2d_sum_slices(dev, imx_launch_1d(dev, cols * (size_t)d->o, NULL),
-        &(struct imx_k_conv2d_sum_slices){ .part = a->ws, .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI],
-        .count = (int32_t)cols * d->o, .slices = slices });
+                                     &(struct imx_k_conv2d_sum_slices){ .part = a->ws,
+                                                                        .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI],
+                                                                        .count = (int32_t)cols * d->o,
+                                                                        .slices = slices });
 }
 
-#define TILE_VARIANTS(direction)                                                                            \
-    static imx_status direction##16(struct imx_dev * dev, const void *problem, const struct imx_args *args) \
-    {                                                                                                       \
-        return tile_##direction(dev, problem, args, 16);                                                    \
-    }                                                                                                       \
-    static imx_status direction##8(struct imx_dev * dev, const void *problem, const struct imx_args *args)  \
-    {                                                                                                       \
-        return tile_##direction(dev, problem, args, 8);                                                     \
-    }
+#define TILE_VARIANTS(direction)                                                                             \
+  static imx_status direction##16(struct imx_dev * dev, const void *problem, const struct imx_args *args)    \
+  {                                                                                                          \
+    return tile_##direction(dev, problem, args, 16);                                                         \
+  }                                                                                                          \
+  static imx_status direction##8(struct imx_dev * dev, const void *problem, const struct imx_args *args)     \
+  {                                                                                                          \
+    return tile_##direction(dev, problem, args, 8);                                                          \
+  }
 TILE_VARIANTS(fwd)
 TILE_VARIANTS(data)
 TILE_VARIANTS(wei)
@@ -134,21 +177,34 @@ static uint64_t wei8_workspace(const struct imx_caps *caps, const void *problem)
     return wei_workspace(caps, problem, 32);
 }
 
-static const struct imx_variant variant_fwd16 = { "cl_tile_local", tile16_supports, NULL, fwd16, tile16_rank };
+static const struct imx_variant variant_fwd16 = { "cl_tile_local", tile16_supports, NULL, fwd16,
+                                                  tile16_rank };
 static const struct imx_variant variant_fwd8 = { "cl_tile_local8", tile8_supports, NULL, fwd8, tile8_rank };
-static const struct imx_variant variant_data16 = { "cl_tile_local", tile16_supports, NULL, data16, tile16_rank };
+static const struct imx_variant variant_data16 = { "cl_tile_local", tile16_supports, NULL, data16,
+                                                   tile16_rank };
 static const struct imx_variant variant_data8 = { "cl_tile_local8", tile8_supports, NULL, data8, tile8_rank };
-static const struct imx_variant variant_wei16 = { "cl_tile_local", tile16_supports, wei16_workspace, wei16, tile16_rank };
-static const struct imx_variant variant_wei8 = { "cl_tile_local8", tile8_supports, wei8_workspace, wei8, tile8_rank };
+static const struct imx_variant variant_wei16 = { "cl_tile_local", tile16_supports, wei16_workspace, wei16,
+                                                  tile16_rank };
+static const struct imx_variant variant_wei8 = { "cl_tile_local8", tile8_supports, wei8_workspace, wei8,
+                                                 tile8_rank };
 
 extern const struct imx_variant *const imx_variants_conv2d_fwd[], *const imx_variants_conv2d_bwd_data[],
-    *const imx_variants_conv2d_bwd_wei[];
+                                                                      *const imx_variants_conv2d_bwd_wei[];
 const struct imx_variant *const imx_variants_conv2d_fwd[] = {
-    &imx_variant_conv2d_fwd_cpu, &variant_fwd16, &variant_fwd8, NULL,
+    &imx_variant_conv2d_fwd_cpu,
+    &variant_fwd16,
+    &variant_fwd8,
+    NULL,
 };
 const struct imx_variant *const imx_variants_conv2d_bwd_data[] = {
-    &imx_variant_conv2d_data_cpu, &variant_data16, &variant_data8, NULL,
+    &imx_variant_conv2d_data_cpu,
+    &variant_data16,
+    &variant_data8,
+    NULL,
 };
 const struct imx_variant *const imx_variants_conv2d_bwd_wei[] = {
-    &imx_variant_conv2d_wei_cpu, &variant_wei16, &variant_wei8, NULL,
+    &imx_variant_conv2d_wei_cpu,
+    &variant_wei16,
+    &variant_wei8,
+    NULL,
 };

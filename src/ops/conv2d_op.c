@@ -1,16 +1,19 @@
-/* Convolution in three directions as ops: arguments, gradient rules, the problems that the self-test runs. See
- * conv2d.h. The three are one trilinear form sum dst * src * wei with each of its factors taken out in turn, so the
- * gradient of each direction is the other two. */
+/* Convolution in three directions as ops: arguments, gradient rules, the problems that the self-test runs.
+ * See conv2d.h. The three are one trilinear form sum dst * src * wei with each of its factors taken out in
+ * turn, so the gradient of each direction is the other two. */
 #include "ops/conv2d.h"
 #include "ops/reduce.h"
 #include "ops/ref.h"
 
 extern const struct imx_variant *const imx_variants_conv2d_fwd[], *const imx_variants_conv2d_bwd_data[],
-    *const imx_variants_conv2d_bwd_wei[];
+                                                                      *const imx_variants_conv2d_bwd_wei[];
 
-#define FIELD(key, name) { key, offsetof(struct imx_conv2d, name), false }
+#define FIELD(key, name)                                                                                     \
+  {                                                                                                          \
+    key, offsetof(struct imx_conv2d, name), false                                                            \
+  }
 static const struct imx_field fields[] = {
-    FIELD("n", n), FIELD("h", h),      FIELD("w", w), FIELD("c", c),        FIELD("_o", o),
+    FIELD("n", n), FIELD("h", h),      FIELD("w", w),   FIELD("c", c),        FIELD("_o", o),
     FIELD("k", k), FIELD("s", stride), FIELD("p", pad), FIELD("_bias", bias), { NULL, 0, false },
 };
 
@@ -46,24 +49,29 @@ static void args_fwd(const void *problem, struct imx_arg *arg)
     const struct imx_conv2d *d = problem;
     arg[IMX_CONV2D_FWD_SRC] = (struct imx_arg){ "src", IMX_IN, IMX_F32, src_count(d), IMX_FILL_REAL, 0 };
     arg[IMX_CONV2D_FWD_WEI] = (struct imx_arg){ "wei", IMX_IN, IMX_F32, wei_count(d), IMX_FILL_REAL, 0 };
-    arg[IMX_CONV2D_FWD_BIA] = (struct imx_arg){ "bia", IMX_IN, IMX_F32, d->bias ? d->o : 0, IMX_FILL_REAL, 0 };
+    arg[IMX_CONV2D_FWD_BIA] =
+        (struct imx_arg){ "bia", IMX_IN, IMX_F32, d->bias ? d->o : 0, IMX_FILL_REAL, 0 };
     arg[IMX_CONV2D_FWD_DST] = (struct imx_arg){ "dst", IMX_OUT, IMX_F32, dst_count(d), IMX_FILL_REAL, 0 };
 }
 
 static void args_bwd_data(const void *problem, struct imx_arg *arg)
 {
     const struct imx_conv2d *d = problem;
-    arg[IMX_CONV2D_BWD_DATA_DDST] = (struct imx_arg){ "ddst", IMX_IN, IMX_F32, dst_count(d), IMX_FILL_REAL, 0 };
+    arg[IMX_CONV2D_BWD_DATA_DDST] =
+        (struct imx_arg){ "ddst", IMX_IN, IMX_F32, dst_count(d), IMX_FILL_REAL, 0 };
     arg[IMX_CONV2D_BWD_DATA_WEI] = (struct imx_arg){ "wei", IMX_IN, IMX_F32, wei_count(d), IMX_FILL_REAL, 0 };
-    arg[IMX_CONV2D_BWD_DATA_DSRC] = (struct imx_arg){ "dsrc", IMX_OUT, IMX_F32, src_count(d), IMX_FILL_REAL, 0 };
+    arg[IMX_CONV2D_BWD_DATA_DSRC] =
+        (struct imx_arg){ "dsrc", IMX_OUT, IMX_F32, src_count(d), IMX_FILL_REAL, 0 };
 }
 
 static void args_bwd_wei(const void *problem, struct imx_arg *arg)
 {
     const struct imx_conv2d *d = problem;
     arg[IMX_CONV2D_BWD_WEI_SRC] = (struct imx_arg){ "src", IMX_IN, IMX_F32, src_count(d), IMX_FILL_REAL, 0 };
-    arg[IMX_CONV2D_BWD_WEI_DDST] = (struct imx_arg){ "ddst", IMX_IN, IMX_F32, dst_count(d), IMX_FILL_REAL, 0 };
-    arg[IMX_CONV2D_BWD_WEI_DWEI] = (struct imx_arg){ "dwei", IMX_OUT, IMX_F32, wei_count(d), IMX_FILL_REAL, 0 };
+    arg[IMX_CONV2D_BWD_WEI_DDST] =
+        (struct imx_arg){ "ddst", IMX_IN, IMX_F32, dst_count(d), IMX_FILL_REAL, 0 };
+    arg[IMX_CONV2D_BWD_WEI_DWEI] =
+        (struct imx_arg){ "dwei", IMX_OUT, IMX_F32, wei_count(d), IMX_FILL_REAL, 0 };
 }
 
 static double flop(const void *problem)
@@ -91,7 +99,8 @@ static int64_t terms_bwd_wei(const void *problem)
 }
 
 /* Each emits one direction as a node and returns its new result in *out. */
-static imx_status emit_fwd(struct imx_emit *e, const struct imx_conv2d *d, imx_tid src, imx_tid wei, imx_tid *out)
+static imx_status
+emit_fwd(struct imx_emit *e, const struct imx_conv2d *d, imx_tid src, imx_tid wei, imx_tid *out)
 {
     struct imx_conv2d plain = *d;
     plain.bias = 0;
@@ -100,7 +109,8 @@ static imx_status emit_fwd(struct imx_emit *e, const struct imx_conv2d *d, imx_t
     return e->node(e, &imx_op_conv2d_fwd, &plain, arg);
 }
 
-static imx_status emit_data(struct imx_emit *e, const struct imx_conv2d *d, imx_tid ddst, imx_tid wei, imx_tid *out)
+static imx_status
+emit_data(struct imx_emit *e, const struct imx_conv2d *d, imx_tid ddst, imx_tid wei, imx_tid *out)
 {
     struct imx_conv2d plain = *d;
     plain.bias = 0;
@@ -109,7 +119,8 @@ static imx_status emit_data(struct imx_emit *e, const struct imx_conv2d *d, imx_
     return e->node(e, &imx_op_conv2d_bwd_data, &plain, arg);
 }
 
-static imx_status emit_wei(struct imx_emit *e, const struct imx_conv2d *d, imx_tid src, imx_tid ddst, imx_tid *out)
+static imx_status
+emit_wei(struct imx_emit *e, const struct imx_conv2d *d, imx_tid src, imx_tid ddst, imx_tid *out)
 {
     struct imx_conv2d plain = *d;
     plain.bias = 0;
@@ -159,34 +170,78 @@ static imx_status grad_bwd_wei(struct imx_emit *e, const void *problem, const im
 }
 
 static const char *const cases[] = {
-    "n1h1w1c1_o1k1s1p0_bias0",     "n2h5w6c3_o4k3s1p1_bias1",     "n2h7w5c5_o7k3s2p1_bias0",
-    "n1h4w4c2_o3k4s4p0_bias1",     "n2h9w8c3_o33k4s2p1_bias1",    "n1h11w10c33_o5k5s3p2_bias0",
-    "n3h6w7c16_o17k1s1p0_bias1",   "n2h5w9c4_o6k1s2p0_bias0",     "n1h3w3c1_o1k2s3p0_bias0",
-    "n2h6w6c8_o9k2s1p3_bias1",     "n1h13w4c20_o40k4s1p2_bias0",  "n2h10w12c6_o8k7s2p3_bias1",
-    "n5h1w1c40_o70k1s1p0_bias1",   "n2h2w2c3_o2k3s2p1_bias1",     "n1h8w8c64_o64k3s1p1_bias0",
+    "n1h1w1c1_o1k1s1p0_bias0",
+    "n2h5w6c3_o4k3s1p1_bias1",
+    "n2h7w5c5_o7k3s2p1_bias0",
+    "n1h4w4c2_o3k4s4p0_bias1",
+    "n2h9w8c3_o33k4s2p1_bias1",
+    "n1h11w10c33_o5k5s3p2_bias0",
+    "n3h6w7c16_o17k1s1p0_bias1",
+    "n2h5w9c4_o6k1s2p0_bias0",
+    "n1h3w3c1_o1k2s3p0_bias0",
+    "n2h6w6c8_o9k2s1p3_bias1",
+    "n1h13w4c20_o40k4s1p2_bias0",
+    "n2h10w12c6_o8k7s2p3_bias1",
+    "n5h1w1c40_o70k1s1p0_bias1",
+    "n2h2w2c3_o2k3s2p1_bias1",
+    "n1h8w8c64_o64k3s1p1_bias0",
     /* the layers of basic32 and the first of basic28 and basic64, fewer images */
-    "n2h32w32c3_o64k4s2p1_bias0",  "n2h16w16c64_o128k4s2p1_bias0", "n3h8w8c128_o256k4s2p1_bias1",
-    "n2h28w28c1_o64k4s2p1_bias1",  "n1h64w64c3_o64k4s2p1_bias0",   "n4h4w4c512_o64k4s1p0_bias0",
+    "n2h32w32c3_o64k4s2p1_bias0",
+    "n2h16w16c64_o128k4s2p1_bias0",
+    "n3h8w8c128_o256k4s2p1_bias1",
+    "n2h28w28c1_o64k4s2p1_bias1",
+    "n1h64w64c3_o64k4s2p1_bias0",
+    "n4h4w4c512_o64k4s1p0_bias0",
     NULL,
 };
 
 const struct imx_op imx_op_conv2d_fwd = {
-    .name = "conv2d_fwd", .problem_size = sizeof(struct imx_conv2d), .fields = fields, .n_args = 4,
-    .args = args_fwd, .check = check, .ref_f32 = imx_ref_conv2d_fwd_f32, .ref_f64 = imx_ref_conv2d_fwd_f64,
-    .variants = imx_variants_conv2d_fwd, .flop = flop, .terms = terms_fwd, .exact = true, .grad = grad_fwd,
+    .name = "conv2d_fwd",
+    .problem_size = sizeof(struct imx_conv2d),
+    .fields = fields,
+    .n_args = 4,
+    .args = args_fwd,
+    .check = check,
+    .ref_f32 = imx_ref_conv2d_fwd_f32,
+    .ref_f64 = imx_ref_conv2d_fwd_f64,
+    .variants = imx_variants_conv2d_fwd,
+    .flop = flop,
+    .terms = terms_fwd,
+    .exact = true,
+    .grad = grad_fwd,
     .cases = cases,
 };
 
 const struct imx_op imx_op_conv2d_bwd_data = {
-    .name = "conv2d_bwd_data", .problem_size = sizeof(struct imx_conv2d), .fields = fields, .n_args = 3,
-    .args = args_bwd_data, .check = check, .ref_f32 = imx_ref_conv2d_bwd_data_f32,
-    .ref_f64 = imx_ref_conv2d_bwd_data_f64, .variants = imx_variants_conv2d_bwd_data, .flop = flop,
-    .terms = terms_bwd_data, .exact = true, .grad = grad_bwd_data, .cases = cases,
+    .name = "conv2d_bwd_data",
+    .problem_size = sizeof(struct imx_conv2d),
+    .fields = fields,
+    .n_args = 3,
+    .args = args_bwd_data,
+    .check = check,
+    .ref_f32 = imx_ref_conv2d_bwd_data_f32,
+    .ref_f64 = imx_ref_conv2d_bwd_data_f64,
+    .variants = imx_variants_conv2d_bwd_data,
+    .flop = flop,
+    .terms = terms_bwd_data,
+    .exact = true,
+    .grad = grad_bwd_data,
+    .cases = cases,
 };
 
 const struct imx_op imx_op_conv2d_bwd_wei = {
-    .name = "conv2d_bwd_wei", .problem_size = sizeof(struct imx_conv2d), .fields = fields, .n_args = 3,
-    .args = args_bwd_wei, .check = check, .ref_f32 = imx_ref_conv2d_bwd_wei_f32,
-    .ref_f64 = imx_ref_conv2d_bwd_wei_f64, .variants = imx_variants_conv2d_bwd_wei, .flop = flop,
-    .terms = terms_bwd_wei, .exact = true, .grad = grad_bwd_wei, .cases = cases,
+    .name = "conv2d_bwd_wei",
+    .problem_size = sizeof(struct imx_conv2d),
+    .fields = fields,
+    .n_args = 3,
+    .args = args_bwd_wei,
+    .check = check,
+    .ref_f32 = imx_ref_conv2d_bwd_wei_f32,
+    .ref_f64 = imx_ref_conv2d_bwd_wei_f64,
+    .variants = imx_variants_conv2d_bwd_wei,
+    .flop = flop,
+    .terms = terms_bwd_wei,
+    .exact = true,
+    .grad = grad_bwd_wei,
+    .cases = cases,
 };

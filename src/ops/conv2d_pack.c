@@ -1,6 +1,7 @@
-/* Convolution on devices of type CPU: register tiles over packed weights (cl/conv2d_cpu.cl). Backward-data runs once for
- * each of the stride^2 residues of input pixels; backward-weights packs ddst and cuts the sum over pixels into slices,
- * so that every core has several pieces, which conv2d_sum_slices adds in their order. */
+/* Convolution on devices of type CPU: register tiles over packed weights (cl/conv2d_cpu.cl). Backward-data
+ * runs once for each of the stride^2 residues of input pixels; backward-weights packs ddst and cuts the sum
+ * over pixels into slices, so that every core has several pieces, which conv2d_sum_slices adds in their
+ * order. */
 #include "imx_kernels.h"
 #include "ops/conv2d.h"
 #include "ops/conv2d_plan.h"
@@ -47,8 +48,14 @@ static uint64_t packed_bytes(const struct imx_caps *caps, const struct imx_conv2
     return page((terms * (uint64_t)up(k->cols, t.nr) + (uint64_t)k->in_c) * sizeof(float));
 }
 
-static imx_status run_work(struct imx_dev *dev, const struct imx_conv2d_work *k, struct imx_mem src,
-                           struct imx_mem wei, struct imx_mem bia, struct imx_mem dst, bool has_bias, struct imx_mem ws)
+static imx_status run_work(struct imx_dev *dev,
+                           const struct imx_conv2d_work *k,
+                           struct imx_mem src,
+                           struct imx_mem wei,
+                           struct imx_mem bia,
+                           struct imx_mem dst,
+                           bool has_bias,
+                           struct imx_mem ws)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
     const int32_t rows = k->images * k->out_h * k->out_w, taps = k->taps_a * k->taps_b;
@@ -57,15 +64,45 @@ static imx_status run_work(struct imx_dev *dev, const struct imx_conv2d_work *k,
     if (!rows)
         return IMX_OK;
     const struct imx_launch pack = { { taps ? (size_t)taps : 1, panels, 1 }, { 1, 1, 1 }, t.options };
-    IMX_TRY(imx_run_conv2d_pack_wei(dev, pack, &(struct imx_k_conv2d_pack_wei){
-        .wei = wei, .dst = ws, .in_c = k->in_c, .taps_a = k->taps_a, .taps_b = k->taps_b, .w_0 = k->w_0,
-        .w_a = k->w_a, .w_b = k->w_b, .w_c = k->w_c, .w_j = k->w_j, .cols = k->cols }));
-    const struct imx_launch launch = { { (size_t)((rows + tile_m - 1) / tile_m), panels, 1 }, { 1, 1, 1 }, t.options };
-    return imx_run_conv2d_cpu(dev, launch, &(struct imx_k_conv2d_cpu){
-        .src = src, .wei = ws, .bia = bia, .dst = dst, .images = k->images, .out_h = k->out_h, .out_w = k->out_w,
-        .in_h = k->in_h, .in_w = k->in_w, .in_c = k->in_c, .taps_a = k->taps_a, .taps_b = k->taps_b, .step = k->step,
-        .base_y = k->base_y, .base_x = k->base_x, .dir = k->dir, .dst_0 = k->dst_0, .dst_n = k->dst_n,
-        .dst_t = k->dst_t, .dst_u = k->dst_u, .cols = k->cols, .tile_m = tile_m, .has_bias = has_bias });
+    IMX_TRY(imx_run_conv2d_pack_wei(dev, pack,
+                                    &(struct imx_k_conv2d_pack_wei){ .wei = wei,
+                                                                     .dst = ws,
+                                                                     .in_c = k->in_c,
+                                                                     .taps_a = k->taps_a,
+                                                                     .taps_b = k->taps_b,
+                                                                     .w_0 = k->w_0,
+                                                                     .w_a = k->w_a,
+                                                                     .w_b = k->w_b,
+                                                                     .w_c = k->w_c,
+                                                                     .w_j = k->w_j,
+                                                                     .cols = k->cols }));
+    const struct imx_launch launch = { { (size_t)((rows + tile_m - 1) / tile_m), panels, 1 },
+                                       { 1, 1, 1 },
+                                       t.options };
+    return imx_run_conv2d_cpu(dev, launch,
+                              &(struct imx_k_conv2d_cpu){ .src = src,
+                                                          .wei = ws,
+                                                          .bia = bia,
+                                                          .dst = dst,
+                                                          .images = k->images,
+                                                          .out_h = k->out_h,
+                                                          .out_w = k->out_w,
+                                                          .in_h = k->in_h,
+                                                          .in_w = k->in_w,
+                                                          .in_c = k->in_c,
+                                                          .taps_a = k->taps_a,
+                                                          .taps_b = k->taps_b,
+                                                          .step = k->step,
+                                                          .base_y = k->base_y,
+                                                          .base_x = k->base_x,
+                                                          .dir = k->dir,
+                                                          .dst_0 = k->dst_0,
+                                                          .dst_n = k->dst_n,
+                                                          .dst_t = k->dst_t,
+                                                          .dst_u = k->dst_u,
+                                                          .cols = k->cols,
+                                                          .tile_m = tile_m,
+                                                          .has_bias = has_bias });
 }
 
 static uint64_t fwd_workspace(const struct imx_caps *caps, const void *problem)
@@ -116,7 +153,8 @@ static struct wei_plan wei_plan(const struct imx_caps *caps, const struct imx_co
     p.slice_pixels = up((p.pixels + p.slices - 1) / p.slices, 256);
     p.slices = (p.pixels + p.slice_pixels - 1) / p.slice_pixels;
     p.ddst_bytes = page((uint64_t)up(d->o, t.mr) * (uint64_t)p.pixels * sizeof(float));
-    p.part_bytes = p.slices == 1 ? 0 : page((uint64_t)p.slices * (uint64_t)d->o * (uint64_t)p.cols * sizeof(float));
+    p.part_bytes =
+        p.slices == 1 ? 0 : page((uint64_t)p.slices * (uint64_t)d->o * (uint64_t)p.cols * sizeof(float));
     return p;
 }
 
@@ -131,20 +169,36 @@ static imx_status wei_run(struct imx_dev *dev, const void *problem, const struct
     const struct imx_conv2d *d = problem;
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
     const struct wei_plan p = wei_plan(&dev->caps, d);
-    const struct imx_mem ddst = imx_part(a->ws, 0, p.ddst_bytes), part = imx_part(a->ws, p.ddst_bytes, p.part_bytes);
+    const struct imx_mem ddst = imx_part(a->ws, 0, p.ddst_bytes),
+                         part = imx_part(a->ws, p.ddst_bytes, p.part_bytes);
     const struct imx_launch launch = { { (size_t)p.panels, (size_t)p.slices, 1 }, { 1, 1, 1 }, t.options };
     IMX_TRY(imx_cpu_pack(dev, a->m[IMX_CONV2D_BWD_WEI_DDST], ddst, d->o, p.pixels, t.mr, 1, d->o));
-    IMX_TRY(imx_run_conv2d_cpu_wei(dev, launch, &(struct imx_k_conv2d_cpu_wei){
-        .src = a->m[IMX_CONV2D_BWD_WEI_SRC], .ddst = ddst, .part = p.slices == 1 ? a->m[IMX_CONV2D_BWD_WEI_DWEI] : part,
-        .n = d->n, .h = d->h, .w = d->w, .c = d->c, .o = d->o, .k = d->k, .stride = d->stride, .pad = d->pad,
-        .slice_pixels = p.slice_pixels }));
+    IMX_TRY(imx_run_conv2d_cpu_wei(
+        dev, launch,
+        &(struct imx_k_conv2d_cpu_wei){ .src = a->m[IMX_CONV2D_BWD_WEI_SRC],
+                                        .ddst = ddst,
+                                        .part = p.slices == 1 ? a->m[IMX_CONV2D_BWD_WEI_DWEI] : part,
+                                        .n = d->n,
+                                        .h = d->h,
+                                        .w = d->w,
+                                        .c = d->c,
+                                        .o = d->o,
+                                        .k = d->k,
+                                        .stride = d->stride,
+                                        .pad = d->pad,
+                                        .slice_pixels = p.slice_pixels }));
     if (p.slices == 1)
         return IMX_OK;
     return imx_run_conv2d_sum_slices(dev, imx_launch_1d(dev, (size_t)p.cols * (size_t)d->o, NULL),
-        &(struct imx_k_conv2d_sum_slices){ .part = part, .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI],
-        .count = p.cols * d->o, .slices = p.slices });
+                                     &(struct imx_k_conv2d_sum_slices){ .part = part,
+                                                                        .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI],
+                                                                        .count = p.cols * d->o,
+                                                                        .slices = p.slices });
 }
 
-const struct imx_variant imx_variant_conv2d_fwd_cpu = { "cl_pack_cpu", supports, fwd_workspace, fwd_run, rank };
-const struct imx_variant imx_variant_conv2d_data_cpu = { "cl_pack_cpu", supports, data_workspace, data_run, rank };
-const struct imx_variant imx_variant_conv2d_wei_cpu = { "cl_pack_cpu", supports, wei_workspace, wei_run, rank };
+const struct imx_variant imx_variant_conv2d_fwd_cpu = { "cl_pack_cpu", supports, fwd_workspace, fwd_run,
+                                                        rank };
+const struct imx_variant imx_variant_conv2d_data_cpu = { "cl_pack_cpu", supports, data_workspace, data_run,
+                                                         rank };
+const struct imx_variant imx_variant_conv2d_wei_cpu = { "cl_pack_cpu", supports, wei_workspace, wei_run,
+                                                        rank };

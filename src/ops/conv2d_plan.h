@@ -1,5 +1,5 @@
-/* Forward convolution and each residue of backward-data as one kind of work for a kernel; the meaning of the numbers
- * stands at the head of cl/conv2d.cl. Private to conv2d_*.c. */
+/* Forward convolution and each residue of backward-data as one kind of work for a kernel; the meaning of the
+ * numbers stands at the head of cl/conv2d.cl. Private to conv2d_*.c. */
 #ifndef IMX_OPS_CONV2D_PLAN_H
 #define IMX_OPS_CONV2D_PLAN_H
 
@@ -20,26 +20,57 @@ static inline struct imx_conv2d_work imx_conv2d_work_fwd(const struct imx_conv2d
 {
     const int32_t p = imx_conv2d_p(d), q = imx_conv2d_q(d);
     return (struct imx_conv2d_work){
-        .images = d->n, .out_h = p, .out_w = q, .in_h = d->h, .in_w = d->w, .in_c = d->c, .taps_a = d->k,
-        .taps_b = d->k, .step = d->stride, .base_y = -d->pad, .base_x = -d->pad, .dir = 1, .w_a = d->k * d->c,
-        .w_b = d->c, .w_c = 1, .w_j = d->k * d->k * d->c, .dst_n = p * q * d->o, .dst_t = q * d->o, .dst_u = d->o,
+        .images = d->n,
+        .out_h = p,
+        .out_w = q,
+        .in_h = d->h,
+        .in_w = d->w,
+        .in_c = d->c,
+        .taps_a = d->k,
+        .taps_b = d->k,
+        .step = d->stride,
+        .base_y = -d->pad,
+        .base_x = -d->pad,
+        .dir = 1,
+        .w_a = d->k * d->c,
+        .w_b = d->c,
+        .w_c = 1,
+        .w_j = d->k * d->k * d->c,
+        .dst_n = p * q * d->o,
+        .dst_t = q * d->o,
+        .dst_u = d->o,
         .cols = d->o,
     };
 }
 
-/* The input pixels with (iy + pad) % stride == fy and (ix + pad) % stride == fx; out_h or out_w may be 0 (nothing to
- * do), and taps_a or taps_b 0 (their gradient is zero). */
+/* The input pixels with (iy + pad) % stride == fy and (ix + pad) % stride == fx; out_h or out_w may be 0
+ * (nothing to do), and taps_a or taps_b 0 (their gradient is zero). */
 static inline struct imx_conv2d_work imx_conv2d_work_data(const struct imx_conv2d *d, int32_t fy, int32_t fx)
 {
     const int32_t s = d->stride, iy = imx_conv2d_first(fy, d->pad, s), ix = imx_conv2d_first(fx, d->pad, s);
     return (struct imx_conv2d_work){
-        .images = d->n, .out_h = iy < d->h ? (d->h - iy + s - 1) / s : 0,
-        .out_w = ix < d->w ? (d->w - ix + s - 1) / s : 0, .in_h = imx_conv2d_p(d), .in_w = imx_conv2d_q(d),
-        .in_c = d->o, .taps_a = fy < d->k ? (d->k - fy + s - 1) / s : 0,
-        .taps_b = fx < d->k ? (d->k - fx + s - 1) / s : 0, .step = 1, .base_y = (iy + d->pad - fy) / s,
-        .base_x = (ix + d->pad - fx) / s, .dir = -1, .w_0 = (fy * d->k + fx) * d->c, .w_a = s * d->k * d->c,
-        .w_b = s * d->c, .w_c = d->k * d->k * d->c, .w_j = 1, .dst_0 = (iy * d->w + ix) * d->c,
-        .dst_n = d->h * d->w * d->c, .dst_t = s * d->w * d->c, .dst_u = s * d->c, .cols = d->c,
+        .images = d->n,
+        .out_h = iy < d->h ? (d->h - iy + s - 1) / s : 0,
+        .out_w = ix < d->w ? (d->w - ix + s - 1) / s : 0,
+        .in_h = imx_conv2d_p(d),
+        .in_w = imx_conv2d_q(d),
+        .in_c = d->o,
+        .taps_a = fy < d->k ? (d->k - fy + s - 1) / s : 0,
+        .taps_b = fx < d->k ? (d->k - fx + s - 1) / s : 0,
+        .step = 1,
+        .base_y = (iy + d->pad - fy) / s,
+        .base_x = (ix + d->pad - fx) / s,
+        .dir = -1,
+        .w_0 = (fy * d->k + fx) * d->c,
+        .w_a = s * d->k * d->c,
+        .w_b = s * d->c,
+        .w_c = d->k * d->k * d->c,
+        .w_j = 1,
+        .dst_0 = (iy * d->w + ix) * d->c,
+        .dst_n = d->h * d->w * d->c,
+        .dst_t = s * d->w * d->c,
+        .dst_u = s * d->c,
+        .cols = d->c,
     };
 }
 

@@ -1,6 +1,6 @@
-/* Matrix product on OpenCL devices: the variants in local-memory tiles and CLBlast's. The one for CPU-type devices
- * stands in gemm_pack.c. When the result has too few tiles to fill the device, k is cut into slices whose partial
- * sums gemm_finish adds in a fixed order. */
+/* Matrix product on OpenCL devices: the variants in local-memory tiles and CLBlast's. The one for CPU-type
+ * devices stands in gemm_pack.c. When the result has too few tiles to fill the device, k is cut into slices
+ * whose partial sums gemm_finish adds in a fixed order. */
 #include "imx_kernels.h"
 #include "ops/gemm.h"
 #include "ops/gemm_pack.h"
@@ -16,7 +16,8 @@ static size_t round_up(size_t x, size_t to)
     return (x + to - 1) / to * to;
 }
 
-/* Slices of k for tiles of `edge` results: enough for four groups on each compute unit, none shorter than 256. */
+/* Slices of k for tiles of `edge` results: enough for four groups on each compute unit, none shorter than
+ * 256. */
 static int tile_slices(const struct imx_caps *caps, const struct imx_gemm *g, int edge)
 {
     const int64_t tiles = (int64_t)((g->m + edge - 1) / edge) * ((g->n + edge - 1) / edge);
@@ -31,7 +32,10 @@ static uint64_t tile_workspace(const struct imx_caps *caps, const struct imx_gem
     return slices == 1 ? 0 : (uint64_t)slices * (uint64_t)g->m * (uint64_t)g->n * sizeof(float);
 }
 
-static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const struct imx_args *a, size_t group,
+static imx_status tile_run(struct imx_dev *dev,
+                           const struct imx_gemm *g,
+                           const struct imx_args *a,
+                           size_t group,
                            const char *options)
 {
     const size_t edge = 4 * group;
@@ -42,23 +46,43 @@ static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const 
         { group, group, 1 },
         options,
     };
-    IMX_TRY(imx_run_gemm_tile(dev, launch, &(struct imx_k_gemm_tile){
-        .a = a->m[IMX_GEMM_A], .b = a->m[IMX_GEMM_B], .bia = a->m[IMX_GEMM_BIA], .add = a->m[IMX_GEMM_ADD],
-        .dst = slices == 1 ? a->m[IMX_GEMM_DST] : a->ws, .m = g->m, .n = g->n, .k = g->k, .ta = g->ta, .tb = g->tb,
-        .slices = slices, .slice_k = slice_k, .has_bias = g->bias, .has_add = g->add, .relu = g->act == IMX_ACT_RELU }));
+    IMX_TRY(imx_run_gemm_tile(dev, launch,
+                              &(struct imx_k_gemm_tile){ .a = a->m[IMX_GEMM_A],
+                                                         .b = a->m[IMX_GEMM_B],
+                                                         .bia = a->m[IMX_GEMM_BIA],
+                                                         .add = a->m[IMX_GEMM_ADD],
+                                                         .dst = slices == 1 ? a->m[IMX_GEMM_DST] : a->ws,
+                                                         .m = g->m,
+                                                         .n = g->n,
+                                                         .k = g->k,
+                                                         .ta = g->ta,
+                                                         .tb = g->tb,
+                                                         .slices = slices,
+                                                         .slice_k = slice_k,
+                                                         .has_bias = g->bias,
+                                                         .has_add = g->add,
+                                                         .relu = g->act == IMX_ACT_RELU }));
     if (slices == 1)
         return IMX_OK;
-    return imx_run_gemm_finish(dev, imx_launch_1d(dev, (size_t)g->m * (size_t)g->n, NULL), &(struct imx_k_gemm_finish){
-        .part = a->ws, .bia = a->m[IMX_GEMM_BIA], .add = a->m[IMX_GEMM_ADD], .dst = a->m[IMX_GEMM_DST], .m = g->m,
-        .n = g->n, .slices = slices, .transposed = 0, .has_bias = g->bias, .has_add = g->add,
-        .relu = g->act == IMX_ACT_RELU });
+    return imx_run_gemm_finish(dev, imx_launch_1d(dev, (size_t)g->m * (size_t)g->n, NULL),
+                               &(struct imx_k_gemm_finish){ .part = a->ws,
+                                                            .bia = a->m[IMX_GEMM_BIA],
+                                                            .add = a->m[IMX_GEMM_ADD],
+                                                            .dst = a->m[IMX_GEMM_DST],
+                                                            .m = g->m,
+                                                            .n = g->n,
+                                                            .slices = slices,
+                                                            .transposed = 0,
+                                                            .has_bias = g->bias,
+                                                            .has_add = g->add,
+                                                            .relu = g->act == IMX_ACT_RELU });
 }
 
 static bool tile16_supports(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 && caps->max_items[0] >= 16 &&
-           caps->max_items[1] >= 16;
+    return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 &&
+           caps->max_items[0] >= 16 && caps->max_items[1] >= 16;
 }
 
 static uint64_t tile16_workspace(const struct imx_caps *caps, const void *problem)
@@ -113,9 +137,14 @@ static imx_status blas_run(struct imx_dev *dev, const void *problem, const struc
     if (!g->bias && !g->add && g->act == IMX_ACT_NONE)
         return IMX_OK;
     return imx_run_gemm_epilogue(dev, imx_launch_1d(dev, (size_t)g->m * (size_t)g->n, NULL),
-        &(struct imx_k_gemm_epilogue){ .bia = a->m[IMX_GEMM_BIA], .add = a->m[IMX_GEMM_ADD],
-        .dst = a->m[IMX_GEMM_DST], .m = g->m, .n = g->n, .has_bias = g->bias, .has_add = g->add,
-        .relu = g->act == IMX_ACT_RELU });
+                                 &(struct imx_k_gemm_epilogue){ .bia = a->m[IMX_GEMM_BIA],
+                                                                .add = a->m[IMX_GEMM_ADD],
+                                                                .dst = a->m[IMX_GEMM_DST],
+                                                                .m = g->m,
+                                                                .n = g->n,
+                                                                .has_bias = g->bias,
+                                                                .has_add = g->add,
+                                                                .relu = g->act == IMX_ACT_RELU });
 }
 
 /* A GPU's large products are what CLBlast is tuned for; small ones drown in its set-up. */
@@ -126,8 +155,10 @@ static int blas_rank(const struct imx_caps *caps, const void *problem)
     return caps->type == IMX_DEV_GPU && large ? 0 : 5;
 }
 
-static const struct imx_variant tile16 = { "cl_tile_local", tile16_supports, tile16_workspace, tile16_run, tile16_rank };
-static const struct imx_variant tile8 = { "cl_tile_local8", tile8_supports, tile8_workspace, tile8_run, tile8_rank };
+static const struct imx_variant tile16 = { "cl_tile_local", tile16_supports, tile16_workspace, tile16_run,
+                                           tile16_rank };
+static const struct imx_variant tile8 = { "cl_tile_local8", tile8_supports, tile8_workspace, tile8_run,
+                                          tile8_rank };
 static const struct imx_variant blas = { "cl_clblast", blas_supports, NULL, blas_run, blas_rank };
 extern const struct imx_variant *const imx_variants_gemm[];
 const struct imx_variant *const imx_variants_gemm[] = { &imx_variant_gemm_cpu, &tile16, &tile8, &blas, NULL };

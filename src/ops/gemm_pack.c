@@ -1,17 +1,18 @@
 /* Matrix product on devices of type CPU: register tiles over packed panels (cl/gemm_cpu.cl).
  *
- * The kernel broadcasts elements of the left matrix, rows of which may stay as they lie, and loads vectors of the right
- * one, whose rows [k,n] may stay too; what lies the other way round is packed first. A product may also be computed as
- * dst^T = op(B)^T op(A)^T ("turned"), which exchanges the roles; that one is chosen which moves less memory. Turned
- * products and those cut along k go through partial sums in the workspace and gemm_finish. */
+ * The kernel broadcasts elements of the left matrix, rows of which may stay as they lie, and loads vectors of
+ * the right one, whose rows [k,n] may stay too; what lies the other way round is packed first. A product may
+ * also be computed as dst^T = op(B)^T op(A)^T ("turned"), which exchanges the roles; that one is chosen which
+ * moves less memory. Turned products and those cut along k go through partial sums in the workspace and
+ * gemm_finish. */
+#include "ops/gemm_pack.h"
 #include "imx_kernels.h"
 #include "ops/gemm.h"
-#include "ops/gemm_pack.h"
 #include "ops/launch.h"
 
 struct plan {
     bool turned, a_packed, b_packed, parts;
-    int32_t m, n;              /* of the product that the kernel sees */
+    int32_t m, n; /* of the product that the kernel sees */
     int32_t tile_m, tile_n, slices, slice_k;
     uint64_t a_bytes, b_bytes, part_bytes;
 };
@@ -90,14 +91,26 @@ static uint64_t workspace(const struct imx_caps *caps, const void *problem)
     return p.a_bytes + p.b_bytes + p.part_bytes;
 }
 
-imx_status imx_cpu_pack(struct imx_dev *dev, struct imx_mem src, struct imx_mem dst, int32_t count, int32_t k,
-                        int32_t width, int32_t step_j, int32_t step_k)
+imx_status imx_cpu_pack(struct imx_dev *dev,
+                        struct imx_mem src,
+                        struct imx_mem dst,
+                        int32_t count,
+                        int32_t k,
+                        int32_t width,
+                        int32_t step_j,
+                        int32_t step_k)
 {
-    const struct imx_launch launch = {
-        { ((size_t)k + 63) / 64, (size_t)((count + width - 1) / width), 1 }, { 1, 1, 1 }, imx_cpu_tile(&dev->caps).options
-    };
-    return imx_run_gemm_pack(dev, launch, &(struct imx_k_gemm_pack){
-        .src = src, .dst = dst, .count = count, .k = k, .width = width, .step_j = step_j, .step_k = step_k });
+    const struct imx_launch launch = { { ((size_t)k + 63) / 64, (size_t)((count + width - 1) / width), 1 },
+                                       { 1, 1, 1 },
+                                       imx_cpu_tile(&dev->caps).options };
+    return imx_run_gemm_pack(dev, launch,
+                             &(struct imx_k_gemm_pack){ .src = src,
+                                                        .dst = dst,
+                                                        .count = count,
+                                                        .k = k,
+                                                        .width = width,
+                                                        .step_j = step_j,
+                                                        .step_k = step_k });
 }
 
 static imx_status run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
@@ -105,7 +118,8 @@ static imx_status run(struct imx_dev *dev, const void *problem, const struct imx
     const struct imx_gemm *g = problem;
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
     const struct plan p = make_plan(&dev->caps, g);
-    struct imx_mem a = args->m[p.turned ? IMX_GEMM_B : IMX_GEMM_A], b = args->m[p.turned ? IMX_GEMM_A : IMX_GEMM_B];
+    struct imx_mem a = args->m[p.turned ? IMX_GEMM_B : IMX_GEMM_A],
+                   b = args->m[p.turned ? IMX_GEMM_A : IMX_GEMM_B];
     const struct imx_mem parts = imx_part(args->ws, p.a_bytes + p.b_bytes, p.part_bytes);
     /* What has to be packed lies the wrong way round: the left matrix [k,m], the right one [n,k]. */
     if (p.a_packed) {
@@ -119,21 +133,41 @@ static imx_status run(struct imx_dev *dev, const void *problem, const struct imx
         b = packed;
     }
     const struct imx_launch launch = {
-        { (size_t)((p.n + p.tile_n - 1) / p.tile_n), (size_t)((p.m + p.tile_m - 1) / p.tile_m), (size_t)p.slices },
+        { (size_t)((p.n + p.tile_n - 1) / p.tile_n), (size_t)((p.m + p.tile_m - 1) / p.tile_m),
+          (size_t)p.slices },
         { 1, 1, 1 },
         p.a_packed ? t.options_packed : t.options,
     };
-    IMX_TRY(imx_run_gemm_cpu(dev, launch, &(struct imx_k_gemm_cpu){
-        .a = a, .b = b, .bia = args->m[IMX_GEMM_BIA], .add = args->m[IMX_GEMM_ADD],
-        .dst = p.parts ? parts : args->m[IMX_GEMM_DST], .m = p.m, .n = p.n, .k = g->k, .b_packed = p.b_packed,
-        .tile_m = p.tile_m, .tile_n = p.tile_n, .slice_k = p.slice_k, .has_bias = !p.parts && g->bias,
-        .has_add = !p.parts && g->add, .relu = !p.parts && g->act == IMX_ACT_RELU }));
+    IMX_TRY(imx_run_gemm_cpu(dev, launch,
+                             &(struct imx_k_gemm_cpu){ .a = a,
+                                                       .b = b,
+                                                       .bia = args->m[IMX_GEMM_BIA],
+                                                       .add = args->m[IMX_GEMM_ADD],
+                                                       .dst = p.parts ? parts : args->m[IMX_GEMM_DST],
+                                                       .m = p.m,
+                                                       .n = p.n,
+                                                       .k = g->k,
+                                                       .b_packed = p.b_packed,
+                                                       .tile_m = p.tile_m,
+                                                       .tile_n = p.tile_n,
+                                                       .slice_k = p.slice_k,
+                                                       .has_bias = !p.parts && g->bias,
+                                                       .has_add = !p.parts && g->add,
+                                                       .relu = !p.parts && g->act == IMX_ACT_RELU }));
     if (!p.parts)
         return IMX_OK;
-    return imx_run_gemm_finish(dev, imx_launch_1d(dev, (size_t)g->m * (size_t)g->n, NULL), &(struct imx_k_gemm_finish){
-        .part = parts, .bia = args->m[IMX_GEMM_BIA], .add = args->m[IMX_GEMM_ADD], .dst = args->m[IMX_GEMM_DST],
-        .m = g->m, .n = g->n, .slices = p.slices, .transposed = p.turned, .has_bias = g->bias, .has_add = g->add,
-        .relu = g->act == IMX_ACT_RELU });
+    return imx_run_gemm_finish(dev, imx_launch_1d(dev, (size_t)g->m * (size_t)g->n, NULL),
+                               &(struct imx_k_gemm_finish){ .part = parts,
+                                                            .bia = args->m[IMX_GEMM_BIA],
+                                                            .add = args->m[IMX_GEMM_ADD],
+                                                            .dst = args->m[IMX_GEMM_DST],
+                                                            .m = g->m,
+                                                            .n = g->n,
+                                                            .slices = p.slices,
+                                                            .transposed = p.turned,
+                                                            .has_bias = g->bias,
+                                                            .has_add = g->add,
+                                                            .relu = g->act == IMX_ACT_RELU });
 }
 
 const struct imx_variant imx_variant_gemm_cpu = { "cl_pack_cpu", supports, workspace, run, rank };

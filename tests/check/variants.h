@@ -1,5 +1,5 @@
-/* Every variant that a device supports on a list of problems, exact numbers and real ones, through the self-test's
- * harness; one line per variant and problem. */
+/* Every variant that a device supports on a list of problems, exact numbers and real ones, through the
+ * self-test's harness; one line per variant and problem. */
 #ifndef IMX_TESTS_VARIANTS_H
 #define IMX_TESTS_VARIANTS_H
 
