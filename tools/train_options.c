@@ -64,10 +64,7 @@ struct bar {
 static void tell_run(void *user, const struct imx_run_report *r)
 {
     const struct bar *b = user;
-    char left[24] = "?";
-    imx_duration_text(r->left, left, sizeof left);
-    imx_progress_at(r->step, "epoch %.2f, loss %.4f, %.0f images/s, %s left, %s", r->epoch, r->loss, r->images_per_s,
-                    left, b->device);
+    imx_progress_at(r->step, "epoch %.2f, loss %.4f, %.0f images/s, %s", r->epoch, r->loss, r->images_per_s, b->device);
 }
 
 imx_status imx_train_command(const struct imx_config *c, const char *run, bool resume)
