@@ -1,3 +1,4 @@
+/* The host device, as the rest of src/dev sees it; see host.c. */
 #ifndef IMX_DEV_HOST_H
 #define IMX_DEV_HOST_H
 

@@ -1,5 +1,6 @@
 /* Data sets of every kind, made here in a temporary folder: what is recognised, in which order, with which
- * labels, and what is refused. */
+ * labels, and what is refused.
+ * Length: one folder tree serves all the cases of folders(). */
 #include "data/dataset.h"
 
 #include <math.h>
