@@ -1,0 +1,312 @@
+/* infomax probe: how much a classifier can read from a run's features, trained and untrained encoder alike. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "cli.h"
+#include "eval/classify.h"
+#include "eval/knn.h"
+#include "probe_data.h"
+#include "progress.h"
+#include "train_options.h"
+
+enum { BATCH = 64, NEIGHBOURS = 20, MAX_REPEATS = 100 };
+static const double TEMPERATURE = 0.07;
+
+struct values {
+    char *test, *layer, *classifier, *device;
+    bool untrained, both, save;
+    int64_t repeats, epochs, seed;
+    double lr;
+};
+
+/* One line of the result. */
+struct result {
+    bool done;
+    double accuracy, std, seconds, each[MAX_REPEATS];
+    int repeats;
+};
+
+struct probe {
+    const struct values *v;
+    const char *run;
+    struct imx_trained trained;
+    struct imx_probe_data data;
+    struct imx_dev *dev;
+    struct result result[2][IMX_FEATURE_COUNT]; /* [untrained][layer] */
+};
+
+static bool wanted(const struct values *v, int f)
+{
+    return !strcmp(v->layer, "all") || !strcmp(v->layer, imx_feature_names[f]);
+}
+
+static bool tell_epoch(void *user, int32_t epoch, double accuracy)
+{
+    (void)user;
+    imx_progress_at((uint64_t)epoch + 1, "accuracy %.1f %%", 100 * accuracy);
+    return !imx_signal_caught();
+}
+
+static bool tell_pairs(void *user, int64_t done, int64_t total)
+{
+    (void)user;
+    imx_progress_at((uint64_t)done, "%.0f %%", 100.0 * (double)done / (double)total);
+    return !imx_signal_caught();
+}
+
+static imx_status classify_once(struct probe *p, const char *title, int repeat, const struct imx_samples *train,
+                                const struct imx_samples *test, double *accuracy)
+{
+    const struct values *v = p->v;
+    imx_status status;
+    if (!strcmp(v->classifier, "knn")) {
+        const struct imx_knn how = { .k = NEIGHBOURS, .classes = p->data.classes, .temperature = TEMPERATURE,
+                                     .progress = tell_pairs };
+        imx_progress_begin(title, (uint64_t)(train->n * test->n), "pairs");
+        status = imx_knn(p->dev, &how, train, test, accuracy);
+    } else {
+        const struct imx_classify how = {
+            .mlp = !strcmp(v->classifier, "mlp"),
+            .classes = p->data.classes,
+            .batch = (int32_t)(train->n < BATCH ? train->n : BATCH),
+            .epochs = (int32_t)v->epochs,
+            .lr = v->lr,
+            .seed = (uint64_t)(v->seed + repeat),
+            .progress = tell_epoch,
+        };
+        imx_progress_begin(title, (uint64_t)v->epochs, "epochs");
+        status = imx_classify(p->dev, &how, train, test, accuracy);
+    }
+    imx_progress_end();
+    return status;
+}
+
+static imx_status classify_layer(struct probe *p, const char *title, const struct imx_samples *train,
+                                 const struct imx_samples *test, struct result *r)
+{
+    const double start = imx_now();
+    double sum = 0, square = 0;
+    r->repeats = !strcmp(p->v->classifier, "knn") ? 1 : (int)p->v->repeats; /* nothing is drawn in k-NN */
+    for (int i = 0; i < r->repeats; i++) {
+        IMX_TRY(classify_once(p, title, i, train, test, &r->each[i]));
+        sum += r->each[i];
+    }
+    r->accuracy = sum / r->repeats;
+    for (int i = 0; i < r->repeats; i++)
+        square += (r->each[i] - r->accuracy) * (r->each[i] - r->accuracy);
+    r->std = r->repeats > 1 ? sqrt(square / (r->repeats - 1)) : 0;
+    r->seconds = imx_now() - start;
+    r->done = true;
+    return IMX_OK;
+}
+
+/* Encodes both sets once and classifies on every layer that is wanted. */
+static imx_status probe_encoder(struct probe *p, bool untrained)
+{
+    imx_status status = IMX_OK;
+    struct imx_encode *e = NULL;
+    float *train[IMX_FEATURE_COUNT] = { 0 }, *test[IMX_FEATURE_COUNT] = { 0 };
+    bool want[IMX_FEATURE_COUNT];
+    char title[64];
+    const char *word = untrained ? "untrained" : "trained";
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++)
+        want[f] = wanted(p->v, f);
+    IMX_GO(imx_trained_encoder(&p->trained, p->dev, untrained, &e));
+    snprintf(title, sizeof title, "encoding, %s", word);
+    IMX_GO(imx_trained_features(e, title, p->data.train_pix, p->data.n_train, want, train));
+    IMX_GO(imx_trained_features(e, title, p->data.test_pix, p->data.n_test, want, test));
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
+        if (!want[f])
+            continue;
+        const int32_t width = imx_encode_width(e, (enum imx_feature)f);
+        const struct imx_samples a = { train[f], p->data.train_label, p->data.n_train, width };
+        const struct imx_samples b = { test[f], p->data.test_label, p->data.n_test, width };
+        snprintf(title, sizeof title, "%s on %s, %s", p->v->classifier, imx_feature_names[f], word);
+        IMX_GO(classify_layer(p, title, &a, &b, &p->result[untrained][f]));
+        free(train[f]);
+        free(test[f]);
+        train[f] = test[f] = NULL;
+    }
+fail:
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
+        free(train[f]);
+        free(test[f]);
+    }
+    imx_encode_destroy(e);
+    return status;
+}
+
+static void cell(char text[32], const struct result *r)
+{
+    if (!r->done)
+        snprintf(text, 32, "-");
+    else if (r->repeats > 1)
+        snprintf(text, 32, "%.2f +- %.2f", 100 * r->accuracy, 100 * r->std);
+    else
+        snprintf(text, 32, "%.2f", 100 * r->accuracy);
+}
+
+static void as_text(const struct probe *p)
+{
+    char a[32], b[32];
+    const struct values *v = p->v;
+    printf("%s, accuracy in %%, %lld training images, test: %s\n", v->classifier, (long long)p->data.n_train,
+           p->data.how);
+    if (v->both)
+        printf("%-6s %15s %15s %11s\n", "layer", "trained", "untrained", "difference");
+    else
+        printf("%-6s %15s\n", "layer", v->untrained ? "untrained" : "trained");
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
+        const struct result *t = &p->result[0][f], *u = &p->result[1][f];
+        cell(a, t);
+        cell(b, u);
+        if (!t->done && !u->done)
+            continue;
+        if (v->both)
+            printf("%-6s %15s %15s %+11.2f\n", imx_feature_names[f], a, b, 100 * (t->accuracy - u->accuracy));
+        else
+            printf("%-6s %15s\n", imx_feature_names[f], t->done ? a : b);
+    }
+}
+
+static void one_as_json(struct imx_json *j, const struct probe *p, int f, bool untrained)
+{
+    const struct result *r = &p->result[untrained][f];
+    imx_json_object(j, NULL);
+    imx_json_string(j, "layer", imx_feature_names[f]);
+    imx_json_string(j, "classifier", p->v->classifier);
+    imx_json_bool(j, "untrained", untrained);
+    imx_json_int(j, "train_images", p->data.n_train);
+    imx_json_int(j, "test_images", p->data.n_test);
+    imx_json_double(j, "accuracy", r->accuracy);
+    imx_json_double(j, "std", r->std);
+    imx_json_int(j, "repeats", r->repeats);
+    imx_json_double(j, "seconds", r->seconds);
+    imx_json_array(j, "each");
+    for (int i = 0; i < r->repeats; i++)
+        imx_json_double(j, NULL, r->each[i]);
+    imx_json_end(j);
+    imx_json_int(j, "classes", p->data.classes);
+    if (strcmp(p->v->classifier, "knn"))
+        imx_json_int(j, "epochs", p->v->epochs);
+    imx_json_string(j, "test", p->data.how);
+    imx_json_end(j);
+}
+
+/* An object for one result, an array for several or when `array` is set. */
+static void as_json(const struct probe *p, bool array, struct imx_json *j)
+{
+    int n = 0;
+    for (int k = 0; k < 2 * IMX_FEATURE_COUNT; k++)
+        n += p->result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT].done;
+    if (n > 1 || array)
+        imx_json_array(j, NULL);
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++)
+        for (int u = 0; u < 2; u++)
+            if (p->result[u][f].done)
+                one_as_json(j, p, f, u);
+    if (n > 1 || array)
+        imx_json_end(j);
+}
+
+static imx_status save(const struct probe *p)
+{
+    char path[4096], name[64];
+    struct imx_json j = { .pretty = true };
+    as_json(p, true, &j);
+    imx_status status = imx_json_check(&j);
+    snprintf(name, sizeof name, "probe-%s.json", p->v->classifier);
+    if (status == IMX_OK && !imx_join(path, sizeof path, p->run, name))
+        status = imx_fail(IMX_E_ARG, "the path %s is too long", p->run);
+    if (status == IMX_OK)
+        status = imx_file_write(path, j.text.data, j.text.size);
+    imx_json_free(&j);
+    return status;
+}
+
+static imx_status run(void *values, int n, char **word)
+{
+    imx_status status = IMX_OK;
+    struct probe *p = calloc(1, sizeof *p);
+    struct imx_json j = { 0 };
+    (void)n;
+    if (!p)
+        return imx_fail(IMX_E_NOMEM, "no memory for a probe");
+    p->v = values;
+    p->run = word[0];
+    IMX_GO(imx_trained_open(p->run, &p->trained));
+    IMX_GO(imx_open_device(p->v->device, &p->dev));
+    imx_signals_catch();
+    IMX_GO(imx_probe_data_open(&p->trained, word[1], p->v->test, &p->data));
+    if (!p->v->untrained || p->v->both)
+        IMX_GO(probe_encoder(p, false));
+    if (p->v->untrained || p->v->both)
+        IMX_GO(probe_encoder(p, true));
+    if (p->v->save)
+        IMX_GO(save(p));
+    if (imx_cli.json) {
+        as_json(p, false, &j);
+        status = imx_print_json(&j);
+    } else {
+        as_text(p);
+    }
+fail:
+    imx_probe_data_close(&p->data);
+    imx_dev_close(p->dev);
+    imx_trained_close(&p->trained);
+    free(p);
+    return status;
+}
+
+static const struct imx_option options[] = {
+    { .name = "test", .type = IMX_OPT_STRING, .at = offsetof(struct values, test), .value = "DATA",
+      .help = "images to judge on; otherwise TRAIN#test, or every fifth image of TRAIN" },
+    { .name = "layer", .type = IMX_OPT_CHOICE, .at = offsetof(struct values, layer), .fallback = "all",
+      .choices = "all|conv|fc|y", .help = "the last convolution, the last hidden layer, the output" },
+    { .name = "classifier", .type = IMX_OPT_CHOICE, .at = offsetof(struct values, classifier), .fallback = "mlp",
+      .choices = "mlp|linear|knn", .help = "one hidden layer of 200; a linear map; 20 nearest neighbours by cosine" },
+    { .name = "untrained", .type = IMX_OPT_FLAG, .at = offsetof(struct values, untrained),
+      .help = "the encoder as it was drawn, before training" },
+    { .name = "both", .type = IMX_OPT_FLAG, .at = offsetof(struct values, both),
+      .help = "trained and untrained side by side" },
+    { .name = "repeats", .type = IMX_OPT_INT, .at = offsetof(struct values, repeats), .value = "N", .fallback = "1",
+      .min = 1, .max = MAX_REPEATS, .help = "classifiers with other seeds; mean and deviation are reported" },
+    { .name = "epochs", .type = IMX_OPT_INT, .at = offsetof(struct values, epochs), .value = "N", .fallback = "10",
+      .min = 1, .max = 100000, .help = "of each classifier; the accuracy is the mean over the last tenth" },
+    { .name = "lr", .type = IMX_OPT_FLOAT, .at = offsetof(struct values, lr), .value = "R", .fallback = "1e-4",
+      .min = 1e-12, .max = 10, .help = "Adam's step size" },
+    { .name = "seed", .type = IMX_OPT_INT, .at = offsetof(struct values, seed), .value = "N", .fallback = "0",
+      .max = 9007199254740992.0, .help = "of the first classifier" },
+    { .name = "device", .type = IMX_OPT_STRING, .at = offsetof(struct values, device), .value = "D",
+      .fallback = "auto", .help = "auto, host, cpu, gpu, P:D, or part of a name" },
+    { .name = "save", .type = IMX_OPT_FLAG, .at = offsetof(struct values, save),
+      .help = "also writes RUN/probe-CLASSIFIER.json" },
+    { .name = NULL },
+};
+
+static const char *const examples[] = {
+    "infomax probe runs/photos photos --both",
+    "infomax probe runs/c10 cifar10 --test cifar10#test --repeats 5",
+    "infomax probe runs/c10 cifar10 --layer y --classifier knn --json",
+    NULL,
+};
+
+extern const struct imx_command imx_cmd_probe;
+const struct imx_command imx_cmd_probe = {
+    .name = "probe",
+    .summary = "says how good a run's features are",
+    .usage = "RUN TRAIN [--test TEST] [options]",
+    .about = "Encodes labelled images, trains classifiers on the features of TRAIN and prints their accuracy on TEST. Classes "
+             "are matched by name.",
+    .examples = examples,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .min_words = 2,
+    .max_words = 2,
+    .json = true,
+    .run = run,
+};

@@ -1,0 +1,162 @@
+/* See probe_data.h. */
+#include "probe_data.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/philox.h"
+#include "cli.h"
+
+enum { HELD_OUT = 5 };
+
+static imx_status need_labels(const struct imx_dataset *ds, const char *path)
+{
+    int64_t labelled = 0;
+    for (int32_t i = 0; i < ds->n; i++)
+        labelled += ds->label[i] >= 0;
+    if (labelled && ds->classes >= 1)
+        return IMX_OK;
+    return imx_fail(IMX_E_DATA,
+                    "%s has no labels, and a probe needs them: put the images of each class into a folder of its own, "
+                    "or use a labelled set",
+                    path);
+}
+
+/* "DATA#test" for DATA or DATA#part; free() it. */
+static char *test_part(const char *path)
+{
+    const char *part = imx_file_size(path, NULL) ? NULL : strrchr(path, '#');
+    const size_t n = part ? (size_t)(part - path) : strlen(path);
+    char *text = malloc(n + sizeof "#test");
+    if (text) {
+        memcpy(text, path, n);
+        strcpy(text + n, "#test");
+    }
+    return text;
+}
+
+/* Moves the held-out images behind the others; both keep their order. */
+static imx_status hold_out(struct imx_dataset *ds, int64_t *n_train)
+{
+    const size_t n = (size_t)ds->n, image = (size_t)ds->h * (size_t)ds->w * (size_t)ds->c, out = n / HELD_OUT;
+    uint32_t *order = malloc(n * sizeof *order);
+    uint8_t *held = calloc(n, 1), *pix = malloc(n * image);
+    int32_t *label = malloc(n * sizeof *label);
+    imx_status status = IMX_OK;
+    size_t at = 0;
+    if (!order || !held || !pix || !label)
+        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory to hold test images out"));
+    imx_permute(0, UINT64_MAX, IMX_STREAM_SPLIT, order, (uint32_t)n); /* a step that no epoch reaches */
+    for (size_t i = 0; i < out; i++)
+        held[order[i]] = 1;
+    for (uint8_t side = 0; side < 2; side++)
+        for (size_t i = 0; i < n; i++)
+            if (held[i] == side) {
+                memcpy(pix + at * image, ds->pix + i * image, image);
+                label[at++] = ds->label[i];
+            }
+    memcpy(ds->pix, pix, n * image);
+    memcpy(ds->label, label, n * sizeof *label);
+    *n_train = (int64_t)(n - out);
+fail:
+    free(order);
+    free(held);
+    free(pix);
+    free(label);
+    return status;
+}
+
+/* Sets number their classes independently: the test set's become those of the training set of the same name. */
+static imx_status match_classes(const struct imx_dataset *train, struct imx_dataset *test)
+{
+    int32_t unknown = 0, *to = malloc(sizeof *to * (size_t)(test->classes > 0 ? test->classes : 1));
+    const char *example = "";
+    if (!to)
+        return imx_fail(IMX_E_NOMEM, "no memory to match classes");
+    for (int32_t i = 0; i < test->classes; i++) {
+        to[i] = -1;
+        for (int32_t k = 0; k < train->classes && to[i] < 0; k++)
+            if (!strcmp(test->class[i].name, train->class[k].name))
+                to[i] = k;
+        if (to[i] < 0) {
+            unknown++;
+            example = test->class[i].name;
+        }
+    }
+    for (int32_t i = 0; i < test->n; i++)
+        test->label[i] = test->label[i] >= 0 ? to[test->label[i]] : -1;
+    free(to);
+    if (unknown == test->classes)
+        return imx_fail(IMX_E_DATA, "no class of the test images (\"%s\", ...) has the name of a class of the training images (\"%s\", ...)",
+                        example, train->class[0].name);
+    if (unknown)
+        imx_say("%d of %d test classes are not among the training classes (\"%s\"); their images do not count", unknown,
+                test->classes, example);
+    return IMX_OK;
+}
+
+/* Finds the test images: a set of their own into d->set[1], or none. */
+static imx_status open_test(const struct imx_trained *t, const char *train, const char *test, struct imx_probe_data *d)
+{
+    if (test) {
+        snprintf(d->how, sizeof d->how, "%s", test);
+        return imx_trained_data(t, test, &d->set[1]);
+    }
+    if (!*d->set[0]->part || !strcmp(d->set[0]->part, "test"))
+        return IMX_OK;
+    char *part = test_part(train);
+    if (!part)
+        return imx_fail(IMX_E_NOMEM, "no memory for a path");
+    imx_status status = imx_trained_data(t, part, &d->set[1]);
+    if (status == IMX_OK)
+        snprintf(d->how, sizeof d->how, "%s", part);
+    else if (status == IMX_E_DATA)
+        status = IMX_OK; /* there is no such part */
+    free(part);
+    return status;
+}
+
+imx_status imx_probe_data_open(const struct imx_trained *t, const char *train, const char *test,
+                               struct imx_probe_data *out)
+{
+    imx_status status = IMX_OK;
+    struct imx_probe_data d = { 0 };
+    IMX_GO(imx_trained_data(t, train, &d.set[0]));
+    IMX_GO(need_labels(d.set[0], train));
+    IMX_GO(open_test(t, train, test, &d));
+    d.n_train = d.set[0]->n;
+    if (d.set[1]) {
+        IMX_GO(need_labels(d.set[1], d.how));
+        IMX_GO(match_classes(d.set[0], d.set[1]));
+        d.n_test = d.set[1]->n;
+        if (!strcmp(d.set[0]->hash, d.set[1]->hash))
+            imx_say("the test images are the training images: the accuracy says nothing about new ones");
+    } else {
+        IMX_GO(hold_out(d.set[0], &d.n_train));
+        d.n_test = d.set[0]->n - d.n_train;
+        snprintf(d.how, sizeof d.how, "%lld images held out of %s (every fifth, by a fixed draw)", (long long)d.n_test,
+                 train);
+    }
+    if (!d.n_test)
+        IMX_GO(imx_fail(IMX_E_DATA, "%s holds too few images to hold some out for testing; name others with --test", train));
+    const struct imx_dataset *a = d.set[0], *b = d.set[1];
+    d.classes = a->classes;
+    d.train_pix = a->pix;
+    d.train_label = a->label;
+    d.test_pix = b ? b->pix : a->pix + (size_t)d.n_train * (size_t)a->h * (size_t)a->w * (size_t)a->c;
+    d.test_label = b ? b->label : a->label + d.n_train;
+    *out = d;
+    return IMX_OK;
+fail:
+    imx_probe_data_close(&d);
+    return status;
+}
+
+void imx_probe_data_close(struct imx_probe_data *d)
+{
+    imx_dataset_destroy(d->set[0]);
+    imx_dataset_destroy(d->set[1]);
+    *d = (struct imx_probe_data){ 0 };
+}

@@ -1,0 +1,135 @@
+/* See trained.h. */
+#include "trained.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "cli.h"
+#include "progress.h"
+#include "train/checkpoint.h"
+#include "train/step.h"
+#include "train_options.h"
+
+enum { BATCH = 64, LARGEST_ENV = 1 << 20 };
+
+static imx_status read_shape(struct imx_trained *t)
+{
+    char path[4096], *text = NULL;
+    size_t bytes = 0;
+    struct imx_json_doc doc = { 0 };
+    if (!imx_join(path, sizeof path, t->run, "env.json"))
+        return imx_fail(IMX_E_ARG, "the path %s is too long", t->run);
+    if (!imx_file_size(path, NULL))
+        return imx_fail(IMX_E_ARG, "%s has not been trained: it has no env.json", t->run);
+    IMX_TRY(imx_file_read(path, LARGEST_ENV, &text, &bytes));
+    imx_status status = imx_json_parse(text, bytes, NULL, &doc);
+    free(text);
+    if (status != IMX_OK)
+        return imx_note(status, "%s", path);
+    const struct imx_json_node *data = imx_json_get(doc.root, "data");
+    const double h = imx_json_get_number(data, "height", 0), w = imx_json_get_number(data, "width", 0);
+    const double c = imx_json_get_number(data, "channels", 0);
+    imx_json_doc_free(&doc);
+    if (!(h >= 1 && h <= 65536 && w >= 1 && w <= 65536 && c >= 1 && c <= 16))
+        return imx_fail(IMX_E_FORMAT, "%s does not say at what image size the run was trained", path);
+    t->h = (int32_t)h;
+    t->w = (int32_t)w;
+    t->c = (int32_t)c;
+    return IMX_OK;
+}
+
+imx_status imx_trained_open(const char *run, struct imx_trained *t)
+{
+    *t = (struct imx_trained){ .run = run };
+    imx_status status = imx_config_load(run, &t->config);
+    if (status == IMX_OK)
+        status = read_shape(t);
+    if (status == IMX_OK) {
+        t->encoder = imx_choose_encoder(t->config.encoder, t->h < t->w ? t->h : t->w);
+        status = t->encoder ? IMX_OK : IMX_E_ARG;
+    }
+    if (status != IMX_OK)
+        imx_trained_close(t);
+    return status;
+}
+
+void imx_trained_close(struct imx_trained *t)
+{
+    imx_options_free(imx_config_options, &t->config);
+    memset(&t->config, 0, sizeof t->config);
+}
+
+imx_status imx_trained_data(const struct imx_trained *t, const char *path, struct imx_dataset **out)
+{
+    struct imx_dataset *ds = NULL;
+    IMX_TRY(imx_open_data(path, t->h == t->w ? t->h : 0, t->c == 1 || t->c == 3 ? t->c : 0, t->config.strict,
+                          t->config.threads, &ds));
+    if (ds->h != t->h || ds->w != t->w || ds->c != t->c) {
+        const imx_status status =
+            imx_fail(IMX_E_DATA, "%s holds images of %dx%dx%d, the encoder of %s was trained on %dx%dx%d", path, ds->w,
+                     ds->h, ds->c, t->run, t->w, t->h, t->c);
+        imx_dataset_destroy(ds);
+        return status;
+    }
+    *out = ds;
+    return IMX_OK;
+}
+
+imx_status imx_trained_encoder(const struct imx_trained *t, struct imx_dev *dev, bool untrained,
+                               struct imx_encode **out)
+{
+    char path[4096];
+    struct imx_encode *e = NULL;
+    IMX_TRY(imx_encode_create(dev, t->encoder, BATCH, t->h, t->w, t->c, (uint64_t)t->config.seed, &e));
+    imx_status status = IMX_OK;
+    if (!untrained) {
+        if (!imx_join(path, sizeof path, t->run, "encoder.safetensors"))
+            status = imx_fail(IMX_E_ARG, "the path %s is too long", t->run);
+        else if (!imx_file_size(path, NULL))
+            status = imx_fail(IMX_E_ARG, "%s has no encoder.safetensors yet; `infomax resume %s` finishes the run",
+                              t->run, t->run);
+        else
+            status = imx_import_weights(path, e->store);
+    }
+    if (status == IMX_OK)
+        *out = e;
+    else
+        imx_encode_destroy(e);
+    return status;
+}
+
+static bool go_on(void *user, int64_t done)
+{
+    (void)user;
+    imx_progress_at((uint64_t)done, " ");
+    return !imx_signal_caught();
+}
+
+imx_status imx_trained_features(struct imx_encode *e, const char *title, const uint8_t *pix, int64_t n,
+                                const bool want[IMX_FEATURE_COUNT], float *out[IMX_FEATURE_COUNT])
+{
+    imx_status status = IMX_OK;
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++)
+        out[f] = NULL;
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
+        const size_t width = (size_t)imx_encode_width(e, (enum imx_feature)f);
+        if (!want[f])
+            continue;
+        out[f] = malloc((size_t)n * width * sizeof **out);
+        if (!out[f])
+            IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for %lld feature vectors of %zu values; fewer layers at a time need less",
+                            (long long)n, width));
+    }
+    imx_progress_begin(title, (uint64_t)n, "images");
+    status = imx_encode_run(e, pix, n, out, go_on, NULL);
+    imx_progress_end();
+    if (status == IMX_OK)
+        return IMX_OK;
+fail:
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
+        free(out[f]);
+        out[f] = NULL;
+    }
+    return status;
+}
