@@ -1,5 +1,7 @@
 #include "ops/op.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,4 +117,11 @@ imx_status imx_op_run(struct imx_dev *dev, const struct imx_op *op, const struct
         return imx_note(s, "%s/%s %s", op->name, v->name, text);
     }
     return IMX_OK;
+}
+
+double imx_op_bound(const struct imx_op *op, const void *problem, double mag, double want)
+{
+    const double eps = (double)FLT_EPSILON, size = isnan(mag) ? fabs(want) : mag;
+    const double terms = op->terms ? (double)op->terms(problem) : 1.0;
+    return (4.0 + 2.0 * sqrt(terms)) * eps * size + op->ulps * eps * fabs(want) + 4.0 * (double)FLT_MIN;
 }

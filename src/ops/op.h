@@ -122,6 +122,10 @@ imx_status imx_op_run_ref(struct imx_dev *dev, const struct imx_op *op, const vo
 IMX_MUST_CHECK imx_status imx_op_run(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
                                      const void *problem, const struct imx_args *args);
 
+/* How far an output element may lie from the oracle's `want`, whose terms sum to `mag` in absolute value:
+ * (4 + 2 sqrt(terms)) eps mag + ulps eps |want| + tiny. Compare with `error <= bound`, so that a NaN never passes. */
+double imx_op_bound(const struct imx_op *op, const void *problem, double mag, double want);
+
 static inline size_t imx_dtype_size(enum imx_dtype t)
 {
     return t == IMX_U8 ? 1 : 4;

@@ -220,13 +220,6 @@ static void check_memory(struct test *t, int i)
         fail_case(t, "two runs gave different bits in %s", name);
 }
 
-static double bound_of(const struct test *t, double mag, double want)
-{
-    const double eps = (double)FLT_EPSILON, size = isnan(mag) ? fabs(want) : mag;
-    const double terms = t->op->terms ? (double)t->op->terms(t->problem) : 1.0;
-    return (4.0 + 2.0 * sqrt(terms)) * eps * size + t->op->ulps * eps * fabs(want) + 4.0 * (double)FLT_MIN;
-}
-
 /* Where a NaN seems to come from. */
 static const char *origin(uint32_t bits)
 {
@@ -246,7 +239,7 @@ static void check_floats(struct test *t, int i)
         memcpy(&bits, s->got[0] + GUARD + 4 * k, 4);
         memcpy(&got, &bits, 4);
         t->zeros += want[k] == 0.0;
-        const double bound = t->exact ? 0.0 : bound_of(t, s->mag[k], want[k]);
+        const double bound = t->exact ? 0.0 : imx_op_bound(t->op, t->problem, s->mag[k], want[k]);
         const double error = t->exact ? ((double)got == (double)(float)want[k] ? 0.0 : fabs((double)got - want[k]))
                                       : fabs((double)got - want[k]);
         if (bound > 0 && error / bound > t->result->worst)

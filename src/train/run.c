@@ -149,7 +149,8 @@ static imx_status one_step(struct run *r)
     struct imx_batch batch;
     struct imx_step_result now;
     IMX_TRY(imx_batches_next(r->batches, &batch));
-    const imx_status s = imx_step_run(r->step, r->c, r->at.step, batch.pix, batch.aug, &now);
+    const bool audit = r->c->audit > 0 && r->at.step % (uint64_t)r->c->audit == 0;
+    const imx_status s = (audit ? imx_step_audit : imx_step_run)(r->step, r->c, r->at.step, batch.pix, batch.aug, &now);
     if (s != IMX_OK)
         return imx_note(s, "step %llu", (unsigned long long)r->at.step);
     if (!now.finite)

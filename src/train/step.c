@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
+#include "base/philox.h"
+#include "graph/audit.h"
 #include "ops/optim.h"
 #include "shared.h"
 
@@ -70,15 +73,18 @@ static imx_status upload_hyp(struct imx_step *s, const struct imx_config *c, uin
     return imx_graph_upload(s->graph.g, s->graph.hyp, hyp);
 }
 
-imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t step, const uint8_t *bytes,
-                        const int32_t *aug, struct imx_step_result *r)
+static imx_status upload(struct imx_step *s, const struct imx_config *c, uint64_t step, const uint8_t *bytes,
+                         const int32_t *aug)
+{
+    IMX_TRY(imx_graph_upload(s->graph.g, s->graph.bytes, bytes));
+    IMX_TRY(imx_graph_upload(s->graph.g, s->graph.aug, aug));
+    return upload_hyp(s, c, step);
+}
+
+static imx_status read_back(struct imx_step *s, struct imx_step_result *r)
 {
     struct imx_graph *g = s->graph.g;
     float info[3], norm[2];
-    IMX_TRY(imx_graph_upload(g, s->graph.bytes, bytes));
-    IMX_TRY(imx_graph_upload(g, s->graph.aug, aug));
-    IMX_TRY(upload_hyp(s, c, step));
-    IMX_TRY(imx_graph_run(g));
     IMX_TRY(imx_graph_download(g, s->graph.loss, &r->loss));
     IMX_TRY(imx_graph_download(g, s->graph.info, info));
     IMX_TRY(imx_graph_download(g, s->graph.norm, norm));
@@ -87,6 +93,30 @@ imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t
     r->mi = info[2];
     r->grad_norm = norm[0];
     r->finite = isfinite(r->loss) && norm[1] == 0.0f && isfinite(norm[0]);
+    return IMX_OK;
+}
+
+imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t step, const uint8_t *bytes,
+                        const int32_t *aug, struct imx_step_result *r)
+{
+    IMX_TRY(upload(s, c, step, bytes, aug));
+    IMX_TRY(imx_graph_run(s->graph.g));
+    return read_back(s, r);
+}
+
+imx_status imx_step_audit(struct imx_step *s, const struct imx_config *c, uint64_t step, const uint8_t *bytes,
+                          const int32_t *aug, struct imx_step_result *r)
+{
+    struct imx_audit audit;
+    uint32_t draw = 0;
+    const uint32_t node = imx_random_below((uint64_t)c->seed, step, IMX_STREAM_AUDIT, &draw,
+                                           (uint32_t)s->graph.g->n_nodes);
+    IMX_TRY(upload(s, c, step, bytes, aug));
+    IMX_TRY(imx_graph_run_audited(s->graph.g, (int)node, &audit));
+    IMX_TRY(read_back(s, r));
+    if (audit.failed)
+        return imx_fail(IMX_E_SELFTEST, "audit: %s", audit.text);
+    imx_log(IMX_LOG_DEBUG, "audit: %s within %.2f of its bound", audit.node, audit.worst);
     return IMX_OK;
 }
 

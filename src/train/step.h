@@ -36,6 +36,10 @@ void imx_step_destroy(struct imx_step *s);
 IMX_MUST_CHECK imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t step,
                                        const uint8_t *bytes, const int32_t *aug, struct imx_step_result *result);
 
+/* The same step with one node audited, chosen by (seed, step). E_SELFTEST when the device's result is wrong. */
+IMX_MUST_CHECK imx_status imx_step_audit(struct imx_step *s, const struct imx_config *c, uint64_t step,
+                                         const uint8_t *bytes, const int32_t *aug, struct imx_step_result *result);
+
 /* Most that the estimator can read at this shape in nats: ln(1+(N-1)P) for infonce; infinite where there is no ceiling. */
 double imx_mi_ceiling(const struct imx_dim_spec *spec, int32_t locals);
 
