@@ -4,6 +4,7 @@
 extern const struct imx_command imx_cmd_bench;
 extern const struct imx_command imx_cmd_data;
 extern const struct imx_command imx_cmd_devices;
+extern const struct imx_command imx_cmd_embed;
 extern const struct imx_command imx_cmd_probe;
 extern const struct imx_command imx_cmd_report;
 extern const struct imx_command imx_cmd_resume;
@@ -22,6 +23,7 @@ static const struct imx_command *const commands[] = {
     &imx_cmd_train,
     &imx_cmd_resume,
     &imx_cmd_trace,
+    &imx_cmd_embed,
     &imx_cmd_probe,
     &imx_cmd_report,
     NULL,
