@@ -40,7 +40,7 @@ static void put_axes(struct imx_text *t, const struct axis *x, const struct axis
         imx_text_printf(t, "<path class=axis d=\"M%d %.1fH%d\"/><text x=%d y=%.1f text-anchor=end>%.6g</text>\n", LEFT, at,
                         WIDTH - RIGHT, LEFT - 6, at + 4, shown);
     }
-    for (double v = x->low; v <= x->high + x->tick / 2; v += x->tick)
+    for (double v = x->low; v <= x->high; v += x->tick)
         imx_text_printf(t, "<text x=%.1f y=%d text-anchor=middle>%.6g</text>\n", across(x, v), HEIGHT - BOTTOM + 15, v);
     imx_text_printf(t, "<text x=%d y=%d text-anchor=middle>", (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 4);
     imx_html_text(t, x_name);
