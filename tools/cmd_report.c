@@ -43,7 +43,7 @@ const struct imx_command imx_cmd_report = {
     .name = "report", .summary = "makes one self-contained page: curves, probes, a map of the features, settings",
     .usage = "RUN [-o FILE.html]",
     .about = "Reads what the run's folder holds: metrics.jsonl, config.toml, env.json, probe-*.json (as printed by\n"
-             "infomax probe --json) and features-y.npy with features-y.labels.npy (as written by infomax embed).",
+             "infomax probe --json) and features-y.npy with features-y.npy.labels.npy (as written by infomax embed).",
     .examples = examples, .options = options, .values_size = sizeof(struct values), .min_words = 1, .max_words = 1,
     .run = run,
 };

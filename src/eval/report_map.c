@@ -82,14 +82,14 @@ static imx_status read_npy(const char *path, char **data, struct imx_npy *npy)
     return imx_npy_parse(*data, bytes, bytes, npy);
 }
 
-/* Labels of n images, or NULL: RUN/features-y.labels.npy. */
+/* Labels of n images, or NULL: RUN/features-y.npy.labels.npy. */
 static int64_t *read_labels(const char *run, size_t n)
 {
     char path[4096], *data = NULL;
     struct imx_npy npy;
     int64_t *label = NULL;
     bool ok = true;
-    if (!imx_join(path, sizeof path, run, "features-y.labels.npy") || read_npy(path, &data, &npy) != IMX_OK ||
+    if (!imx_join(path, sizeof path, run, "features-y.npy.labels.npy") || read_npy(path, &data, &npy) != IMX_OK ||
         npy.count != n || !(label = malloc((n + 1) * sizeof *label)))
         goto fail;
     for (size_t i = 0; i < n; i++)
