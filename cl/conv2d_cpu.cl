@@ -1,7 +1,7 @@
 /* Convolution for devices of type CPU in register tiles (tile_cpu.h); the numbers that describe a forward
  * pass or a residue of backward-data are those of conv2d.cl. No matrix of patches is stored: a tile's MR
  * pixels are MR pointers that are set anew for each tap; a tap that falls into the padding points to zeros.
- * */
+ * Length: conv2d_cpu_wei is one loop nest around one register tile; cut up, its accumulators would spill. */
 #include "shared.h"
 #include "tile_cpu.h"
 

@@ -174,6 +174,16 @@ static bool checkpoint_due(struct run *r)
            (r->hooks->save && r->hooks->save());
 }
 
+/* A run that is stopped has an encoder to look at, too. */
+static imx_status save_all(struct run *r)
+{
+    char path[4096];
+    IMX_TRY(save(r));
+    if (!imx_join(path, sizeof path, r->folder, "encoder.safetensors"))
+        return imx_fail(IMX_E_ARG, "the path of the run's folder is too long");
+    return imx_export_weights(path, r->step->store, "encoder.", r->at.network);
+}
+
 static imx_status loop(struct run *r)
 {
     while (r->at.step < r->steps) {
@@ -183,7 +193,7 @@ static imx_status loop(struct run *r)
         if (r->at.step % (uint64_t)r->c->report_every == 0 || r->at.step == r->steps)
             IMX_TRY(report(r));
         if (r->hooks->stop && *r->hooks->stop && r->at.step < r->steps) {
-            IMX_TRY(save(r));
+            IMX_TRY(save_all(r));
             return imx_fail(IMX_E_STOPPED, "stopped at step %llu of %llu; `infomax resume %s` goes on",
                             (unsigned long long)r->at.step, (unsigned long long)r->steps, r->folder);
         }
@@ -191,17 +201,6 @@ static imx_status loop(struct run *r)
             IMX_TRY(save(r));
     }
     return IMX_OK;
-}
-
-static imx_status finish(struct run *r)
-{
-    char path[4096];
-    if (r->summed)
-        IMX_TRY(report(r));
-    IMX_TRY(save(r));
-    if (!imx_join(path, sizeof path, r->folder, "encoder.safetensors"))
-        return imx_fail(IMX_E_ARG, "the path of the run's folder is too long");
-    return imx_export_weights(path, r->step->store, "encoder.", r->at.network);
 }
 
 imx_status imx_run(struct imx_dev *dev, const struct imx_config *c, const struct imx_dataset *ds, const char *folder,
@@ -212,8 +211,10 @@ imx_status imx_run(struct imx_dev *dev, const struct imx_config *c, const struct
     IMX_GO(begin(&r, resume));
     r.started = r.saved_at = r.report_at = imx_now();
     status = loop(&r);
+    if (status == IMX_OK && r.summed)
+        status = report(&r);
     if (status == IMX_OK)
-        status = finish(&r);
+        status = save_all(&r);
     if (status != IMX_OK)
         imx_metrics_log(r.metrics, "%s", imx_error_text());
     else
