@@ -2,7 +2,8 @@
  * TS work-items computes a tile of BM x BN results, each work-item RB x RB of them spaced TS apart, so that
  * neighbouring work-items touch neighbouring columns. The kernel says where an element comes from (fetching
  * zero outside the matrix), this file does the rest; every work-item of a group reaches every barrier. TS 16
- * needs groups of 256 and 8.2 KB of local memory, TS 8 groups of 64 and 4.2 KB. */
+ * needs groups of 256 and 8.2 KB of local memory, TS 8 groups of 64 and 4.2 KB, TS 4 groups
+ * of 16 and 2.2 KB. */
 #ifndef IMX_CL_TILE_LOCAL_H
 #define IMX_CL_TILE_LOCAL_H
 

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "dev/cl.h"
+#include "imx_kernels.h"
 
 static uint64_t env_limit(const char *name, uint64_t value)
 {
@@ -281,6 +282,19 @@ static void launch_budget(struct imx_cl *cl)
         cl->launch_ms = 0.0;
 }
 
+/* Lowers max_group to what a built kernel with a barrier may have: rusticl on llvmpipe claims 1024 and
+ * allows 32. Variants choose their work-groups by it. A driver that cannot build even this kernel says so at
+ * the first launch. */
+static void measure_group(struct imx_cl *cl)
+{
+    const uint32_t limit = cl_group_limit(&cl->base, &imx_kernel_limit_probe, NULL);
+    if (!limit || limit >= cl->base.caps.max_group)
+        return;
+    imx_log(IMX_LOG_DEBUG, "%s claims work-groups of %u, its kernels may have %u", cl->base.caps.name,
+            cl->base.caps.max_group, limit);
+    cl->base.caps.max_group = limit;
+}
+
 imx_status imx_cl_open_at(int p, int d, struct imx_dev **out)
 {
     struct imx_cl *cl = calloc(1, sizeof *cl);
@@ -308,6 +322,7 @@ imx_status imx_cl_open_at(int p, int d, struct imx_dev **out)
                           imx_cl_name(code));
         goto fail;
     }
+    measure_group(cl);
     imx_log(IMX_LOG_DEBUG, "opened %s: %s, %s", cl->base.caps.id, cl->base.caps.name, cl->base.caps.driver);
     *out = &cl->base;
     return IMX_OK;

@@ -26,7 +26,7 @@ struct imx_caps {
     uint64_t max_alloc_bytes;
     uint64_t local_bytes;
     bool local_is_global; /* local memory is emulated */
-    uint32_t max_group;   /* CL_DEVICE_MAX_WORK_GROUP_SIZE, or less when limits are emulated */
+    uint32_t max_group;   /* as the device claims; on an opened device at most what a small kernel is allowed */
     uint32_t max_items[3];
     uint32_t align_bytes; /* sub-buffer origin alignment */
     uint32_t vec_float;   /* native float vector width */

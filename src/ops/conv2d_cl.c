@@ -22,7 +22,19 @@ static bool tile16_supports(const struct imx_caps *caps, const void *problem)
 static bool tile8_supports(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
-    return imx_caps_cl(caps);
+    return imx_caps_cl(caps) && caps->max_group >= 64;
+}
+
+/* For drivers whose work-groups are tiny. */
+static bool tile4_supports(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps) && caps->max_group >= 16 && caps->max_group < 64;
+}
+
+static const char *tile_options(size_t group)
+{
+    return group == 16 ? "-DTS=16" : group == 8 ? "-DTS=8" : "-DTS=4";
 }
 
 static int tile16_rank(const struct imx_caps *caps, const void *problem)
@@ -50,7 +62,7 @@ static imx_status tile_work(struct imx_dev *dev,
     const struct imx_launch launch = {
         { round_up((size_t)k->cols, edge) / 4, round_up(rows, edge) / 4, 1 },
         { group, group, 1 },
-        group == 16 ? "-DTS=16" : "-DTS=8",
+        tile_options(group),
     };
     if (!rows)
         return IMX_OK;
@@ -128,7 +140,7 @@ tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args 
     const struct imx_launch launch = {
         { round_up(cols, edge) / 4, round_up((size_t)d->o, edge) / 4, (size_t)slices },
         { group, group, 1 },
-        group == 16 ? "-DTS=16" : "-DTS=8",
+        tile_options(group),
     };
     IMX_TRY(imx_run_conv2d_tile_wei(
         dev, launch,
@@ -162,6 +174,10 @@ tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args 
   static imx_status direction##8(struct imx_dev * dev, const void *problem, const struct imx_args *args)     \
   {                                                                                                          \
     return tile_##direction(dev, problem, args, 8);                                                          \
+  }                                                                                                          \
+  static imx_status direction##4(struct imx_dev * dev, const void *problem, const struct imx_args *args)     \
+  {                                                                                                          \
+    return tile_##direction(dev, problem, args, 4);                                                          \
   }
 TILE_VARIANTS(fwd)
 TILE_VARIANTS(data)
@@ -177,34 +193,34 @@ static uint64_t wei8_workspace(const struct imx_caps *caps, const void *problem)
     return wei_workspace(caps, problem, 32);
 }
 
+static uint64_t wei4_workspace(const struct imx_caps *caps, const void *problem)
+{
+    return wei_workspace(caps, problem, 16);
+}
+
 static const struct imx_variant variant_fwd16 = { "cl_tile_local", tile16_supports, NULL, fwd16,
                                                   tile16_rank };
 static const struct imx_variant variant_fwd8 = { "cl_tile_local8", tile8_supports, NULL, fwd8, tile8_rank };
+static const struct imx_variant variant_fwd4 = { "cl_tile_local4", tile4_supports, NULL, fwd4, tile8_rank };
 static const struct imx_variant variant_data16 = { "cl_tile_local", tile16_supports, NULL, data16,
                                                    tile16_rank };
 static const struct imx_variant variant_data8 = { "cl_tile_local8", tile8_supports, NULL, data8, tile8_rank };
+static const struct imx_variant variant_data4 = { "cl_tile_local4", tile4_supports, NULL, data4, tile8_rank };
 static const struct imx_variant variant_wei16 = { "cl_tile_local", tile16_supports, wei16_workspace, wei16,
                                                   tile16_rank };
 static const struct imx_variant variant_wei8 = { "cl_tile_local8", tile8_supports, wei8_workspace, wei8,
+                                                 tile8_rank };
+static const struct imx_variant variant_wei4 = { "cl_tile_local4", tile4_supports, wei4_workspace, wei4,
                                                  tile8_rank };
 
 extern const struct imx_variant *const imx_variants_conv2d_fwd[], *const imx_variants_conv2d_bwd_data[],
                                                                       *const imx_variants_conv2d_bwd_wei[];
 const struct imx_variant *const imx_variants_conv2d_fwd[] = {
-    &imx_variant_conv2d_fwd_cpu,
-    &variant_fwd16,
-    &variant_fwd8,
-    NULL,
+    &imx_variant_conv2d_fwd_cpu, &variant_fwd16, &variant_fwd8, &variant_fwd4, NULL,
 };
 const struct imx_variant *const imx_variants_conv2d_bwd_data[] = {
-    &imx_variant_conv2d_data_cpu,
-    &variant_data16,
-    &variant_data8,
-    NULL,
+    &imx_variant_conv2d_data_cpu, &variant_data16, &variant_data8, &variant_data4, NULL,
 };
 const struct imx_variant *const imx_variants_conv2d_bwd_wei[] = {
-    &imx_variant_conv2d_wei_cpu,
-    &variant_wei16,
-    &variant_wei8,
-    NULL,
+    &imx_variant_conv2d_wei_cpu, &variant_wei16, &variant_wei8, &variant_wei4, NULL,
 };

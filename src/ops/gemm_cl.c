@@ -104,7 +104,7 @@ static int tile16_rank(const struct imx_caps *caps, const void *problem)
 static bool tile8_supports(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
-    return imx_caps_cl(caps);
+    return imx_caps_cl(caps) && caps->max_group >= 64;
 }
 
 static uint64_t tile8_workspace(const struct imx_caps *caps, const void *problem)
@@ -121,6 +121,23 @@ static int tile8_rank(const struct imx_caps *caps, const void *problem)
 {
     (void)caps, (void)problem;
     return 3;
+}
+
+/* For drivers whose work-groups are tiny. */
+static bool tile4_supports(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps) && caps->max_group >= 16 && caps->max_group < 64;
+}
+
+static uint64_t tile4_workspace(const struct imx_caps *caps, const void *problem)
+{
+    return tile_workspace(caps, problem, 16);
+}
+
+static imx_status tile4_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
+{
+    return tile_run(dev, problem, args, 4, "-DTS=4");
 }
 
 static bool blas_supports(const struct imx_caps *caps, const void *problem)
@@ -159,6 +176,10 @@ static const struct imx_variant tile16 = { "cl_tile_local", tile16_supports, til
                                            tile16_rank };
 static const struct imx_variant tile8 = { "cl_tile_local8", tile8_supports, tile8_workspace, tile8_run,
                                           tile8_rank };
+static const struct imx_variant tile4 = { "cl_tile_local4", tile4_supports, tile4_workspace, tile4_run,
+                                          tile8_rank };
 static const struct imx_variant blas = { "cl_clblast", blas_supports, NULL, blas_run, blas_rank };
 extern const struct imx_variant *const imx_variants_gemm[];
-const struct imx_variant *const imx_variants_gemm[] = { &imx_variant_gemm_cpu, &tile16, &tile8, &blas, NULL };
+const struct imx_variant *const imx_variants_gemm[] = {
+    &imx_variant_gemm_cpu, &tile16, &tile8, &tile4, &blas, NULL
+};

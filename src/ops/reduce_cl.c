@@ -1,10 +1,8 @@
-/* Reductions on OpenCL devices. Column sums: chunks of rows, then a pass that adds the chunks. Row reductions: one
- * launch. See cl/reduce.cl for which kernel suits which device. */
+/* Reductions on OpenCL devices. Column sums: chunks of rows, then a pass that adds the chunks. Row
+ * reductions: one launch. See cl/reduce.cl for which kernel suits which device. */
 #include "imx_kernels.h"
 #include "ops/reduce.h"
 #include "ops/rowchunk.h"
-
-#define GROUP 64
 
 static bool on_cpu(const struct imx_caps *caps, const void *problem)
 {
@@ -16,12 +14,6 @@ static bool on_cl(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
     return imx_caps_cl(caps);
-}
-
-static bool with_groups(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= GROUP;
 }
 
 static uint64_t colsum_bytes(const struct imx_colsum *d, bool strips)
@@ -41,22 +33,37 @@ static uint64_t colsum_ws_column(const struct imx_caps *caps, const void *proble
     return colsum_bytes(problem, false);
 }
 
-static imx_status colsum(struct imx_dev *dev, const struct imx_colsum *d, const struct imx_args *a, bool strips)
+static imx_status
+colsum(struct imx_dev *dev, const struct imx_colsum *d, const struct imx_args *a, bool strips)
 {
     const struct imx_rowchunk chunk = imx_rowchunk(d->rows, strips);
     const struct imx_mem part = chunk.count == 1 ? a->m[IMX_REDUCE_DST] : a->ws;
     const int32_t width = strips ? 16 : 1;
     if (strips)
-        IMX_TRY(imx_run_colsum_strip(dev, imx_launch_strips(chunk, d->cols), &(struct imx_k_colsum_strip){
-            .src = a->m[IMX_REDUCE_SRC], .part = part, .rows = d->rows, .cols = d->cols, .chunk = chunk.rows,
-            .strip = imx_strip(chunk), .block = imx_strip_rows(chunk, d->cols, 8) }));
+        IMX_TRY(
+            imx_run_colsum_strip(dev, imx_launch_strips(chunk, d->cols),
+                                 &(struct imx_k_colsum_strip){ .src = a->m[IMX_REDUCE_SRC],
+                                                               .part = part,
+                                                               .rows = d->rows,
+                                                               .cols = d->cols,
+                                                               .chunk = chunk.rows,
+                                                               .strip = imx_strip(chunk),
+                                                               .block = imx_strip_rows(chunk, d->cols, 8) }));
     else
-        IMX_TRY(imx_run_colsum_column(dev, imx_launch_columns(chunk, d->cols), &(struct imx_k_colsum_column){
-            .src = a->m[IMX_REDUCE_SRC], .part = part, .rows = d->rows, .cols = d->cols, .chunk = chunk.rows }));
+        IMX_TRY(imx_run_colsum_column(dev, imx_launch_columns(dev, chunk, d->cols),
+                                      &(struct imx_k_colsum_column){ .src = a->m[IMX_REDUCE_SRC],
+                                                                     .part = part,
+                                                                     .rows = d->rows,
+                                                                     .cols = d->cols,
+                                                                     .chunk = chunk.rows }));
     if (chunk.count == 1)
         return IMX_OK;
-    return imx_run_colsum_finish(dev, imx_launch_finish(dev, d->cols, width), &(struct imx_k_colsum_finish){
-        .part = part, .dst = a->m[IMX_REDUCE_DST], .chunks = chunk.count, .cols = d->cols, .width = width });
+    return imx_run_colsum_finish(dev, imx_launch_finish(dev, d->cols, width),
+                                 &(struct imx_k_colsum_finish){ .part = part,
+                                                                .dst = a->m[IMX_REDUCE_DST],
+                                                                .chunks = chunk.count,
+                                                                .cols = d->cols,
+                                                                .width = width });
 }
 
 static imx_status colsum_strip(struct imx_dev *dev, const void *problem, const struct imx_args *a)
@@ -73,35 +80,48 @@ static imx_status broadcast_row(struct imx_dev *dev, const void *problem, const 
 {
     const struct imx_colsum *d = problem;
     const int32_t chunk = imx_rows_per_item(d->cols);
-    return imx_run_broadcast_row(dev, imx_launch_rows(d->rows, chunk), &(struct imx_k_broadcast_row){
-        .src = a->m[IMX_REDUCE_SRC], .dst = a->m[IMX_REDUCE_DST], .rows = d->rows, .cols = d->cols,
-        .chunk = chunk });
+    return imx_run_broadcast_row(dev, imx_launch_rows(d->rows, chunk),
+                                 &(struct imx_k_broadcast_row){ .src = a->m[IMX_REDUCE_SRC],
+                                                                .dst = a->m[IMX_REDUCE_DST],
+                                                                .rows = d->rows,
+                                                                .cols = d->cols,
+                                                                .chunk = chunk });
 }
 
 static imx_status broadcast_column(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_colsum *d = problem;
     const struct imx_rowchunk chunk = imx_rowchunk(d->rows, false);
-    return imx_run_broadcast_column(dev, imx_launch_columns(chunk, d->cols), &(struct imx_k_broadcast_column){
-        .src = a->m[IMX_REDUCE_SRC], .dst = a->m[IMX_REDUCE_DST], .rows = d->rows, .cols = d->cols,
-        .chunk = chunk.rows });
+    return imx_run_broadcast_column(dev, imx_launch_columns(dev, chunk, d->cols),
+                                    &(struct imx_k_broadcast_column){ .src = a->m[IMX_REDUCE_SRC],
+                                                                      .dst = a->m[IMX_REDUCE_DST],
+                                                                      .rows = d->rows,
+                                                                      .cols = d->cols,
+                                                                      .chunk = chunk.rows });
 }
 
 static imx_status rowreduce_row(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_rowreduce *d = problem;
     const int32_t chunk = imx_rows_per_item(d->cols);
-    return imx_run_rowreduce_row(dev, imx_launch_rows(d->rows, chunk), &(struct imx_k_rowreduce_row){
-        .src = a->m[IMX_REDUCE_SRC], .dst = a->m[IMX_REDUCE_DST], .rows = d->rows, .cols = d->cols,
-        .kind = d->kind, .chunk = chunk });
+    return imx_run_rowreduce_row(dev, imx_launch_rows(d->rows, chunk),
+                                 &(struct imx_k_rowreduce_row){ .src = a->m[IMX_REDUCE_SRC],
+                                                                .dst = a->m[IMX_REDUCE_DST],
+                                                                .rows = d->rows,
+                                                                .cols = d->cols,
+                                                                .kind = d->kind,
+                                                                .chunk = chunk });
 }
 
 static imx_status rowreduce_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_rowreduce *d = problem;
-    return imx_run_rowreduce_group(dev, imx_launch_groups(d->rows, GROUP), &(struct imx_k_rowreduce_group){
-        .src = a->m[IMX_REDUCE_SRC], .dst = a->m[IMX_REDUCE_DST], .rows = d->rows, .cols = d->cols,
-        .kind = d->kind });
+    return imx_run_rowreduce_group(dev, imx_launch_groups(dev, d->rows),
+                                   &(struct imx_k_rowreduce_group){ .src = a->m[IMX_REDUCE_SRC],
+                                                                    .dst = a->m[IMX_REDUCE_DST],
+                                                                    .rows = d->rows,
+                                                                    .cols = d->cols,
+                                                                    .kind = d->kind });
 }
 
 static imx_status rowreduce_bwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
@@ -109,13 +129,22 @@ static imx_status rowreduce_bwd(struct imx_dev *dev, const void *problem, const 
     const struct imx_rowreduce *d = problem;
     const struct imx_launch launch = imx_launch_1d(dev, (size_t)d->rows * (size_t)d->cols, NULL);
     if (d->kind == IMX_REDUCE_SUM || d->kind == IMX_REDUCE_MEAN)
-        return imx_run_rowreduce_spread(dev, launch, &(struct imx_k_rowreduce_spread){
-            .ddst = a->m[IMX_ROWREDUCE_BWD_DDST], .dsrc = a->m[IMX_ROWREDUCE_BWD_DSRC], .rows = d->rows,
-            .cols = d->cols, .scale = d->kind == IMX_REDUCE_SUM ? 1.0f : 1.0f / (float)d->cols });
-    return imx_run_rowreduce_back(dev, launch, &(struct imx_k_rowreduce_back){
-        .src = a->m[IMX_ROWREDUCE_BWD_SRC], .dst = a->m[IMX_ROWREDUCE_BWD_DST],
-        .ddst = a->m[IMX_ROWREDUCE_BWD_DDST], .dsrc = a->m[IMX_ROWREDUCE_BWD_DSRC], .rows = d->rows,
-        .cols = d->cols, .kind = d->kind });
+        return imx_run_rowreduce_spread(
+            dev, launch,
+            &(struct imx_k_rowreduce_spread){ .ddst = a->m[IMX_ROWREDUCE_BWD_DDST],
+                                              .dsrc = a->m[IMX_ROWREDUCE_BWD_DSRC],
+                                              .rows = d->rows,
+                                              .cols = d->cols,
+                                              .scale =
+                                                  d->kind == IMX_REDUCE_SUM ? 1.0f : 1.0f / (float)d->cols });
+    return imx_run_rowreduce_back(dev, launch,
+                                  &(struct imx_k_rowreduce_back){ .src = a->m[IMX_ROWREDUCE_BWD_SRC],
+                                                                  .dst = a->m[IMX_ROWREDUCE_BWD_DST],
+                                                                  .ddst = a->m[IMX_ROWREDUCE_BWD_DDST],
+                                                                  .dsrc = a->m[IMX_ROWREDUCE_BWD_DSRC],
+                                                                  .rows = d->rows,
+                                                                  .cols = d->cols,
+                                                                  .kind = d->kind });
 }
 
 static bool linear_on_cpu(const struct imx_caps *caps, const void *problem)
@@ -127,9 +156,15 @@ static imx_status rowreduce_bwd_row(struct imx_dev *dev, const void *problem, co
 {
     const struct imx_rowreduce *d = problem;
     const int32_t chunk = imx_rows_per_item(d->cols);
-    return imx_run_rowreduce_spread_row(dev, imx_launch_rows(d->rows, chunk), &(struct imx_k_rowreduce_spread_row){
-        .ddst = a->m[IMX_ROWREDUCE_BWD_DDST], .dsrc = a->m[IMX_ROWREDUCE_BWD_DSRC], .rows = d->rows,
-        .cols = d->cols, .chunk = chunk, .scale = d->kind == IMX_REDUCE_SUM ? 1.0f : 1.0f / (float)d->cols });
+    return imx_run_rowreduce_spread_row(
+        dev, imx_launch_rows(d->rows, chunk),
+        &(struct imx_k_rowreduce_spread_row){ .ddst = a->m[IMX_ROWREDUCE_BWD_DDST],
+                                              .dsrc = a->m[IMX_ROWREDUCE_BWD_DSRC],
+                                              .rows = d->rows,
+                                              .cols = d->cols,
+                                              .chunk = chunk,
+                                              .scale =
+                                                  d->kind == IMX_REDUCE_SUM ? 1.0f : 1.0f / (float)d->cols });
 }
 
 /* At most 256 chunks, a multiple of 16 values long. */
@@ -151,17 +186,23 @@ static uint64_t gradnorm_ws(const struct imx_caps *caps, const void *problem)
     return (uint64_t)gradnorm_chunks(((const struct imx_gradnorm *)problem)->n) * 2 * sizeof(float);
 }
 
-static imx_status gradnorm(struct imx_dev *dev, const struct imx_gradnorm *d, const struct imx_args *a, bool rows)
+static imx_status
+gradnorm(struct imx_dev *dev, const struct imx_gradnorm *d, const struct imx_args *a, bool rows)
 {
     const int32_t chunks = gradnorm_chunks(d->n);
     if (rows)
-        IMX_TRY(imx_run_gradnorm_row(dev, imx_launch_rows(chunks, 1), &(struct imx_k_gradnorm_row){
-            .src = a->m[IMX_REDUCE_SRC], .part = a->ws, .n = d->n, .chunk = gradnorm_chunk(d->n) }));
+        IMX_TRY(imx_run_gradnorm_row(
+            dev, imx_launch_rows(chunks, 1),
+            &(struct imx_k_gradnorm_row){
+                .src = a->m[IMX_REDUCE_SRC], .part = a->ws, .n = d->n, .chunk = gradnorm_chunk(d->n) }));
     else
-        IMX_TRY(imx_run_gradnorm_group(dev, imx_launch_groups(chunks, GROUP), &(struct imx_k_gradnorm_group){
-            .src = a->m[IMX_REDUCE_SRC], .part = a->ws, .n = d->n, .chunk = gradnorm_chunk(d->n) }));
-    return imx_run_gradnorm_finish(dev, imx_launch_groups(1, GROUP), &(struct imx_k_gradnorm_finish){
-        .part = a->ws, .dst = a->m[IMX_REDUCE_DST], .chunks = chunks });
+        IMX_TRY(imx_run_gradnorm_group(
+            dev, imx_launch_groups(dev, chunks),
+            &(struct imx_k_gradnorm_group){
+                .src = a->m[IMX_REDUCE_SRC], .part = a->ws, .n = d->n, .chunk = gradnorm_chunk(d->n) }));
+    return imx_run_gradnorm_finish(
+        dev, imx_launch_groups(dev, 1),
+        &(struct imx_k_gradnorm_finish){ .part = a->ws, .dst = a->m[IMX_REDUCE_DST], .chunks = chunks });
 }
 
 static imx_status gradnorm_row(struct imx_dev *dev, const void *problem, const struct imx_args *a)
@@ -174,25 +215,22 @@ static imx_status gradnorm_group(struct imx_dev *dev, const void *problem, const
     return gradnorm(dev, problem, a, false);
 }
 
-static bool gradnorm_on_cpu(const struct imx_caps *caps, const void *problem)
-{
-    return on_cpu(caps, problem) && with_groups(caps, problem);
-}
-
 static const struct imx_variant v_colsum_strip = { "cl_strip", on_cpu, colsum_ws_strip, colsum_strip };
-static const struct imx_variant v_colsum_column = { "cl_column", with_groups, colsum_ws_column, colsum_column };
+static const struct imx_variant v_colsum_column = { "cl_column", on_cl, colsum_ws_column, colsum_column };
 static const struct imx_variant v_broadcast_row = { "cl_row", on_cpu, NULL, broadcast_row };
-static const struct imx_variant v_broadcast_column = { "cl_column", with_groups, NULL, broadcast_column };
+static const struct imx_variant v_broadcast_column = { "cl_column", on_cl, NULL, broadcast_column };
 static const struct imx_variant v_rowreduce_row = { "cl_row", on_cpu, NULL, rowreduce_row };
-static const struct imx_variant v_rowreduce_group = { "cl_group", with_groups, NULL, rowreduce_group };
+static const struct imx_variant v_rowreduce_group = { "cl_group", on_cl, NULL, rowreduce_group };
 static const struct imx_variant v_rowreduce_bwd_row = { "cl_row", linear_on_cpu, NULL, rowreduce_bwd_row };
 static const struct imx_variant v_rowreduce_bwd = { "cl", on_cl, NULL, rowreduce_bwd };
-static const struct imx_variant v_gradnorm_row = { "cl_row", gradnorm_on_cpu, gradnorm_ws, gradnorm_row };
-static const struct imx_variant v_gradnorm_group = { "cl_group", with_groups, gradnorm_ws, gradnorm_group };
-extern const struct imx_variant *const imx_variants_colsum[], *const imx_variants_broadcast[],
-    *const imx_variants_rowreduce[], *const imx_variants_rowreduce_bwd[], *const imx_variants_gradnorm[];
+static const struct imx_variant v_gradnorm_row = { "cl_row", on_cpu, gradnorm_ws, gradnorm_row };
+static const struct imx_variant v_gradnorm_group = { "cl_group", on_cl, gradnorm_ws, gradnorm_group };
+extern const struct imx_variant *const imx_variants_colsum[],
+    *const imx_variants_broadcast[], *const imx_variants_rowreduce[], *const imx_variants_rowreduce_bwd[],
+                                                                          *const imx_variants_gradnorm[];
 const struct imx_variant *const imx_variants_colsum[] = { &v_colsum_strip, &v_colsum_column, NULL };
 const struct imx_variant *const imx_variants_broadcast[] = { &v_broadcast_row, &v_broadcast_column, NULL };
 const struct imx_variant *const imx_variants_rowreduce[] = { &v_rowreduce_row, &v_rowreduce_group, NULL };
-const struct imx_variant *const imx_variants_rowreduce_bwd[] = { &v_rowreduce_bwd_row, &v_rowreduce_bwd, NULL };
+const struct imx_variant *const imx_variants_rowreduce_bwd[] = { &v_rowreduce_bwd_row, &v_rowreduce_bwd,
+                                                                 NULL };
 const struct imx_variant *const imx_variants_gradnorm[] = { &v_gradnorm_row, &v_gradnorm_group, NULL };

@@ -1,12 +1,33 @@
-/* How passes over the rows of a matrix src[rows, cols] are cut. A function of the sizes and the kind of device
- * alone, so that a reduction has the same shape, and therefore the same bits, on every run. */
+/* How passes over the rows of a matrix src[rows, cols] are cut. A function of the sizes and the kind of
+ * device alone, so that a reduction has the same shape, and therefore the same bits, on every run. */
 #ifndef IMX_OPS_ROWCHUNK_H
 #define IMX_OPS_ROWCHUNK_H
 
 #include "ops/launch.h"
 
-/* Columns per work-group of the "column" kernels, which GPUs prefer. */
-#define IMX_COLUMN_GROUP 64
+/* Work-items of a group of the "column" and "group" kernels: 64, or the largest power of two that a device
+ * allows which has less. */
+static inline int32_t imx_group(const struct imx_caps *caps)
+{
+    int32_t group = 64;
+    while (group > 1 && ((uint32_t)group > caps->max_group || (uint32_t)group > caps->max_items[0]))
+        group /= 2;
+    return group;
+}
+
+/* The option that tells a "group" kernel its size; NULL for 64. */
+static inline const char *imx_group_options(const struct imx_caps *caps)
+{
+    switch (imx_group(caps)) {
+    case 64: return NULL;
+    case 32: return "-DGROUP=32";
+    case 16: return "-DGROUP=16";
+    case 8: return "-DGROUP=8";
+    case 4: return "-DGROUP=4";
+    case 2: return "-DGROUP=2";
+    default: return "-DGROUP=1";
+    }
+}
 
 /* Rows per chunk (a multiple of 8, except that one chunk may hold all rows) and the number of chunks. */
 struct imx_rowchunk {
@@ -27,8 +48,9 @@ static inline int32_t imx_strip(struct imx_rowchunk chunk)
     return chunk.count >= 8 ? 2048 : 128;
 }
 
-/* Rows that it takes at once, at most `most`. Rows that lie a multiple of 4 KB apart share the same sets of the L1
- * cache, and stores to one hold up loads from the next, so wide matrices that no cache holds go row by row. */
+/* Rows that it takes at once, at most `most`. Rows that lie a multiple of 4 KB apart share the same sets of
+ * the L1 cache, and stores to one hold up loads from the next, so wide matrices that no cache holds go row by
+ * row. */
 static inline int32_t imx_strip_rows(struct imx_rowchunk chunk, int32_t cols, int32_t most)
 {
     return cols >= 512 && chunk.count >= 8 ? 1 : most;
@@ -42,14 +64,15 @@ static inline struct imx_launch imx_launch_strips(struct imx_rowchunk chunk, int
 }
 
 /* One work-item per column and chunk; neighbouring work-items read neighbouring columns. */
-static inline struct imx_launch imx_launch_columns(struct imx_rowchunk chunk, int32_t cols)
+static inline struct imx_launch
+imx_launch_columns(const struct imx_dev *dev, struct imx_rowchunk chunk, int32_t cols)
 {
-    const size_t groups = ((size_t)cols + IMX_COLUMN_GROUP - 1) / IMX_COLUMN_GROUP;
-    return (struct imx_launch){ { groups * IMX_COLUMN_GROUP, (size_t)chunk.count, 1 }, { IMX_COLUMN_GROUP, 1, 1 },
-                                NULL };
+    const size_t group = (size_t)imx_group(&dev->caps), groups = ((size_t)cols + group - 1) / group;
+    return (struct imx_launch){ { groups * group, (size_t)chunk.count, 1 }, { group, 1, 1 }, NULL };
 }
 
-/* The pass that merges chunks: `width` columns per work-item (16 = one vector on CPU devices, 1 on others). */
+/* The pass that merges chunks: `width` columns per work-item (16 = one vector on CPU devices, 1 on others).
+ */
 static inline struct imx_launch imx_launch_finish(const struct imx_dev *dev, int32_t cols, int32_t width)
 {
     const size_t work = ((size_t)cols + (size_t)width - 1) / (size_t)width;
@@ -58,7 +81,8 @@ static inline struct imx_launch imx_launch_finish(const struct imx_dev *dev, int
     return imx_launch_1d(dev, work, NULL);
 }
 
-/* Rows that one work-item takes when it walks whole rows: about 16384 values, so that a launch pays for itself. */
+/* Rows that one work-item takes when it walks whole rows: about 16384 values, so that a launch pays for
+ * itself. */
 static inline int32_t imx_rows_per_item(int32_t cols)
 {
     return cols >= 16384 ? 1 : 16384 / cols;
@@ -70,10 +94,13 @@ static inline struct imx_launch imx_launch_rows(int32_t rows, int32_t per_item)
     return (struct imx_launch){ { work, 1, 1 }, { 1, 1, 1 }, NULL };
 }
 
-/* `groups` work-groups of `size` work-items, one group per row. */
-static inline struct imx_launch imx_launch_groups(int32_t groups, int32_t size)
+/* `groups` work-groups of a "group" kernel, one group per row. */
+static inline struct imx_launch imx_launch_groups(const struct imx_dev *dev, int32_t groups)
 {
-    return (struct imx_launch){ { (size_t)groups * (size_t)size, 1, 1 }, { (size_t)size, 1, 1 }, NULL };
+    const size_t group = (size_t)imx_group(&dev->caps);
+    return (struct imx_launch){ { (size_t)groups * group, 1, 1 },
+                                { group, 1, 1 },
+                                imx_group_options(&dev->caps) };
 }
 
 #endif

@@ -1,27 +1,19 @@
-/* Softmax cross-entropy on OpenCL devices: rows, then one group that adds them. "cl_row" takes a work-item per row
- * (few classes, or a CPU device), "cl_group" a group per row. */
+/* Softmax cross-entropy on OpenCL devices: rows, then one group that adds them. "cl_row" takes a work-item
+ * per row (few classes, or a CPU device), "cl_group" a group per row. */
 #include "imx_kernels.h"
 #include "ops/rowchunk.h"
 #include "ops/xent.h"
-
-#define GROUP 64
-
-static bool with_groups(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= GROUP;
-}
-
-static bool few_classes(const struct imx_caps *caps, const void *problem)
-{
-    const struct imx_xent *d = problem;
-    return with_groups(caps, problem) && (caps->type == IMX_DEV_CPU || d->classes <= 32);
-}
 
 static bool on_cl(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
     return imx_caps_cl(caps);
+}
+
+static bool few_classes(const struct imx_caps *caps, const void *problem)
+{
+    const struct imx_xent *d = problem;
+    return on_cl(caps, problem) && (caps->type == IMX_DEV_CPU || d->classes <= 32);
 }
 
 static uint64_t workspace(const struct imx_caps *caps, const void *problem)
@@ -32,26 +24,38 @@ static uint64_t workspace(const struct imx_caps *caps, const void *problem)
 
 static imx_status finish(struct imx_dev *dev, const struct imx_xent *d, const struct imx_args *a)
 {
-    return imx_run_xent_finish(dev, imx_launch_groups(1, GROUP), &(struct imx_k_xent_finish){
-        .part = a->ws, .label = a->m[IMX_XENT_FWD_LABEL], .loss = a->m[IMX_XENT_FWD_LOSS],
-        .hits = a->m[IMX_XENT_FWD_HITS], .count = a->m[IMX_XENT_FWD_COUNT], .rows = d->rows });
+    return imx_run_xent_finish(dev, imx_launch_groups(dev, 1),
+                               &(struct imx_k_xent_finish){ .part = a->ws,
+                                                            .label = a->m[IMX_XENT_FWD_LABEL],
+                                                            .loss = a->m[IMX_XENT_FWD_LOSS],
+                                                            .hits = a->m[IMX_XENT_FWD_HITS],
+                                                            .count = a->m[IMX_XENT_FWD_COUNT],
+                                                            .rows = d->rows });
 }
 
 static imx_status run_row(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_xent *d = problem;
-    IMX_TRY(imx_run_xent_row(dev, imx_launch_1d(dev, (size_t)d->rows, NULL), &(struct imx_k_xent_row){
-        .logits = a->m[IMX_XENT_FWD_LOGITS], .label = a->m[IMX_XENT_FWD_LABEL], .lse = a->m[IMX_XENT_FWD_LSE],
-        .part = a->ws, .rows = d->rows, .classes = d->classes }));
+    IMX_TRY(imx_run_xent_row(dev, imx_launch_1d(dev, (size_t)d->rows, NULL),
+                             &(struct imx_k_xent_row){ .logits = a->m[IMX_XENT_FWD_LOGITS],
+                                                       .label = a->m[IMX_XENT_FWD_LABEL],
+                                                       .lse = a->m[IMX_XENT_FWD_LSE],
+                                                       .part = a->ws,
+                                                       .rows = d->rows,
+                                                       .classes = d->classes }));
     return finish(dev, d, a);
 }
 
 static imx_status run_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_xent *d = problem;
-    IMX_TRY(imx_run_xent_group(dev, imx_launch_groups(d->rows, GROUP), &(struct imx_k_xent_group){
-        .logits = a->m[IMX_XENT_FWD_LOGITS], .label = a->m[IMX_XENT_FWD_LABEL], .lse = a->m[IMX_XENT_FWD_LSE],
-        .part = a->ws, .rows = d->rows, .classes = d->classes }));
+    IMX_TRY(imx_run_xent_group(dev, imx_launch_groups(dev, d->rows),
+                               &(struct imx_k_xent_group){ .logits = a->m[IMX_XENT_FWD_LOGITS],
+                                                           .label = a->m[IMX_XENT_FWD_LABEL],
+                                                           .lse = a->m[IMX_XENT_FWD_LSE],
+                                                           .part = a->ws,
+                                                           .rows = d->rows,
+                                                           .classes = d->classes }));
     return finish(dev, d, a);
 }
 
@@ -59,14 +63,19 @@ static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct
 {
     const struct imx_xent *d = problem;
     const size_t work = (size_t)d->rows * (size_t)d->classes;
-    return imx_run_xent_back(dev, imx_launch_1d(dev, work, NULL), &(struct imx_k_xent_back){
-        .logits = a->m[IMX_XENT_BWD_LOGITS], .label = a->m[IMX_XENT_BWD_LABEL], .lse = a->m[IMX_XENT_BWD_LSE],
-        .count = a->m[IMX_XENT_BWD_COUNT], .dloss = a->m[IMX_XENT_BWD_DLOSS],
-        .dlogits = a->m[IMX_XENT_BWD_DLOGITS], .rows = d->rows, .classes = d->classes });
+    return imx_run_xent_back(dev, imx_launch_1d(dev, work, NULL),
+                             &(struct imx_k_xent_back){ .logits = a->m[IMX_XENT_BWD_LOGITS],
+                                                        .label = a->m[IMX_XENT_BWD_LABEL],
+                                                        .lse = a->m[IMX_XENT_BWD_LSE],
+                                                        .count = a->m[IMX_XENT_BWD_COUNT],
+                                                        .dloss = a->m[IMX_XENT_BWD_DLOSS],
+                                                        .dlogits = a->m[IMX_XENT_BWD_DLOGITS],
+                                                        .rows = d->rows,
+                                                        .classes = d->classes });
 }
 
 static const struct imx_variant row = { "cl_row", few_classes, workspace, run_row };
-static const struct imx_variant group = { "cl_group", with_groups, workspace, run_group };
+static const struct imx_variant group = { "cl_group", on_cl, workspace, run_group };
 static const struct imx_variant bwd = { "cl", on_cl, NULL, run_bwd };
 extern const struct imx_variant *const imx_variants_xent_fwd[], *const imx_variants_xent_bwd[];
 const struct imx_variant *const imx_variants_xent_fwd[] = { &row, &group, NULL };
