@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli.h"
+#include "ops/selftest.h"
 #include "progress.h"
 #include "train/run.h"
 
@@ -67,6 +68,19 @@ static void tell_run(void *user, const struct imx_run_report *r)
     imx_progress_at(r->step, "epoch %.2f, loss %.4f, %.0f images/s, %s", r->epoch, r->loss, r->images_per_s, b->device);
 }
 
+/* A variant that computes wrong on this driver is put aside before it can do harm; the log names it. */
+static imx_status check_device(struct imx_dev *dev)
+{
+    int failed = 0;
+    const double start = imx_now();
+    IMX_TRY(imx_selftest_quick(dev, &failed));
+    if (failed)
+        imx_say("self-test: %d kernel variants give wrong results on this driver and will not be used", failed);
+    else if (!imx_dev_is_host(dev))
+        imx_say("self-test: every kernel right (%.1f s; --no-selftest leaves it out)", imx_now() - start);
+    return IMX_OK;
+}
+
 imx_status imx_train_command(const struct imx_config *c, const char *run, bool resume)
 {
     imx_status status = IMX_OK;
@@ -75,6 +89,8 @@ imx_status imx_train_command(const struct imx_config *c, const char *run, bool r
     struct imx_run_result result = { 0 };
     char took[24];
     IMX_GO(imx_open_device(c->device, &dev));
+    if (c->selftest)
+        IMX_GO(check_device(dev));
     IMX_GO(imx_open_data(c->data, c->size, c->channels, c->strict, c->threads, &ds));
     struct bar bar = { dev->caps.name };
     const struct imx_run_hooks hooks = { imx_stop_flag(), imx_signal_save, tell_run, &bar };

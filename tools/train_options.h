@@ -57,6 +57,8 @@
       .help = "device memory to stay under (2G, 800M)" },                                                              \
     { .name = "threads", .type = IMX_OPT_INT, .at = IMX_CONFIG_AT(threads), .value = "N", .fallback = "0",             \
       .max = 1024, .table = "run", .help = "threads that decode images; 0: one per core" },                            \
+    { .name = "selftest", .type = IMX_OPT_FLAG, .at = IMX_CONFIG_AT(selftest), .fallback = "true", .table = "run",     \
+      .help = "try every kernel on the device first; one that fails is not used" },                                    \
     { .name = "audit", .type = IMX_OPT_INT, .at = IMX_CONFIG_AT(audit), .value = "N", .fallback = "0", .max = 1e9,     \
       .table = "run", .help = "re-run one op on the CPU every N steps" },                                              \
     { .name = "checkpoint-every", .type = IMX_OPT_DURATION, .at = IMX_CONFIG_AT(checkpoint_every), .value = "TIME",    \

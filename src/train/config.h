@@ -24,6 +24,7 @@ struct imx_config {
     double lr, beta1, beta2, eps;
     uint64_t memory;    /* bytes; 0: the device's */
     int64_t threads;    /* that decode; 0: one per core */
+    bool selftest;      /* every kernel is tried on the device before training */
     int64_t audit;      /* re-run one op on the CPU every so many steps; 0: never */
     double checkpoint_every;  /* seconds between checkpoints */
     int64_t checkpoint_steps; /* and every so many steps; 0: by time alone */
