@@ -6,8 +6,8 @@
 
 #include "base/file.h"
 #include "cli.h"
+#include "graph/weights.h"
 #include "progress.h"
-#include "train/checkpoint.h"
 #include "train/step.h"
 #include "train_options.h"
 
@@ -90,7 +90,7 @@ imx_status imx_trained_encoder(const struct imx_trained *t, struct imx_dev *dev,
             status = imx_fail(IMX_E_ARG, "%s has no encoder.safetensors yet; `infomax resume %s` finishes the run",
                               t->run, t->run);
         else
-            status = imx_import_weights(path, e->store);
+            status = imx_weights_read(path, e->store);
     }
     if (status == IMX_OK)
         *out = e;

@@ -21,10 +21,4 @@ IMX_MUST_CHECK imx_status imx_checkpoint_save(const char *run, struct imx_store 
  * when there is none at all. E_FORMAT when there are files but none is whole; E_DATA when it is of another network. */
 IMX_MUST_CHECK imx_status imx_checkpoint_load(const char *run, struct imx_store *store, struct imx_checkpoint *at,
                                               bool *found);
-/* Writes the tensors whose names begin with prefix (values and running statistics) for other programs. */
-IMX_MUST_CHECK imx_status imx_export_weights(const char *path, struct imx_store *store, const char *prefix,
-                                             const char *network);
-/* Reads every parameter of the store by name from a file; E_FORMAT when one is missing or has another shape. */
-IMX_MUST_CHECK imx_status imx_import_weights(const char *path, struct imx_store *store);
-
 #endif

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "data/batch.h"
+#include "graph/weights.h"
 #include "shared.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
@@ -181,7 +182,8 @@ static imx_status save_all(struct run *r)
     IMX_TRY(save(r));
     if (!imx_join(path, sizeof path, r->folder, "encoder.safetensors"))
         return imx_fail(IMX_E_ARG, "the path of the run's folder is too long");
-    return imx_export_weights(path, r->step->store, "encoder.", r->at.network);
+    const struct imx_st_pair meta[] = { { "network", r->at.network } };
+    return imx_weights_save(path, r->step->store, "encoder.", false, meta, 1);
 }
 
 static imx_status loop(struct run *r)
