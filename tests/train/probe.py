@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+"""A small run from drawn pictures to probes and feature files; prints TAP.
+
+usage: probe.py INFOMAX [DEVICE]
+Checks what other programs rely on: the JSON, the files' shapes and order, exit codes; and that classes are matched by name."""
+import ast
+import csv
+import json
+import math
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+
+INFOMAX = os.path.abspath(sys.argv[1])
+DEVICE = sys.argv[2] if len(sys.argv) > 2 else 'auto'
+LAYERS = ['conv', 'fc', 'y']
+cases = 0
+failed = 0
+
+
+def ok(good, text, why=''):
+    global cases, failed
+    cases += 1
+    failed += not good
+    print('%sok %d - %s' % ('' if good else 'not ', cases, text))
+    if not good and why:
+        print('# ' + str(why).replace('\n', '\n# '))
+    sys.stdout.flush()
+    return good
+
+
+def call(*args, device=True):
+    return subprocess.run([INFOMAX, *args] + (['--device', DEVICE] if device else []), stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True, check=False)
+
+
+def probe(*args):
+    done = call('probe', 'run', 'train', '--json', '-q', *args)
+    return json.loads(done.stdout) if done.returncode == 0 else done.stderr
+
+
+def npy(path):
+    with open(path, 'rb') as file:
+        data = file.read()
+    size, = struct.unpack_from('<H', data, 8)
+    head = ast.literal_eval(data[10:10 + size].decode('latin-1').strip())
+    kind = {'<f4': 'f', '<i4': 'i'}[head['descr']]
+    count = math.prod(head['shape'])
+    assert len(data) == 10 + size + 4 * count and not head['fortran_order']
+    return head['shape'], struct.unpack_from('<%d%s' % (count, kind), data, 10 + size)
+
+
+def lines(path):
+    with open(path, encoding='utf-8') as file:
+        return file.read().split('\n')[:-1]
+
+
+def prepare():
+    for args in (['train', '--count', '240'], ['test', '--count', '90', '--seed', '1']):
+        done = call('synth', *args, '--classes', '3', '--size', '16', device=False)
+        ok(done.returncode == 0, 'pictures are drawn', done.stderr)
+    done = call('train', 'train', '-o', 'run', '--encoder', 'basic32', '--epochs', '1', '--batch', '32', '--critic-units',
+                '32')
+    return ok(done.returncode == 0, 'a run of one epoch', done.stderr)
+
+
+def check_probe():
+    args = ['--test', 'test', '--both', '--repeats', '2', '--epochs', '2', '--save']
+    rows = probe(*args)
+    if not ok(isinstance(rows, list) and len(rows) == 6, 'probe: a row for each layer, trained and untrained', rows):
+        return
+    ok([(r['layer'], r['untrained']) for r in rows] == [(n, u) for n in LAYERS for u in (False, True)],
+       'probe: the order of the rows', rows)
+    ok(all(0 <= r['accuracy'] <= 1 and r['std'] >= 0 and r['repeats'] == len(r['each']) == 2 and r['classifier'] == 'mlp'
+           and r['train_images'] == 240 and r['test_images'] == 90 and r['seconds'] > 0
+           and abs(sum(r['each']) / 2 - r['accuracy']) < 1e-9 for r in rows), 'probe: the values of the rows', rows)
+    with open('run/probe-mlp.json', encoding='utf-8') as file:
+        ok(json.load(file) == rows, 'probe: --save writes the same')
+    again = probe(*args)
+    ok(isinstance(again, list) and [r['each'] for r in again] == [r['each'] for r in rows],
+       'probe: the same numbers the second time', again)
+
+
+def check_other_probes():
+    one = probe('--layer', 'y', '--classifier', 'linear', '--epochs', '2')
+    ok(isinstance(one, dict) and one['layer'] == 'y' and one['classifier'] == 'linear' and not one['untrained'],
+       'probe: one layer gives one object', one)
+    ok(isinstance(one, dict) and (one['train_images'], one['test_images']) == (192, 48),
+       'probe: every fifth image is held out', one)
+    near = probe('--classifier', 'knn', '--test', 'test', '--untrained')
+    ok(isinstance(near, list) and len(near) == 3 and all(r['untrained'] and r['repeats'] == 1 for r in near),
+       'probe: knn', near)
+    # The classes that are left have other numbers in this set; only their names say which they are.
+    names = sorted(os.listdir('train'))
+    for name in names[1:]:
+        shutil.copytree('train/' + name, 'part/' + name)
+    seen = probe('--test', 'part', '--classifier', 'linear', '--layer', 'conv', '--lr', '1e-2', '--epochs', '40')
+    ok(isinstance(seen, dict) and seen['accuracy'] > 0.9, 'probe: classes are matched by name', seen)
+    os.rename('part/' + names[1], 'part/other')
+    seen = probe('--test', 'part', '--classifier', 'linear', '--layer', 'conv', '--lr', '1e-2', '--epochs', '40')
+    ok(isinstance(seen, dict) and seen['accuracy'] > 0.9, 'probe: images of an unknown class do not count', seen)
+    text = call('probe', 'run', 'train', '--both', '--layer', 'fc', '--epochs', '1')
+    ok(text.returncode == 0 and 'difference' in text.stdout and text.stdout.splitlines()[-1].startswith('fc '),
+       'probe: the table', text.stdout)
+
+
+def check_faults():
+    os.makedirs('flat')
+    for i, path in enumerate(lines('y.npy.paths.txt')[:40]):
+        shutil.copy('train/' + path, 'flat/%d.png' % i)
+    done = call('probe', 'run', 'flat')
+    ok(done.returncode == 5 and 'labels' in done.stderr, 'probe: images without labels are bad data', done.stderr)
+    with open('flat.npy.labels.npy', 'w', encoding='utf-8') as file:
+        file.write('old')
+    done = call('embed', 'run', 'flat', '-o', 'flat.npy')
+    ok(done.returncode == 0 and npy('flat.npy')[0] == (40, 64) and not os.path.exists('flat.npy.labels.npy'),
+       'embed: no labels, no file of them', done.stderr)
+    for args, code in ((['probe', 'train', 'train'], 2), (['embed', 'run', 'train', '-o', 'x.txt'], 2),
+                       (['probe', 'run', 'nowhere'], 5), (['embed', 'run', 'nowhere', '-o', 'x.npy'], 5)):
+        done = call(*args)
+        ok(done.returncode == code and 'error' in done.stderr, '%s ends with %d' % (' '.join(args), code), done.stderr)
+
+
+def check_embed():
+    table = {}
+    for layer, width in (('conv', 1024), ('fc', 1024), ('y', 64)):
+        done = call('embed', 'run', 'train', '-o', layer + '.npy', '--layer', layer)
+        if not ok(done.returncode == 0 and done.stdout == layer + '.npy\n', 'embed: ' + layer, done.stderr):
+            return
+        shape, table[layer] = npy(layer + '.npy')
+        ok(shape == (240, width) and all(map(math.isfinite, table[layer])), 'embed: %s has %d values' % (layer, width),
+           shape)
+    paths = lines('y.npy.paths.txt')
+    ok(len(paths) == 240 and paths == sorted(paths, key=os.fsencode) and all(os.path.exists('train/' + p) for p in paths),
+       'embed: the rows are the sorted paths')
+    names = lines('y.npy.classes.txt')
+    shape, label = npy('y.npy.labels.npy')
+    ok(shape == (240,) and [names[k] for k in label] == [p.split('/')[0] for p in paths], 'embed: labels')
+    call('embed', 'run', 'train', '-o', 'y.csv')
+    call('embed', 'run', 'train', '-o', 'y.jsonl')
+    with open('y.csv', encoding='utf-8', newline='') as file:
+        rows = list(csv.reader(file))
+    single = struct.Struct('<f')
+    ok(rows[0][:3] == ['path', 'class', 'f0'] and [r[0] for r in rows[1:]] == paths
+       and tuple(single.unpack(single.pack(float(v)))[0] for r in rows[1:] for v in r[2:]) == table['y'],
+       'embed: .csv has the same values')
+    rows = [json.loads(line) for line in lines('y.jsonl')]
+    ok([r['path'] for r in rows] == paths and [r['class'] for r in rows] == [p.split('/')[0] for p in paths]
+       and tuple(single.unpack(single.pack(v))[0] for r in rows for v in r['features']) == table['y'],
+       'embed: .jsonl has the same values')
+    subprocess.run([INFOMAX, 'embed', 'run', 'train', '-o', 'host.npy', '--device', 'host', '-q'], check=False,
+                   stdout=subprocess.DEVNULL)
+    worst = max(abs(a - b) for a, b in zip(npy('host.npy')[1], table['y']))
+    ok(worst <= 1e-4 * max(map(abs, table['y'])), 'embed: the host gives the same features', worst)
+    call('embed', 'run', 'train', '-o', 'drawn.npy', '--untrained')
+    ok(max(abs(a - b) for a, b in zip(npy('drawn.npy')[1], table['y'])) > 1e-3, 'embed: --untrained gives others')
+
+
+def check_signal():
+    args = [INFOMAX, 'probe', 'run', 'train', '--epochs', '100000', '--layer', 'y', '--device', DEVICE]
+    with subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
+        for line in p.stderr:
+            if ' images of ' in line:
+                break
+        p.send_signal(signal.SIGINT)
+        out, err = p.communicate(timeout=120)
+    ok(p.returncode == 130 and out == '', 'probe: SIGINT ends it with 130', '%d %s' % (p.returncode, err))
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        if prepare():
+            check_embed()
+            check_probe()
+            check_other_probes()
+            check_faults()
+            check_signal()
+        os.chdir('/')
+    print('1..%d' % cases)
+    return 1 if failed else 0
+
+
+sys.exit(main())
