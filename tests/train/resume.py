@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Interrupted trainings end with the bits of uninterrupted ones.
+
+usage: resume.py INFOMAX DEVICE [SEED]       needs nothing but Python; prints TAP
+
+A small drawn set, basic32, 16 critic units. The last checkpoint (parameters, moments, running statistics) is compared tensor by tensor,
+bit for bit; its metadata (seconds) and the speeds in the metrics may differ. SEED chooses the moments of the kills (default 1)."""
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+EPOCHS, KILLS = 3, 4  # three steps an epoch; a checkpoint is 60 MB
+LAST = 'checkpoints/last.safetensors'
+cases = failed = 0
+
+
+def ok(good, text):
+    global cases, failed
+    cases += 1
+    failed += not good
+    print(f'{"ok" if good else "not ok"} {cases} - {text}', flush=True)
+    return good
+
+
+def tensors(run):
+    """{name: (type, shape, bytes)} of the run's last checkpoint."""
+    with open(os.path.join(run, LAST), 'rb') as f:
+        head = json.loads(f.read(int.from_bytes(f.read(8), 'little')))
+        data = f.read()
+    head.pop('__metadata__')
+    return {n: (t['dtype'], t['shape'], data[t['data_offsets'][0]:t['data_offsets'][1]]) for n, t in head.items()}
+
+
+def losses(run):
+    with open(os.path.join(run, 'metrics.jsonl')) as f:
+        return [(row['step'], row['loss']) for row in map(json.loads, f)]
+
+
+class Trainer:
+    def __init__(self, infomax, device, folder):
+        self.infomax, self.folder, self.said = infomax, folder, ''
+        self.pictures = os.path.join(folder, 'pictures')
+        subprocess.run([infomax, 'synth', self.pictures, '-q', '--count', '12', '--classes', '2', '--size', '32'], check=True,
+                       stdout=subprocess.DEVNULL)
+        self.options = ['--device', device, '--encoder', 'basic32', '--critic-units', '16', '--batch', '4', '--epochs',
+                        str(EPOCHS), '--seed', '5', '--augment', 'flip+crop', '--checkpoint-steps', '2', '--report-every', '1']
+
+    def start(self, run, resume=False):
+        args = ['resume', run] if resume else ['train', self.pictures, '-o', run, *self.options]
+        return subprocess.Popen([self.infomax, *args], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def finish(self, process):
+        self.said = process.communicate()[1]
+        return process.returncode
+
+    def whole(self, name):
+        run = os.path.join(self.folder, name)
+        code = self.finish(self.start(run))
+        if not ok(code == 0, f'{name}: the training ends with {code}'):
+            print('# ' + self.said.strip().replace('\n', '\n# '))
+        return run
+
+    def resume(self, run):
+        return self.finish(self.start(run, resume=True))
+
+
+def wait_for(path, process, bytes_at_least=1):
+    """Until the file has content; False when the process ended before."""
+    while process.poll() is None:
+        if os.path.exists(path) and os.path.getsize(path) >= bytes_at_least:
+            return True
+        time.sleep(0.005)
+    return False
+
+
+def same(run, truth, what):
+    have, want = tensors(run), tensors(truth)
+    other = sorted(n for n in have.keys() | want.keys() if have.get(n) != want.get(n))
+    if not ok(len(want) > 50 and not other, f'{what}: {len(want)} tensors, {len(other)} differ'):
+        print('#', *other[:8])
+    ok(len(losses(truth)) > 1 and losses(run) == losses(truth), f'{what}: the same losses, every step once')
+
+
+def killed(trainer, truth, dice, took):
+    """SIGKILL again and again, from the moment on when config.toml makes the run resumable."""
+    run = os.path.join(trainer.folder, 'killed')
+    process, kills = trainer.start(run), 0
+    wait_for(os.path.join(run, 'config.toml'), process)
+    for _ in range(KILLS):
+        time.sleep(dice.uniform(0.05, 0.6) * took)
+        process.kill()
+        kills += trainer.finish(process) == -signal.SIGKILL
+        process = trainer.start(run, resume=True)
+    code = trainer.finish(process)
+    ok(kills >= 2, f'killed: {kills} of {KILLS} kills hit a running training')
+    ok(code == 0, f'killed: the last resume ends with {code}')
+    same(run, truth, 'killed')
+
+
+def stopped(trainer, truth, number, name):
+    """A polite signal: exit code 128 + number with a checkpoint, and on from there. Returns a copy of the stopped run."""
+    run, copy = os.path.join(trainer.folder, name), os.path.join(trainer.folder, name + '-stopped')
+    process = trainer.start(run)
+    wait_for(os.path.join(run, 'checkpoints/previous-1.safetensors'), process)
+    process.send_signal(number)
+    code = trainer.finish(process)
+    steps = len(losses(run))
+    ok(code == 128 + number, f'{name}: exit code {code} after {steps} of {len(losses(truth))} steps')
+    ok('resume' in trainer.said, f'{name}: the message says how to go on')
+    shutil.copytree(run, copy)
+    code = trainer.resume(run)
+    ok(code == 0, f'{name}: resume ends with {code}')
+    same(run, truth, name)
+    return copy
+
+
+def damage(path, how):
+    size = os.path.getsize(path)
+    if how == 'cut':
+        os.truncate(path, size // 2)
+        return
+    with open(path, 'r+b') as f:
+        f.seek(size // 2)
+        byte = f.read(1)[0]
+        f.seek(size // 2)
+        f.write(bytes([byte ^ 1]))
+
+
+def damaged(trainer, truth, stopped_run):
+    for how in ('cut', 'bit'):
+        run = os.path.join(trainer.folder, how)
+        shutil.copytree(stopped_run, run)
+        damage(os.path.join(run, LAST), how)
+        code = trainer.resume(run)
+        ok(code == 0 and 'checkpoint before' in trainer.said, f'damaged ({how}): resume warns and ends with {code}')
+        same(run, truth, f'damaged ({how})')
+    folder = os.path.join(stopped_run, 'checkpoints')
+    for name in os.listdir(folder):
+        damage(os.path.join(folder, name), 'bit')
+    code = trainer.resume(stopped_run)
+    ok(code == 5, f'damaged (all): resume refuses with {code}')
+
+
+def main():
+    infomax, device = sys.argv[1:3]
+    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    probe = subprocess.run([infomax, 'devices', '--json'], stdout=subprocess.PIPE, text=True, check=True)
+    if device == 'auto' and not any(d['usable'] and d['type'] != 'host' for d in json.loads(probe.stdout)):
+        print('1..0 # SKIP there is no OpenCL device; the host has its own test')
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(infomax, device, folder)
+        truth = trainer.whole('first')
+        began = time.monotonic()
+        second = trainer.whole('second')
+        took = time.monotonic() - began
+        if not failed:
+            same(second, truth, 'second run')
+            shutil.rmtree(second)
+            killed(trainer, truth, random.Random(seed), took)
+            stopped_run = stopped(trainer, truth, signal.SIGINT, 'SIGINT')
+            stopped(trainer, truth, signal.SIGTERM, 'SIGTERM')
+            damaged(trainer, truth, stopped_run)
+    print(f'1..{cases}')
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
