@@ -29,12 +29,16 @@ static imx_status run(void *values, int n, char **word)
     struct imx_dev *dev = NULL;
     struct imx_dataset *ds = NULL;
     if (!data)
-        return imx_fail(IMX_E_ARG, "trace needs DATA: a folder of images, or one of the formats of `infomax data`");
+        return imx_fail(IMX_E_ARG,
+                        "trace needs DATA: a folder of images, or one of the formats of `infomax data`");
     if (!v->out)
         return imx_fail(IMX_E_ARG, "trace needs -o FILE.safetensors, the file to write");
     if (strcmp(c->augment, "none"))
-        return imx_fail(IMX_E_ARG, "trace takes the images as they are; --augment %s has no place here", c->augment);
-    const struct imx_trace_options o = { .init = v->init, .steps = v->steps, .ends = v->ends, .report = tell };
+        return imx_fail(IMX_E_ARG, "trace takes the images as they are; --augment %s has no place here",
+                        c->augment);
+    const struct imx_trace_options o = {
+        .init = v->init, .steps = v->steps, .ends = v->ends, .report = tell
+    };
     IMX_GO(imx_open_device(c->device, &dev));
     IMX_GO(imx_open_data(data, c->size, c->channels, c->strict, c->threads, &ds));
     imx_progress_begin("tracing", (uint64_t)v->steps, "steps");
@@ -49,15 +53,33 @@ fail:
 }
 
 static const struct imx_option options[] = {
-    { .name = "out", .letter = 'o', .type = IMX_OPT_STRING, .at = offsetof(struct values, out),
-      .value = "FILE.safetensors", .help = "the file to write" },
-    { .name = "init", .type = IMX_OPT_STRING, .at = offsetof(struct values, init), .value = "W.safetensors",
+    { .name = "out",
+      .letter = 'o',
+      .type = IMX_OPT_STRING,
+      .at = offsetof(struct values, out),
+      .value = "FILE.safetensors",
+      .help = "the file to write" },
+    { .name = "init",
+      .type = IMX_OPT_STRING,
+      .at = offsetof(struct values, init),
+      .value = "W.safetensors",
       .help = "initial parameters by name; without it --seed draws them" },
-    { .name = "steps", .type = IMX_OPT_INT, .at = offsetof(struct values, steps), .value = "K", .fallback = "1",
-      .min = 1, .max = 10000, .help = "training steps; step k takes the k-th batch in the order of the set" },
-    { .name = "ends", .type = IMX_OPT_FLAG, .at = offsetof(struct values, ends),
+    { .name = "steps",
+      .type = IMX_OPT_INT,
+      .at = offsetof(struct values, steps),
+      .value = "K",
+      .fallback = "1",
+      .min = 1,
+      .max = 10000,
+      .help = "training steps; step k takes the k-th batch in the order of the set" },
+    { .name = "ends",
+      .type = IMX_OPT_FLAG,
+      .at = offsetof(struct values, ends),
       .help = "gradients of the first step and parameters after the last one only" },
-    { .name = "config", .type = IMX_OPT_CONFIG, .at = offsetof(struct values, file), .value = "FILE.toml",
+    { .name = "config",
+      .type = IMX_OPT_CONFIG,
+      .at = offsetof(struct values, file),
+      .value = "FILE.toml",
       .help = "settings from a file; the command line wins" },
     { .name = "set", .type = IMX_OPT_SET, .value = "KEY=VALUE", .help = "one setting, as in the file" },
     IMX_CONFIG_OPTIONS,
@@ -75,8 +97,10 @@ const struct imx_command imx_cmd_trace = {
     .name = "trace",
     .summary = "writes down training steps for comparison with another program or device",
     .usage = "DATA -o FILE.safetensors [options]",
-    .about = "Trains for K steps on the first batches in the order of the set, without augmentation, and writes init/NAME, "
-             "image/STEP (N,C,H,W), loss/STEP, grad/STEP/NAME and param/STEP/NAME (after the update) as float32 in PyTorch's "
+    .about = "Trains for K steps on the first batches in the order of the set, without augmentation, and "
+             "writes init/NAME, "
+             "image/STEP (N,C,H,W), loss/STEP, grad/STEP/NAME and param/STEP/NAME (after the update) as "
+             "float32 in PyTorch's "
              "layouts. Options that only concern longer runs, such as --epochs, have no effect.",
     .examples = examples,
     .options = options,

@@ -1,7 +1,7 @@
-/* Single ops against PyTorch: every problem of tests/golden/ops.safetensors, forward and backward, on the host and on each
- * type of OpenCL device. An element passes when |got - PyTorch| <= 1e-5 * (the tensor's RMS + |PyTorch|).
- * Tensors of rank 4 are a,b,h,w outside (images N,C,H,W, weights O,I,k,k) and a,h,w,b in the engine.
- * usage: golden-ops FILE */
+/* Single ops against PyTorch: every problem of tests/golden/ops.safetensors, forward and backward, on the
+ * host and on each type of OpenCL device. An element passes when |got - PyTorch| <= 1e-5 * (the tensor's RMS
+ * + |PyTorch|). Tensors of rank 4 are a,b,h,w outside (images N,C,H,W, weights O,I,k,k) and a,h,w,b in the
+ * engine. usage: golden-ops FILE */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,8 @@ static const struct imx_st_tensor *fetch(const char *what, float *x)
     char name[128];
     snprintf(name, sizeof name, "%s/%s", op_name, what);
     const struct imx_st_tensor *t = imx_safetensors_find(file, name);
-    if (!t || imx_st_count(t) > ROOM || imx_safetensors_copy(file, name, IMX_ST_F32, imx_st_count(t), x) != IMX_OK)
+    if (!t || imx_st_count(t) > ROOM ||
+        imx_safetensors_copy(file, name, IMX_ST_F32, imx_st_count(t), x) != IMX_OK)
         return NULL;
     return t;
 }
@@ -40,7 +41,8 @@ static int64_t outside(const struct imx_st_tensor *t, int64_t i)
     return ((i / (h * w * b) * b + i % b) * h + i / (w * b) % h) * w + i / b % w;
 }
 
-/* The tensor in the engine's order; zeros with ran = false when the file lacks it. x has room for ROOM floats. */
+/* The tensor in the engine's order; zeros with ran = false when the file lacks it. x has room for ROOM
+ * floats. */
 static void load(const char *what, float *x)
 {
     static float value[ROOM];
@@ -66,8 +68,8 @@ static void expect(const char *where, const char *what, const float *got)
         wrong += !(error <= 1e-5 * (rms + fabs(w)));
         worst = fmax(worst, error / (rms + fabs(w)));
     }
-    tap_ok(ran && n > 0 && !wrong, "%s: %s/%s: %lld values, %lld wrong, worst %.1e", where, op_name, what, (long long)n,
-           (long long)wrong, worst);
+    tap_ok(ran && n > 0 && !wrong, "%s: %s/%s: %lld values, %lld wrong, worst %.1e", where, op_name, what,
+           (long long)n, (long long)wrong, worst);
 }
 
 static void run(struct imx_dev *dev, const struct imx_op *op, const void *problem, void *const *data)
@@ -92,7 +94,8 @@ static void test_conv2d(struct imx_dev *dev, const char *where, struct imx_conv2
     expect(where, "dbia", out);
 }
 
-/* The transposed convolution is the data gradient of the convolution that maps its result back: that one's o is our c. */
+/* The transposed convolution is the data gradient of the convolution that maps its result back: that one's o
+ * is our c. */
 static void test_deconv2d(struct imx_dev *dev, const char *where, struct imx_conv2d p)
 {
     static float src[ROOM], wei[ROOM], bia[ROOM], ddst[ROOM], out[ROOM];
@@ -114,8 +117,8 @@ static void test_deconv2d(struct imx_dev *dev, const char *where, struct imx_con
 
 static void test_batchnorm(struct imx_dev *dev, const char *where, const struct imx_batchnorm *p)
 {
-    static float src[ROOM], gamma[ROOM], beta[ROOM], ddst[ROOM], out[ROOM], mean[ROOM], invstd[ROOM], dgamma[ROOM],
-        dbeta[ROOM], run_mean[ROOM], run_var[ROOM];
+    static float src[ROOM], gamma[ROOM], beta[ROOM], ddst[ROOM], out[ROOM], mean[ROOM], invstd[ROOM],
+        dgamma[ROOM], dbeta[ROOM], run_mean[ROOM], run_var[ROOM];
     load("src", src), load("gamma", gamma), load("beta", beta), load("ddst", ddst);
     for (int i = 0; i < p->cols; i++) {
         run_mean[i] = 0;
@@ -125,7 +128,8 @@ static void test_batchnorm(struct imx_dev *dev, const char *where, const struct 
     expect(where, "dst", out);
     expect(where, "run_mean", run_mean);
     expect(where, "run_var", run_var);
-    run(dev, &imx_op_batchnorm_bwd, p, (void *[]){ src, ddst, gamma, beta, mean, invstd, out, dgamma, dbeta });
+    run(dev, &imx_op_batchnorm_bwd, p,
+        (void *[]){ src, ddst, gamma, beta, mean, invstd, out, dgamma, dbeta });
     expect(where, "dsrc", out);
     expect(where, "dgamma", dgamma);
     expect(where, "dbeta", dbeta);
@@ -133,8 +137,8 @@ static void test_batchnorm(struct imx_dev *dev, const char *where, const struct 
 
 static void test_layernorm(struct imx_dev *dev, const char *where, const struct imx_layernorm *p)
 {
-    static float src[ROOM], gamma[ROOM], beta[ROOM], ddst[ROOM], out[ROOM], mean[ROOM], invstd[ROOM], dgamma[ROOM],
-        dbeta[ROOM];
+    static float src[ROOM], gamma[ROOM], beta[ROOM], ddst[ROOM], out[ROOM], mean[ROOM], invstd[ROOM],
+        dgamma[ROOM], dbeta[ROOM];
     load("src", src), load("gamma", gamma), load("beta", beta), load("ddst", ddst);
     run(dev, &imx_op_layernorm_fwd, p, (void *[]){ src, gamma, beta, out, mean, invstd });
     expect(where, "dst", out);

@@ -1,6 +1,6 @@
-/* Training against PyTorch: the six critic x estimator pairs of the golden files, value by value with the tolerance that
- * stands beside it (formats and images: README.md there).
- * usage: golden-train FOLDER DEVICE [STEPS]     fewer than 20 steps leave out the later losses and the parameters */
+/* Training against PyTorch: the six critic x estimator pairs of the golden files, value by value with the
+ * tolerance that stands beside it (formats and images: README.md there). usage: golden-train FOLDER DEVICE
+ * [STEPS]     fewer than 20 steps leave out the later losses and the parameters */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,15 @@
 #include "tap.h"
 #include "train/step.h"
 
-enum { SEED = 2, BATCH = 8, UNITS = 64, STEPS = 20, SIDE = 32, IMAGES = BATCH * STEPS, PIXELS = SIDE * SIDE * 3 };
+enum {
+    SEED = 2,
+    BATCH = 8,
+    UNITS = 64,
+    STEPS = 20,
+    SIDE = 32,
+    IMAGES = BATCH * STEPS,
+    PIXELS = SIDE * SIDE * 3
+};
 
 /* What one training left behind, to be looked up by name. */
 struct run {
@@ -67,7 +75,8 @@ static void check_images(const char *folder)
     }
     if (f)
         fclose(f);
-    tap_ok(values == 6 && !wrong, "the images are those of the golden files: %d values, %d wrong", values, wrong);
+    tap_ok(values == 6 && !wrong, "the images are those of the golden files: %d values, %d wrong", values,
+           wrong);
 }
 
 /* ---- looking values up ---- */
@@ -144,8 +153,9 @@ static void compare(const struct run *r, const char *path, const char *pair)
     tap_ok(tensors == trainable, "%s: %d of %d trainable tensors are in the file", pair, tensors, trainable);
     for (int i = 0; i < 3; i++)
         if (i < 2 || r->steps == STEPS)
-            tap_ok(tally[i].values >= r->steps && !tally[i].wrong, "%s: %d %s, %d wrong, worst %.3f of its tolerance",
-                   pair, tally[i].values, what[i], tally[i].wrong, tally[i].worst);
+            tap_ok(tally[i].values >= r->steps && !tally[i].wrong,
+                   "%s: %d %s, %d wrong, worst %.3f of its tolerance", pair, tally[i].values, what[i],
+                   tally[i].wrong, tally[i].worst);
 }
 
 /* ---- training ---- */
@@ -176,7 +186,8 @@ static imx_status train(struct imx_step *s, const struct imx_config *c, struct r
     return IMX_OK;
 }
 
-static void test_pair(struct imx_dev *dev, const char *folder, const char *critic, const char *estimator, int steps)
+static void
+test_pair(struct imx_dev *dev, const char *folder, const char *critic, const char *estimator, int steps)
 {
     char pair[64], path[4096], name[3][16];
     imx_status status = IMX_OK;
@@ -186,8 +197,15 @@ static void test_pair(struct imx_dev *dev, const char *folder, const char *criti
     snprintf(name[0], sizeof name[0], "%s", critic);
     snprintf(name[1], sizeof name[1], "%s", estimator);
     snprintf(name[2], sizeof name[2], "basic32");
-    const struct imx_config c = { .critic = name[0], .estimator = name[1], .encoder = name[2], .critic_units = UNITS,
-                                  .batch = BATCH, .seed = SEED, .lr = 1e-5, .beta1 = 0.5, .beta2 = 0.999,
+    const struct imx_config c = { .critic = name[0],
+                                  .estimator = name[1],
+                                  .encoder = name[2],
+                                  .critic_units = UNITS,
+                                  .batch = BATCH,
+                                  .seed = SEED,
+                                  .lr = 1e-5,
+                                  .beta1 = 0.5,
+                                  .beta2 = 0.999,
                                   .eps = 1e-8 };
     snprintf(pair, sizeof pair, "%s-%s", critic, estimator);
     snprintf(path, sizeof path, "%s/%s.txt", folder, pair);
@@ -210,7 +228,8 @@ fail:
 
 int main(int argc, char **argv)
 {
-    static const char *const critic[] = { "encode-dot", "bilinear" }, *const estimator[] = { "infonce", "jsd", "dv" };
+    static const char *const critic[] = { "encode-dot", "bilinear" }, *const estimator[] = { "infonce", "jsd",
+                                                                                             "dv" };
     const int steps = argc > 3 ? atoi(argv[3]) : STEPS;
     struct imx_dev *dev = NULL;
     const char *why = "";
