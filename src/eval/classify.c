@@ -123,18 +123,30 @@ static imx_status test_accuracy(struct net *net, struct feed *f, int32_t batch, 
     return IMX_OK;
 }
 
-static void standardise(const struct imx_samples *s, float *mean, float *scale)
+/* Row by row, because the columns of large sets lie far apart. */
+static imx_status standardise(const struct imx_samples *s, float *mean, float *scale)
 {
-    for (int32_t k = 0; k < s->d; k++) {
-        double sum = 0, square = 0;
-        for (int64_t i = 0; i < s->n; i++)
-            sum += (double)s->x[i * s->d + k];
-        const double m = sum / (double)s->n;
-        for (int64_t i = 0; i < s->n; i++)
-            square += ((double)s->x[i * s->d + k] - m) * ((double)s->x[i * s->d + k] - m);
-        mean[k] = (float)m;
-        scale[k] = (float)(1.0 / (sqrt(square / (double)s->n) + 1e-6));
+    double *sum = calloc((size_t)s->d, sizeof *sum), *square = calloc((size_t)s->d, sizeof *square);
+    if (!sum || !square) {
+        free(sum);
+        free(square);
+        return imx_fail(IMX_E_NOMEM, "no memory to standardise features");
     }
+    for (int64_t i = 0; i < s->n; i++)
+        for (int32_t k = 0; k < s->d; k++)
+            sum[k] += (double)s->x[i * s->d + k];
+    for (int32_t k = 0; k < s->d; k++)
+        sum[k] /= (double)s->n;
+    for (int64_t i = 0; i < s->n; i++)
+        for (int32_t k = 0; k < s->d; k++)
+            square[k] += ((double)s->x[i * s->d + k] - sum[k]) * ((double)s->x[i * s->d + k] - sum[k]);
+    for (int32_t k = 0; k < s->d; k++) {
+        mean[k] = (float)sum[k];
+        scale[k] = (float)(1.0 / (sqrt(square[k] / (double)s->n) + 1e-6));
+    }
+    free(sum);
+    free(square);
+    return IMX_OK;
 }
 
 static imx_status check(const struct imx_classify *how, const struct imx_samples *train,
@@ -167,7 +179,7 @@ imx_status imx_classify(struct imx_dev *dev, const struct imx_classify *how, con
     if (!mean || !scale || !x || !label || !order)
         IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for a classifier"));
     if (!how->mlp)
-        standardise(train, mean, scale);
+        IMX_GO(standardise(train, mean, scale));
     struct feed from = { train, how->mlp ? NULL : mean, scale, x, label }, to = from;
     to.s = test;
     IMX_GO(imx_store_create(dev, true, &store));
