@@ -12,9 +12,11 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "io/tfevents.h"
 
 struct imx_metrics {
     struct imx_lines *json, *csv, *log;
+    struct imx_tfevents *events;
 };
 
 static const char CSV_HEAD[] = "step,epoch,loss,e_pos,e_neg,mi_nats,grad_norm,images_per_s,seconds,waited";
@@ -53,6 +55,7 @@ imx_status imx_metrics_open(const char *run, uint64_t step, struct imx_metrics *
     IMX_GO(open_lines(run, "train.log", &m->log));
     IMX_GO(imx_lines_keep(m->json, keep_json, &step));
     IMX_GO(imx_lines_keep(m->csv, keep_csv, &step));
+    IMX_GO(imx_tfevents_create(run, &m->events));
     if (imx_lines_empty(m->csv))
         IMX_GO(imx_lines_add(m->csv, CSV_HEAD));
     *out = m;
@@ -90,6 +93,10 @@ imx_status imx_metrics_add(struct imx_metrics *m, const struct imx_metric *r)
         n += snprintf(line + n, sizeof line - (size_t)n, "%.9g", r->mi_nats);
     snprintf(line + n, sizeof line - (size_t)n, ",%.9g,%.1f,%.3f,%.4f", r->grad_norm, r->images_per_s, r->seconds,
              r->waited);
+    IMX_TRY(imx_tfevents_scalar(m->events, (int64_t)r->step, "loss", (float)r->loss));
+    IMX_TRY(imx_tfevents_scalar(m->events, (int64_t)r->step, "images_per_s", (float)r->images_per_s));
+    if (r->nats)
+        IMX_TRY(imx_tfevents_scalar(m->events, (int64_t)r->step, "mi_nats", (float)r->mi_nats));
     return imx_lines_add(m->csv, line);
 }
 
@@ -115,6 +122,7 @@ void imx_metrics_close(struct imx_metrics *m)
     for (int i = 0; i < 3; i++)
         if (imx_lines_close(file[i]) != IMX_OK)
             imx_log(IMX_LOG_WARN, "closing the run's logs: %s", imx_error_text());
+    imx_tfevents_close(m->events);
     free(m);
 }
 
