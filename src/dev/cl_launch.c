@@ -140,7 +140,9 @@ static imx_status enqueue(struct imx_cl *cl, const struct imx_cl_kernel *k, cons
                           const size_t global[3], const size_t local[3])
 {
     const bool free_choice = !local[0] && !local[1] && !local[2];
-    const cl_uint dims = global[2] > 1 || local[2] > 1 ? 3 : global[1] > 1 || local[1] > 1 ? 2 : 1;
+    cl_uint dims = 3; /* a piece of one row still has its offset in that dimension */
+    while (dims > 1 && global[dims - 1] == 1 && local[dims - 1] <= 1 && !offset[dims - 1])
+        dims--;
     const cl_int code = clEnqueueNDRangeKernel(cl->queue, k->handle, dims, offset, global, free_choice ? NULL : local,
                                                0, NULL, NULL);
     if (code == CL_SUCCESS)

@@ -168,6 +168,42 @@ static void peak(struct imx_dev *dev)
     tap_ok(ok && gflops > 0.0 && gflops < 1e6 && gbps > 0.0 && gbps < 1e5, "peak: %.1f GFLOP/s, %.1f GB/s", gflops, gbps);
 }
 
+/* A launch over four rows of groups under a budget that lets no two of them run together: every piece must know
+ * which row it is, while the cost is being learned and after. */
+static void cut_rows(void)
+{
+    enum { COLS = 64, ROWS = 4 };
+    struct imx_dev *dev = NULL;
+    struct imx_buf *a = NULL, *b = NULL;
+    float src[COLS], dst[ROWS * COLS];
+    setenv("IMX_LAUNCH_MS", "0.000001", 1);
+    if (!tap_ok(good(imx_dev_open(getenv("IMX_TEST_DEVICE"), &dev, NULL)), "the device opens with a tiny launch budget"))
+        return;
+    const uint64_t group = dev->caps.max_group < COLS ? 1 : COLS;
+    for (int i = 0; i < COLS; i++)
+        src[i] = (float)(i + 1);
+    bool ok = good(dev->vt->alloc(dev, sizeof src, &a)) && good(dev->vt->alloc(dev, sizeof dst, &b)) &&
+              good(dev->vt->upload(dev, whole(a, sizeof src), src, sizeof src));
+    for (int round = 0; round < 2 && ok; round++) {
+        const uint64_t before = dev->count.launches;
+        ok = good(dev->vt->fill(dev, whole(b, sizeof dst), 0)) &&
+             good(imx_run_broadcast_column(dev, (struct imx_launch){ { COLS, ROWS, 1 }, { group, 1, 1 }, NULL },
+                                           &(struct imx_k_broadcast_column){ .src = whole(a, sizeof src),
+                                                                             .dst = whole(b, sizeof dst),
+                                                                             .rows = ROWS,
+                                                                             .cols = COLS,
+                                                                             .chunk = 1 })) &&
+             good(dev->vt->download(dev, dst, whole(b, sizeof dst), sizeof dst));
+        bool same = ok && dev->count.launches == before + ROWS;
+        for (int i = 0; i < ROWS * COLS; i++)
+            same = same && dst[i] == src[i % COLS];
+        tap_ok(same, "%s pieces of one row each reach their own row", round ? "learned" : "measured");
+    }
+    dev->vt->free(dev, a);
+    dev->vt->free(dev, b);
+    imx_dev_close(dev);
+}
+
 int main(void)
 {
     struct imx_dev *dev = NULL;
@@ -182,6 +218,7 @@ int main(void)
         launches(dev);
         blas(dev);
         peak(dev);
+        cut_rows();
     }
     imx_dev_close(dev);
     imx_dev_close(NULL);
