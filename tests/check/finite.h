@@ -58,14 +58,17 @@ static inline double finite_loss(const struct imx_op *op, const void *problem, c
     return sum;
 }
 
-/* Fills the arguments and, for float outputs, the cotangents (as tensors of their own in darg). */
+/* Fills the arguments and, for float outputs (only number `output`, -1: all), the cotangents (as tensors of their own
+ * in darg). */
 static inline void finite_fill(struct finite *f, const struct imx_op *op, const struct imx_arg *arg, imx_tid *tid,
-                               imx_tid *darg, double **cot)
+                               imx_tid *darg, double **cot, int output)
 {
     uint64_t state = 1;
     for (int i = 0; i < op->n_args; i++) {
         tid[i] = arg[i].count ? finite_tensor(&f->emit, arg[i].dtype, arg[i].count, arg[i].name) : 0;
         if (arg[i].count && arg[i].dtype == IMX_F32 && arg[i].role != IMX_IN) {
+            if (output >= 0 && i != output)
+                continue;
             darg[i] = finite_tensor(&f->emit, IMX_F32, arg[i].count, "cotangent");
             cot[i] = f->data[darg[i] - 1];
         } else if (arg[i].count && arg[i].dtype == IMX_F32) {
@@ -81,8 +84,9 @@ static inline void finite_fill(struct finite *f, const struct imx_op *op, const 
     }
 }
 
-/* One case: the rule of `op` against central differences for the problem `text`. */
-static inline void finite_check(const struct imx_op *op, const char *text)
+/* One case: the rule of `op` against central differences for the problem `text`; output: the one that the rule
+ * differentiates, where others (statistics) have no derivative; -1: all. */
+static inline void finite_check_output(const struct imx_op *op, const char *text, int output)
 {
     struct finite f = { .emit = { finite_tensor, finite_node } };
     _Alignas(16) unsigned char problem[128];
@@ -95,7 +99,7 @@ static inline void finite_check(const struct imx_op *op, const char *text)
         return;
     }
     op->args(problem, arg);
-    finite_fill(&f, op, arg, tid, darg, cot);
+    finite_fill(&f, op, arg, tid, darg, cot, output);
     for (int i = 0; i < op->n_args; i++)
         x[i] = tid[i] ? f.data[tid[i] - 1] : NULL;
     (void)finite_loss(op, problem, arg, x, cot); /* the outputs that the rule may read */
@@ -119,6 +123,11 @@ static inline void finite_check(const struct imx_op *op, const char *text)
            worst, compared);
     for (int i = 0; i < f.used; i++)
         free(f.data[i]);
+}
+
+static inline void finite_check(const struct imx_op *op, const char *text)
+{
+    finite_check_output(op, text, -1);
 }
 
 #endif

@@ -1,0 +1,68 @@
+/* Softmax cross-entropy: gradient rule, rows without a label, impossible labels, NaN, ties. */
+#include "ops/xent.h"
+
+#include "devices.h"
+#include "finite.h"
+
+struct result {
+    float loss, hits, lse[4], count, dlogits[12];
+};
+
+/* Forward and backward (dloss 1) of 4 rows of 3 classes. */
+static bool both(struct imx_dev *dev, float *logits, int32_t *label, struct result *r)
+{
+    const struct imx_xent d = { 4, 3 };
+    float dloss = 1;
+    memset(r, 0x55, sizeof *r);
+    return run_op(dev, &imx_op_xent_fwd, &d,
+                  (void *[]){ logits, label, &r->loss, &r->hits, r->lse, &r->count }) == IMX_OK &&
+           run_op(dev, &imx_op_xent_bwd, &d,
+                  (void *[]){ logits, label, r->lse, &r->count, &dloss, r->dlogits }) == IMX_OK;
+}
+
+static void labels(struct imx_dev *dev, const char *where)
+{
+    float logits[12] = { 0, 0, 0, 2, 1, 0, 1, 5, 1, 0, 0, 9 };
+    struct result r;
+    bool ok = both(dev, logits, (int32_t[]){ 0, -1, 1, 2 }, &r);
+    ok = ok && r.count == 3 && r.hits == 3;
+    for (int c = 0; c < 3; c++)
+        ok = ok && r.dlogits[3 + c] == 0;
+    /* (log 3 + log(1 + 2 e^-4) + log(1 + 2 e^-9)) / 3 */
+    tap_ok(ok && fabsf(r.loss - 0.37828f) <= 1e-5f && fabsf(r.dlogits[0] + 2.0f / 9) <= 1e-6f,
+           "%s: a row without a label counts nowhere; of equal logits the first is the answer (loss %g)",
+           where, (double)r.loss);
+    ok = both(dev, logits, (int32_t[]){ -1, -1, -1, -1 }, &r) && r.loss == 0 && r.hits == 0 && r.count == 0;
+    for (int i = 0; i < 12; i++)
+        ok = ok && r.dlogits[i] == 0;
+    tap_ok(ok, "%s: no label at all: loss, count and gradient are 0", where);
+    ok = both(dev, logits, (int32_t[]){ 0, 3, 1, 2 }, &r);
+    tap_ok(ok && isnan(r.loss), "%s: a label past the last class gives a NaN loss", where);
+}
+
+static void far_out(struct imx_dev *dev, const char *where)
+{
+    float logits[12] = { 1000, 0, 0, -1000, -1000, -1000, 0, 0, 1000, 0, -1000, 0 };
+    struct result r;
+    bool ok = both(dev, logits, (int32_t[]){ 0, 0, 0, 0 }, &r);
+    /* 0, log 3, 1000, log 2 */
+    tap_ok(ok && fabsf(r.loss - (1000 + 1.0986123f + 0.6931472f) / 4) <= 1e-3f,
+           "%s: logits of +-1000: loss %g", where, (double)r.loss);
+    logits[4] = NAN;
+    ok = both(dev, logits, (int32_t[]){ 0, 0, 0, 0 }, &r);
+    tap_ok(ok && isnan(r.loss), "%s: a NaN logit gives a NaN loss", where);
+}
+
+static void all(struct imx_dev *dev, const char *where)
+{
+    labels(dev, where);
+    far_out(dev, where);
+}
+
+int main(void)
+{
+    finite_check_output(&imx_op_xent_fwd, "r4c5", IMX_XENT_FWD_LOSS);
+    finite_check_output(&imx_op_xent_fwd, "r1c6", IMX_XENT_FWD_LOSS);
+    on_devices(all);
+    return tap_done();
+}
