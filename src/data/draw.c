@@ -13,7 +13,7 @@
 #include "data/shape.h"
 #include "io/png_write.h"
 
-enum { SUB = 4, GRID = 9, MOST = 2 };
+enum { SUB = 4, GRID = 9, FEWEST = 4, MOST = 7 };
 
 struct lot {
     uint64_t seed, number;
@@ -112,10 +112,10 @@ static double at_field(const struct field *f, double u, double v)
 /* Between colours a and b: a gradient, clouds, stripes, a chequer or plain, always with some clouds. */
 static void background(struct lot *l, struct canvas *cv, double level)
 {
-    const struct colour a = tint(l, level - 0.05, 0.12), b = tint(l, level + 0.05, 0.12);
+    const struct colour a = tint(l, level - 0.04, 0.06), b = tint(l, level + 0.04, 0.06);
     struct field wide, fine;
     const int kind = below(l, 5);
-    const double period = between(l, 0.12, 0.35), shift = between(l, 0, 1), amount = between(l, 0.05, 0.2);
+    const double period = between(l, 0.12, 0.35), shift = between(l, 0, 1), amount = between(l, 0.05, 0.15);
     double c, s;
     direction(l, &c, &s);
     make_field(l, &wide, 3);
@@ -184,27 +184,41 @@ static bool patch(double x, double y)
     return x < 0.7 && x > -0.7 && y < 0.55 && y > -0.55;
 }
 
-/* A large copy somewhere, and half the time a smaller one that does not touch it. */
+/* Several copies that hardly touch: what they have in common is the shape alone, and it is seen from many places of
+ * the picture. */
 static int places(struct lot *l, struct place *at)
 {
-    const int wanted = 1 + below(l, MOST);
+    const int wanted = FEWEST + below(l, MOST - FEWEST + 1);
     int n = 0;
-    for (int tries = 0; n < wanted && tries < 24; tries++) {
+    for (int tries = 0; n < wanted && tries < 60; tries++) {
         struct place p;
         bool free = true;
-        p.r = n ? between(l, 0.16, 0.24) : between(l, 0.28, 0.42);
+        p.r = between(l, 0.14, 0.23);
         p.x = between(l, 0.8 * p.r, 1 - 0.8 * p.r);
         p.y = between(l, 0.8 * p.r, 1 - 0.8 * p.r);
         p.s = between(l, -0.5, 0.5); /* 30 degrees either way */
         p.c = sqrt(1 - p.s * p.s);
         for (int i = 0; i < n; i++) {
-            const double dx = p.x - at[i].x, dy = p.y - at[i].y, r = 0.95 * (p.r + at[i].r);
+            const double dx = p.x - at[i].x, dy = p.y - at[i].y, r = 0.9 * (p.r + at[i].r);
             free = free && dx * dx + dy * dy > r * r;
         }
         if (free)
             at[n++] = p;
     }
     return n;
+}
+
+/* A colour of its own for each copy, well away from the background's level. */
+static struct colour ink_on(struct lot *l, double ground)
+{
+    const double contrast = between(l, 0.28, 0.45), least = 0.24;
+    const bool lighter = ground < 0.4 || (ground < 0.6 && below(l, 2));
+    struct colour ink = tint(l, lighter ? ground + contrast : ground - contrast, 0.16);
+    const double away = luma(&ink) - ground;
+    if (fabs(away) < least)
+        for (int k = 0; k < 3; k++)
+            ink.v[k] += (lighter ? least : -least) - away;
+    return ink;
 }
 
 void imx_draw_picture(uint64_t seed, uint32_t number, int32_t class, int32_t size, uint8_t *dst)
@@ -217,17 +231,13 @@ void imx_draw_picture(uint64_t seed, uint32_t number, int32_t class, int32_t siz
         memset(dst, 0, values);
         return;
     }
-    const double ground = between(&l, 0.25, 0.75), contrast = between(&l, 0.28, 0.45);
-    const bool lighter = ground < 0.4 || (ground < 0.6 && below(&l, 2));
+    const double ground = between(&l, 0.35, 0.65);
     background(&l, &cv, ground);
-    struct colour ink = tint(&l, lighter ? ground + contrast : ground - contrast, 0.16);
-    const double away = luma(&ink) - ground, least = 0.24;
-    if (fabs(away) < least)
-        for (int k = 0; k < 3; k++)
-            ink.v[k] += (lighter ? least : -least) - away;
     const int copies = places(&l, at);
-    for (int i = 0; i < copies; i++)
+    for (int i = 0; i < copies; i++) {
+        const struct colour ink = ink_on(&l, ground);
         paint(&cv, imx_shapes[class].inside, &at[i], &ink, between(&l, -0.12, 0.12));
+    }
     for (int i = below(&l, 2); i > 0; i--) {
         struct place p = { between(&l, 0, 1), between(&l, 0, 1), between(&l, 0.3, 0.8), 1, 0 };
         direction(&l, &p.c, &p.s);
