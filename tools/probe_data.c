@@ -24,17 +24,39 @@ static imx_status need_labels(const struct imx_dataset *ds, const char *path)
                     path);
 }
 
-/* "DATA#test" for DATA or DATA#part; free() it. */
-static char *test_part(const char *path)
+/* "DATA#NAME" for DATA or DATA#part; free() it. */
+static char *other_part(const char *path, const char *name)
 {
     const char *part = imx_file_size(path, NULL) ? NULL : strrchr(path, '#');
-    const size_t n = part ? (size_t)(part - path) : strlen(path);
-    char *text = malloc(n + sizeof "#test");
-    if (text) {
-        memcpy(text, path, n);
-        strcpy(text + n, "#test");
+    const int n = part ? (int)(part - path) : (int)strlen(path);
+    char *text = NULL;
+    return asprintf(&text, "%.*s#%s", n, path, name) < 0 ? NULL : text;
+}
+
+static bool has_class(const struct imx_dataset *ds, const char *name)
+{
+    for (int32_t i = 0; i < ds->classes; i++)
+        if (!strcmp(ds->class[i].name, name))
+            return true;
+    return false;
+}
+
+/* Opens the training images. The folders "train" and "test" of a tree are its parts, not its classes. */
+static imx_status open_train(const struct imx_trained *t, const char *path, struct imx_dataset **out)
+{
+    struct imx_dataset *ds = NULL;
+    IMX_TRY(imx_trained_data(t, path, &ds));
+    if (*ds->part || !has_class(ds, "train") || !has_class(ds, "test")) {
+        *out = ds;
+        return IMX_OK;
     }
-    return text;
+    imx_dataset_destroy(ds);
+    char *part = other_part(path, "train");
+    if (!part)
+        return imx_fail(IMX_E_NOMEM, "no memory for a path");
+    const imx_status status = imx_trained_data(t, part, out);
+    free(part);
+    return status;
 }
 
 /* Moves the held-out images behind the others; both keep their order. */
@@ -106,7 +128,7 @@ static imx_status open_test(const struct imx_trained *t, const char *train, cons
     }
     if (!*d->set[0]->part || !strcmp(d->set[0]->part, "test"))
         return IMX_OK;
-    char *part = test_part(train);
+    char *part = other_part(train, "test");
     if (!part)
         return imx_fail(IMX_E_NOMEM, "no memory for a path");
     imx_status status = imx_trained_data(t, part, &d->set[1]);
@@ -123,7 +145,7 @@ imx_status imx_probe_data_open(const struct imx_trained *t, const char *train, c
 {
     imx_status status = IMX_OK;
     struct imx_probe_data d = { 0 };
-    IMX_GO(imx_trained_data(t, train, &d.set[0]));
+    IMX_GO(open_train(t, train, &d.set[0]));
     IMX_GO(need_labels(d.set[0], train));
     IMX_GO(open_test(t, train, test, &d));
     d.n_train = d.set[0]->n;

@@ -103,6 +103,13 @@ def check_other_probes():
     os.rename('part/' + names[1], 'part/other')
     seen = probe('--test', 'part', '--classifier', 'linear', '--layer', 'conv', '--lr', '1e-2', '--epochs', '40')
     ok(isinstance(seen, dict) and seen['accuracy'] > 0.9, 'probe: images of an unknown class do not count', seen)
+    shutil.copytree('train', 'tree/train')
+    shutil.copytree('test', 'tree/test')
+    for data in ('tree', 'tree#train'):
+        done = call('probe', 'run', data, '--classifier', 'knn', '--layer', 'y', '--json')
+        row = json.loads(done.stdout or '{}')
+        ok(row.get('classes') == 3 and (row['train_images'], row['test_images']) == (240, 90),
+           'probe: %s is judged on its test part' % data, done.stderr)
     text = call('probe', 'run', 'train', '--both', '--layer', 'fc', '--epochs', '1')
     ok(text.returncode == 0 and 'difference' in text.stdout and text.stdout.splitlines()[-1].startswith('fc '),
        'probe: the table', text.stdout)
