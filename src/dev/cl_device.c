@@ -295,6 +295,32 @@ static void measure_group(struct imx_cl *cl)
     cl->base.caps.max_group = limit;
 }
 
+/* llvmpipe ends every loop of a work-item after 65,535 rounds without a word. Kernels for CPU-type devices do much in
+ * one work-item, so such a device must not count as one: it gets the kernels that do little in each. */
+static imx_status measure_rounds(struct imx_cl *cl)
+{
+    enum { ROUNDS = 200000 };
+    struct imx_dev *dev = &cl->base;
+    struct imx_buf *buf = NULL;
+    uint32_t want = 1, got = 0;
+    for (int i = 0; i < ROUNDS; i++)
+        want = want * 1664525u + 1013904223u;
+    IMX_TRY(dev->vt->alloc(dev, 64, &buf));
+    const struct imx_mem mem = { buf, 0, 64 };
+    const struct imx_launch one = { { 1, 1, 1 }, { 1, 1, 1 }, NULL };
+    imx_status s = imx_run_limit_rounds(dev, one, &(struct imx_k_limit_rounds){ .dst = mem, .rounds = ROUNDS, .seed = 1 });
+    if (s == IMX_OK)
+        s = dev->vt->download(dev, &got, mem, sizeof got);
+    dev->vt->free(dev, buf);
+    if (s == IMX_E_LOST || s == IMX_E_NOMEM)
+        return s;
+    if (s == IMX_OK && got != want && dev->caps.type == IMX_DEV_CPU) {
+        imx_log(IMX_LOG_DEBUG, "%s leaves long loops early; kernels with short ones are used", dev->caps.name);
+        dev->caps.type = IMX_DEV_ACCELERATOR;
+    }
+    return IMX_OK;
+}
+
 imx_status imx_cl_open_at(int p, int d, struct imx_dev **out)
 {
     struct imx_cl *cl = calloc(1, sizeof *cl);
@@ -323,6 +349,7 @@ imx_status imx_cl_open_at(int p, int d, struct imx_dev **out)
         goto fail;
     }
     measure_group(cl);
+    IMX_GO(measure_rounds(cl));
     imx_log(IMX_LOG_DEBUG, "opened %s: %s, %s", cl->base.caps.id, cl->base.caps.name, cl->base.caps.driver);
     *out = &cl->base;
     return IMX_OK;
