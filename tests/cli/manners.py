@@ -53,7 +53,7 @@ refused(['train', 'x', '-o', 'y', '--lr', 'inf'], 'is not a number')
 refused(['train', 'x', '-o', 'y', '--max-time', '5 parsecs'], 'is not a time')
 refused(['train', 'x', '-o', 'y', '--critic', 'bilinar'], 'did you mean bilinear?')
 refused(['selftest', '--quick', '--full'], 'exclude each other')
-refused(['selftest', '--device', 'no such device'], 'no such device', 3)
+refused(['selftest', '--device', 'no such device'], 'device', 3)
 refused(['data', '/nonexistent/folder'], '/nonexistent/folder', 5)
 refused(['report', tempfile.gettempdir()], 'no run folder', 5)
 
