@@ -47,7 +47,7 @@ static imx_status nothing_there(const struct imx_dev_info *list, size_t n, const
                                      list[i].caps.name[0] ? list[i].caps.name : list[i].caps.platform, list[i].why);
     return imx_fail(IMX_E_NODEVICE, "no %s device can be used.%s Install a driver: pocl-opencl-icd (any CPU), "
                     "intel-opencl-icd (Intel graphics), mesa-opencl-icd with RUSTICL_ENABLE=radeonsi (AMD), or the GPU "
-                    "vendor's own driver; `infomax doctor` says what is missing, --device host needs none",
+                    "vendor's own driver; `infomax devices` says what was found, --device host needs none",
                     spec, seen);
 }
 
