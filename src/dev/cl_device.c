@@ -350,6 +350,7 @@ imx_status imx_cl_open_at(int p, int d, struct imx_dev **out)
     }
     measure_group(cl);
     IMX_GO(measure_rounds(cl));
+    cl->base.count = (struct imx_dev_count){ .programs = cl->base.count.programs }; /* what the caller does counts */
     imx_log(IMX_LOG_DEBUG, "opened %s: %s, %s", cl->base.caps.id, cl->base.caps.name, cl->base.caps.driver);
     *out = &cl->base;
     return IMX_OK;
