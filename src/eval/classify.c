@@ -8,7 +8,6 @@
 #include "base/philox.h"
 #include "nn/layers.h"
 #include "ops/optim.h"
-#include "ops/reduce.h"
 #include "ops/xent.h"
 
 enum { HIDDEN = 200 };
@@ -53,14 +52,7 @@ static imx_status build(struct net *net, struct imx_dev *dev, struct imx_store *
                    (imx_tid[]){ at.t, net->label, loss, net->hits, lse, net->count });
     if (training) {
         IMX_TRY(imx_graph_backward(g, loss, 0));
-        const int32_t size = (int32_t)(store->bytes[IMX_ARENA_PARAM] / 4);
-        const imx_tid grad = imx_graph_arena(g, IMX_ARENA_GRAD, "grad");
-        net->hyp = imx_graph_keep(g, IMX_F32, IMX_HYP_COUNT, "hyp");
-        net->norm = imx_graph_keep(g, IMX_F32, 2, "norm");
-        imx_graph_node(g, &imx_op_gradnorm, &(struct imx_gradnorm){ size }, (imx_tid[]){ grad, net->norm });
-        imx_graph_node(g, &imx_op_adam, &(struct imx_optim){ size },
-                       (imx_tid[]){ imx_graph_arena(g, IMX_ARENA_PARAM, "param"), imx_graph_arena(g, IMX_ARENA_M, "m"),
-                                    imx_graph_arena(g, IMX_ARENA_V, "v"), grad, net->hyp, net->norm });
+        imx_nn_adam(g, &net->hyp, &net->norm);
     }
     return imx_graph_plan(g, 0);
 }

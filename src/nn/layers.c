@@ -3,14 +3,15 @@
 
 #include <stdio.h>
 
+#include "base/philox.h"
 #include "ops/batchnorm.h"
 #include "ops/conv2d.h"
 #include "ops/dropout.h"
 #include "ops/gemm.h"
 #include "ops/layernorm.h"
+#include "ops/optim.h"
 #include "ops/pool2d.h"
-
-#include "base/philox.h"
+#include "ops/reduce.h"
 
 static const float BN_EPS = 1e-5f, BN_MOMENTUM = 0.1f, LN_EPS = 1e-5f; /* PyTorch's defaults */
 
@@ -135,4 +136,18 @@ struct imx_map imx_nn_dropout(struct imx_build *b, struct imx_map src, float p)
     const struct imx_map dst = result(b, src.n, src.h, src.w, src.c, "dropped");
     imx_graph_node(b->g, &imx_op_dropout, &d, (imx_tid[]){ src.t, b->ctr, dst.t });
     return dst;
+}
+
+void imx_nn_adam(struct imx_graph *g, imx_tid *hyp, imx_tid *norm)
+{
+    imx_graph_label(g, "update");
+    const imx_tid param = imx_graph_arena(g, IMX_ARENA_PARAM, "param");
+    const imx_tid grad = imx_graph_arena(g, IMX_ARENA_GRAD, "grad");
+    const imx_tid m = imx_graph_arena(g, IMX_ARENA_M, "m");
+    const imx_tid v = imx_graph_arena(g, IMX_ARENA_V, "v");
+    const int32_t n = (int32_t)(g->store->bytes[IMX_ARENA_PARAM] / 4);
+    *hyp = imx_graph_keep(g, IMX_F32, IMX_HYP_COUNT, "hyp");
+    *norm = imx_graph_keep(g, IMX_F32, 2, "norm");
+    imx_graph_node(g, &imx_op_gradnorm, &(struct imx_gradnorm){ n }, (imx_tid[]){ grad, *norm });
+    imx_graph_node(g, &imx_op_adam, &(struct imx_optim){ n }, (imx_tid[]){ param, m, v, grad, *hyp, *norm });
 }

@@ -2,8 +2,6 @@
 #include "objectives/dim_local.h"
 
 #include "ops/image.h"
-#include "ops/optim.h"
-#include "ops/reduce.h"
 
 static struct imx_map image_node(struct imx_dim_graph *d, const struct imx_dim_spec *s)
 {
@@ -17,22 +15,6 @@ static struct imx_map image_node(struct imx_dim_graph *d, const struct imx_dim_s
     d->image = imx_graph_keep(g, IMX_F32, (int64_t)p.n * p.croph * p.cropw * p.c, "image");
     imx_graph_node(g, &imx_op_image, &p, (imx_tid[]){ d->bytes, d->aug, d->mean, d->invstd, d->image });
     return (struct imx_map){ d->image, p.n, p.croph, p.cropw, p.c };
-}
-
-/* Gradient norm and update over the whole arenas: two nodes, whatever the number of parameters. */
-static void update_nodes(struct imx_dim_graph *d)
-{
-    struct imx_graph *g = d->g;
-    imx_graph_label(g, "update");
-    const imx_tid param = imx_graph_arena(g, IMX_ARENA_PARAM, "param");
-    const imx_tid grad = imx_graph_arena(g, IMX_ARENA_GRAD, "grad");
-    const imx_tid m = imx_graph_arena(g, IMX_ARENA_M, "m");
-    const imx_tid v = imx_graph_arena(g, IMX_ARENA_V, "v");
-    const int32_t n = (int32_t)(g->store->bytes[IMX_ARENA_PARAM] / 4);
-    d->hyp = imx_graph_keep(g, IMX_F32, IMX_HYP_COUNT, "hyp");
-    d->norm = imx_graph_keep(g, IMX_F32, 2, "norm");
-    imx_graph_node(g, &imx_op_gradnorm, &(struct imx_gradnorm){ n }, (imx_tid[]){ grad, d->norm });
-    imx_graph_node(g, &imx_op_adam, &(struct imx_optim){ n }, (imx_tid[]){ param, m, v, grad, d->hyp, d->norm });
 }
 
 /* Images in [0,1] -> [-1,1]: (x - 0.5) / 0.5 per channel, as published. */
@@ -66,7 +48,7 @@ imx_status imx_dim_local_create(struct imx_dev *dev, struct imx_store *store, co
     d.locals = e.local.h * e.local.w;
     d.info = c.info;
     IMX_GO(imx_graph_backward(d.g, d.loss, 0));
-    update_nodes(&d);
+    imx_nn_adam(d.g, &d.hyp, &d.norm);
     IMX_GO(imx_graph_plan(d.g, memory_limit));
     IMX_GO(upload_constants(&d, spec->c));
     *out = d;
