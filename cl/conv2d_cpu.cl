@@ -137,7 +137,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu(
 }
 
 /* part[slice][o][r,s,c] = the weight gradient from the pixels of one slice (dimension 1); one work-item per
- * panel of NR columns r,s,c (dimension 0). ddst: panels [o/MR][pixels][MR]. */
+ * panel of NR columns r,s,c (dimension 0). ddst: as gemm_pack leaves it. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
     __global const float *restrict src,
     __global const float *restrict ddst,
@@ -153,7 +153,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
     const int slice_pixels)
 {
     const int p = (h + 2 * pad - k) / stride + 1, q = (w + 2 * pad - k) / stride + 1, pixels = n * p * q;
-    const int j0 = (int)get_global_id(0) * NR, cols = k * k * c, have = min(NR, cols - j0), run = k * c;
+    const int j0 = (int)get_global_id(0) * NR, cols = k * k * c, have = min(NR, cols - j0), run = k * c, o_up = (o + MR - 1) / MR * MR;
     const int slice = get_global_id(1), begin = slice * slice_pixels, end = min(pixels, begin + slice_pixels);
     const int first_r = j0 / run, first_in = j0 % run;
     __global float *out = part + (size_t)slice * o * cols + j0;
@@ -194,7 +194,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
             }
         }
         for (int i0 = 0; i0 < o; i0 += MR) {
-            __global const float *row = ddst + (size_t)i0 * pixels + (size_t)l0 * MR;
+            __global const float *row = ddst + (size_t)l0 * o_up + (size_t)i0 * min(KC, pixels - l0);
             vec acc[MR][2];
             cpu_clear(acc);
             for (int l = 0; l < depth; l++) {

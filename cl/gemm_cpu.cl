@@ -1,10 +1,28 @@
 /* Matrix product for devices of type CPU: packing, and the product in register tiles with blocks of k; see
- * tile_cpu.h and src/ops/gemm_pack.c. Packed form: panels of `width` rows or columns,
- * [count/width][k][width], the last one filled up with zeros. */
+ * tile_cpu.h and src/ops/gemm_pack.c. Packed form: for each block of KC of k, panels of `width` rows or columns,
+ * [k/KC][count/width][KC][width], the last panel filled up with zeros and the last block as deep as k leaves it. So what
+ * a tile reads lies in one piece: rows at a power of two from each other would share a few sets of the caches. */
 #include "shared.h"
 #include "tile_cpu.h"
 
-/* dst = panels of the matrix whose element (j, l) is src[j * step_j + l * step_k]. Dimension 0: blocks of 64
+/* Columns l0..l1-1 of four rows that lie `step` apart, transposed in registers. */
+static void pack_four_rows(__global const float *from, const size_t step, __global float *to, const int width,
+                           const int l0, const int l1)
+{
+    int l = l0;
+    for (; l + 4 <= l1; l += 4) {
+        const float4 a = vload4(0, from + l), b = vload4(0, from + step + l), c = vload4(0, from + 2 * step + l),
+                     d = vload4(0, from + 3 * step + l);
+        vstore4((float4)(a.s0, b.s0, c.s0, d.s0), 0, to + (size_t)l * width);
+        vstore4((float4)(a.s1, b.s1, c.s1, d.s1), 0, to + (size_t)(l + 1) * width);
+        vstore4((float4)(a.s2, b.s2, c.s2, d.s2), 0, to + (size_t)(l + 2) * width);
+        vstore4((float4)(a.s3, b.s3, c.s3, d.s3), 0, to + (size_t)(l + 3) * width);
+    }
+    for (; l < l1; l++)
+        vstore4((float4)(from[l], from[step + l], from[2 * step + l], from[3 * step + l]), 0, to + (size_t)l * width);
+}
+
+/* dst = packed form of the matrix whose element (j, l) is src[j * step_j + l * step_k]. Dimension 0: pieces of 64
  * k; dimension 1: panels. */
 __kernel void gemm_pack(
     __global const float *restrict src,
@@ -19,7 +37,8 @@ __kernel void gemm_pack(
     if (l0 >= k || j0 >= count)
         return;
     const int l1 = min(k, l0 + 64), have = min(width, count - j0);
-    __global float *to = dst + (size_t)j0 * k;
+    const int block = l0 / KC * KC, depth = min(KC, k - block), all = (count + width - 1) / width * width;
+    __global float *to = dst + (size_t)block * all + (size_t)j0 * depth - (size_t)block * width;
     if (step_j == 1) {
         for (int l = l0; l < l1; l++) {
             __global const float *from = src + (size_t)l * step_k + j0;
@@ -30,7 +49,10 @@ __kernel void gemm_pack(
         }
         return;
     }
-    for (int j = 0; j < width; j++) {
+    int j = 0;
+    for (; step_k == 1 && j + 4 <= have; j += 4)
+        pack_four_rows(src + (size_t)(j0 + j) * step_j, step_j, to + j, width, l0, l1);
+    for (; j < width; j++) {
         __global const float *from = src + (size_t)(j0 + min(j, have - 1)) * step_j;
         for (int l = l0; l < l1; l++)
             to[(size_t)l * width + j] = j < have ? from[(size_t)l * step_k] : 0.0f;
@@ -95,6 +117,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
     const int j_begin = (int)get_global_id(0) * tile_n, j_end = min(n, j_begin + tile_n);
     const int slice = get_global_id(2), k_begin = slice * slice_k, k_end = min(k, k_begin + slice_k);
     __global float *out = dst + (size_t)slice * m * n;
+    const int m_up = (m + MR - 1) / MR * MR, n_up = (n + NR - 1) / NR * NR;
     vec panel[KC][2];
     for (int l0 = k_begin; l0 < k_end; l0 += KC) {
         const int depth = min(KC, k_end - l0);
@@ -102,7 +125,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
         for (int j0 = j_begin; j0 < j_end; j0 += NR) {
             if (b_packed || j0 + NR <= n) {
                 const size_t step = b_packed ? NR : n;
-                __global const float *from = b + (b_packed ? (size_t)j0 * k + (size_t)l0 * NR : (size_t)l0 * n + j0);
+                __global const float *from =
+                    b + (b_packed ? (size_t)l0 * n_up + (size_t)j0 * depth : (size_t)l0 * n + j0);
                 for (int l = 0; l < depth; l++) {
                     panel[l][0] = VLOAD(from + l * step);
                     panel[l][1] = VLOAD(from + l * step + VW);
@@ -123,7 +147,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
 #pragma unroll
                 for (int i = 0; i < MR; i++)
                     row[i] = A_STEP == 1 ? a + (size_t)min(i0 + i, m - 1) * k + l0
-                                         : a + (size_t)i0 * k + (size_t)l0 * MR + i;
+                                         : a + (size_t)l0 * m_up + (size_t)i0 * depth + i;
                 for (int l = 0; l < depth; l++) {
                     const vec b0 = panel[l][0], b1 = panel[l][1];
 #pragma unroll

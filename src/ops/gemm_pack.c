@@ -10,6 +10,10 @@
 #include "ops/gemm.h"
 #include "ops/launch.h"
 
+/* A matrix that is read again for this many rows or columns of the other is packed even if it lies the right way
+ * round: its rows are a power of two apart in most networks, and fall on each other in the caches. */
+#define PACK_FROM 512
+
 struct plan {
     bool turned, a_packed, b_packed, parts;
     int32_t m, n; /* of the product that the kernel sees */
@@ -61,10 +65,10 @@ static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm 
     /* Memory moved by packing (read, write, read again) and by turning back, in elements. */
     const double mk = 3.0 * g->m * g->k, nk = 3.0 * g->n * g->k, mn = 4.0 * g->m * g->n;
     struct plan p = { .turned = g->tb ? mk + mn < nk : g->ta ? nk + mn < mk : false };
-    p.a_packed = p.turned ? !g->tb : g->ta;
-    p.b_packed = p.turned ? !g->ta : g->tb;
     p.m = p.turned ? g->n : g->m;
     p.n = p.turned ? g->m : g->n;
+    p.a_packed = (p.turned ? !g->tb : g->ta) || (p.n >= PACK_FROM && g->k >= PACK_FROM);
+    p.b_packed = (p.turned ? !g->ta : g->tb) || (p.m >= PACK_FROM && g->k >= PACK_FROM);
     choose_tiles(caps, &t, g->k, &p);
     p.parts = p.turned || p.slices > 1;
     p.a_bytes = p.a_packed ? page((uint64_t)up(p.m, t.mr) * (uint64_t)g->k * 4) : 0;
@@ -121,15 +125,15 @@ static imx_status run(struct imx_dev *dev, const void *problem, const struct imx
     struct imx_mem a = args->m[p.turned ? IMX_GEMM_B : IMX_GEMM_A],
                    b = args->m[p.turned ? IMX_GEMM_A : IMX_GEMM_B];
     const struct imx_mem parts = imx_part(args->ws, p.a_bytes + p.b_bytes, p.part_bytes);
-    /* What has to be packed lies the wrong way round: the left matrix [k,m], the right one [n,k]. */
+    const bool a_rows = p.turned ? g->tb : !g->ta, b_rows = p.turned ? g->ta : !g->tb;
     if (p.a_packed) {
         const struct imx_mem packed = imx_part(args->ws, 0, p.a_bytes);
-        IMX_TRY(imx_cpu_pack(dev, a, packed, p.m, g->k, t.mr, 1, p.m));
+        IMX_TRY(imx_cpu_pack(dev, a, packed, p.m, g->k, t.mr, a_rows ? g->k : 1, a_rows ? 1 : p.m));
         a = packed;
     }
     if (p.b_packed) {
         const struct imx_mem packed = imx_part(args->ws, p.a_bytes, p.b_bytes);
-        IMX_TRY(imx_cpu_pack(dev, b, packed, p.n, g->k, t.nr, g->k, 1));
+        IMX_TRY(imx_cpu_pack(dev, b, packed, p.n, g->k, t.nr, b_rows ? 1 : g->k, b_rows ? p.n : 1));
         b = packed;
     }
     const struct imx_launch launch = {

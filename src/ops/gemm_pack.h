@@ -12,7 +12,7 @@ struct imx_cpu_tile {
 };
 struct imx_cpu_tile imx_cpu_tile(const struct imx_caps *caps);
 
-/* dst = panels [count/width][k][width] of the matrix with element (j, l) at src[j * step_j + l * step_k]. */
+/* dst = packed form (cl/gemm_cpu.cl) of the matrix with element (j, l) at src[j * step_j + l * step_k]. */
 imx_status imx_cpu_pack(struct imx_dev *dev,
                         struct imx_mem src,
                         struct imx_mem dst,
