@@ -9,9 +9,9 @@
 typedef IMX_CAT(uint, VEC) uintv;
 
 #if VEC == 16
-  #define BLOCK 64
+    #define BLOCK 64
 #else
-  #define BLOCK 4
+    #define BLOCK 4
 #endif
 
 /* Words 4*first .. 4*first + BLOCK - 1 of a stream; ctr as for imx_random4. */

@@ -6,30 +6,30 @@
 #define IMX_CL_TILE_CPU_H
 
 #ifndef VW
-  #define VW 4
+    #define VW 4
 #endif
 #if VW == 16
-  #define MR 8
+    #define MR 8
 typedef float16 vec;
-  #define VLOAD(p)     vload16(0, p)
-  #define VSTORE(v, p) vstore16(v, 0, p)
+    #define VLOAD(p)     vload16(0, p)
+    #define VSTORE(v, p) vstore16(v, 0, p)
 #elif VW == 8
-  #define MR           6
+    #define MR           6
 typedef float8 vec;
-  #define VLOAD(p)     vload8(0, p)
-  #define VSTORE(v, p) vstore8(v, 0, p)
+    #define VLOAD(p)     vload8(0, p)
+    #define VSTORE(v, p) vstore8(v, 0, p)
 #else
-  #define MR           4
+    #define MR           4
 typedef float4 vec;
-  #define VLOAD(p)     vload4(0, p)
-  #define VSTORE(v, p) vstore4(v, 0, p)
+    #define VLOAD(p)     vload4(0, p)
+    #define VSTORE(v, p) vstore4(v, 0, p)
 #endif
 #define NR (2 * VW)
 /* Depth of a block of k: a panel of it stays in the first-level cache. */
 #define KC 256
 /* Distance of neighbouring k in a row of the left matrix: 1 as it lies, MR when it was packed into panels. */
 #ifndef A_STEP
-  #define A_STEP 1
+    #define A_STEP 1
 #endif
 
 static void cpu_clear(vec acc[MR][2])

@@ -8,19 +8,19 @@
 #define IMX_CL_TILE_LOCAL_H
 
 #ifndef TS
-  #define TS 8
+    #define TS 8
 #endif
 #ifndef RB
-  #define RB 4
+    #define RB 4
 #endif
 #define BK 16
 #define BM (TS * RB)
 #define BN (TS * RB)
 
 /* Two tiles in local memory; one spare column keeps transposed writes off the same bank. */
-#define TILE_LOCALS                                                                                          \
-  __local float tile_a[BK][BM + 1];                                                                          \
-  __local float tile_b[BK][BN + 1]
+#define TILE_LOCALS                                                                                                    \
+    __local float tile_a[BK][BM + 1];                                                                                  \
+    __local float tile_b[BK][BN + 1]
 
 static void tile_clear(float acc[RB][RB])
 {
@@ -30,11 +30,8 @@ static void tile_clear(float acc[RB][RB])
 }
 
 /* acc += the product of the two tiles as they stand in local memory; x and y are the local ids. */
-static void tile_multiply(__local const float (*restrict a)[BM + 1],
-                          __local const float (*restrict b)[BN + 1],
-                          const int x,
-                          const int y,
-                          float acc[RB][RB])
+static void tile_multiply(__local const float (*restrict a)[BM + 1], __local const float (*restrict b)[BN + 1],
+                          const int x, const int y, float acc[RB][RB])
 {
     for (int k = 0; k < BK; k++) {
         float av[RB], bv[RB];

@@ -1,13 +1,13 @@
-/* Element-wise kernels work on VEC values per work-item: 16 on a CPU device (one 512-bit register), 4 on a GPU. The last
- * item of an array loads zeros for what is not there and stores only what is. */
+/* Element-wise kernels work on VEC values per work-item: 16 on a CPU device (one 512-bit register), 4 on a GPU. The
+ * last item of an array loads zeros for what is not there and stores only what is. */
 #ifndef IMX_CL_VEC_H
 #define IMX_CL_VEC_H
 
 #ifndef VEC
-  #define VEC 4
+    #define VEC 4
 #endif
 #define IMX_CAT2(a, b) a##b
-#define IMX_CAT(a, b) IMX_CAT2(a, b)
+#define IMX_CAT(a, b)  IMX_CAT2(a, b)
 typedef IMX_CAT(float, VEC) floatv;
 
 static inline floatv imx_loadv(__global const float *p, const uint at, const uint n)

@@ -26,9 +26,9 @@ void imx_bench_step_text(const struct imx_config *c, const struct imx_step_time 
     enum { SHOWN = 24, MOST = 512 };
     struct imx_node_time *at[MOST];
     double sum = 0;
-    printf("\nstep %s %s, batch %lld: %.1f ms (%.1f .. %.1f, %d runs), %.0f images/s, %.2f GFLOP, %.0f GFLOP/s", c->critic,
-           c->estimator, (long long)c->batch, t->ms, t->ms_min, t->ms_max, t->runs, (double)c->batch / t->ms * 1e3,
-           t->flop * 1e-9, t->flop * 1e-6 / t->ms);
+    printf("\nstep %s %s, batch %lld: %.1f ms (%.1f .. %.1f, %d runs), %.0f images/s, %.2f GFLOP, %.0f GFLOP/s",
+           c->critic, c->estimator, (long long)c->batch, t->ms, t->ms_min, t->ms_max, t->runs,
+           (double)c->batch / t->ms * 1e3, t->flop * 1e-9, t->flop * 1e-6 / t->ms);
     if (peak > 0)
         printf(", %.0f%% of peak", 100 * of_limit(t, peak));
     printf("\nmemory %.1f MB, lower bound %.1f MB\n", (double)t->peak_bytes / 1048576.0,

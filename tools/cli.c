@@ -11,25 +11,42 @@
 
 #include "progress.h"
 
-
 struct imx_cli imx_cli;
 
 static const struct imx_option common[] = {
-    { .name = "help", .letter = 'h', .type = IMX_OPT_FLAG, .at = offsetof(struct imx_cli, help),
+    { .name = "help",
+      .letter = 'h',
+      .type = IMX_OPT_FLAG,
+      .at = offsetof(struct imx_cli, help),
       .help = "shows this text" },
-    { .name = "quiet", .letter = 'q', .type = IMX_OPT_FLAG, .at = offsetof(struct imx_cli, quiet),
+    { .name = "quiet",
+      .letter = 'q',
+      .type = IMX_OPT_FLAG,
+      .at = offsetof(struct imx_cli, quiet),
       .help = "only warnings and errors on stderr" },
-    { .name = "verbose", .letter = 'v', .type = IMX_OPT_FLAG, .at = offsetof(struct imx_cli, verbose),
+    { .name = "verbose",
+      .letter = 'v',
+      .type = IMX_OPT_FLAG,
+      .at = offsetof(struct imx_cli, verbose),
       .help = "tells more on stderr" },
     { .name = NULL },
 };
 static const struct imx_option common_json[] = {
     { .name = "json", .type = IMX_OPT_FLAG, .at = offsetof(struct imx_cli, json), .help = "the result as JSON" },
-    { .name = "help", .letter = 'h', .type = IMX_OPT_FLAG, .at = offsetof(struct imx_cli, help),
+    { .name = "help",
+      .letter = 'h',
+      .type = IMX_OPT_FLAG,
+      .at = offsetof(struct imx_cli, help),
       .help = "shows this text" },
-    { .name = "quiet", .letter = 'q', .type = IMX_OPT_FLAG, .at = offsetof(struct imx_cli, quiet),
+    { .name = "quiet",
+      .letter = 'q',
+      .type = IMX_OPT_FLAG,
+      .at = offsetof(struct imx_cli, quiet),
       .help = "only warnings and errors on stderr" },
-    { .name = "verbose", .letter = 'v', .type = IMX_OPT_FLAG, .at = offsetof(struct imx_cli, verbose),
+    { .name = "verbose",
+      .letter = 'v',
+      .type = IMX_OPT_FLAG,
+      .at = offsetof(struct imx_cli, verbose),
       .help = "tells more on stderr" },
     { .name = NULL },
 };
@@ -194,8 +211,8 @@ static void list_commands(const struct imx_command *const *commands, FILE *to)
 static imx_status help(const struct imx_command *c)
 {
     struct imx_text t = { 0 };
-    imx_text_printf(&t, "infomax %s: %s\n\nUsage: infomax %s%s%s\n", c->name, c->summary, c->name,
-                    *c->usage ? " " : "", c->usage);
+    imx_text_printf(&t, "infomax %s: %s\n\nUsage: infomax %s%s%s\n", c->name, c->summary, c->name, *c->usage ? " " : "",
+                    c->usage);
     if (c->about)
         imx_text_printf(&t, "\n%s\n", c->about);
     imx_text_put(&t, "\nOptions:\n");

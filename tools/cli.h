@@ -1,5 +1,6 @@
-/* What every subcommand shares: how it is described, where its words go, how it ends. Results on stdout, talk on stderr,
- * exit codes from one table. One file cmd_NAME.c per subcommand defines a struct imx_command, listed in main.c. */
+/* What every subcommand shares: how it is described, where its words go, how it ends. Results on stdout, talk on
+ * stderr, exit codes from one table. One file cmd_NAME.c per subcommand defines a struct imx_command, listed in main.c.
+ */
 #ifndef IMX_TOOLS_CLI_H
 #define IMX_TOOLS_CLI_H
 
@@ -9,14 +10,14 @@
 
 struct imx_command {
     const char *name;
-    const char *summary;               /* one line for the list of commands */
-    const char *usage;                 /* what follows the name: "DATA -o RUN [options]" */
-    const char *about;                 /* a paragraph for --help; may be NULL */
-    const char *const *examples;       /* command lines and, indented, a word on them; NULL-terminated; may be NULL */
-    const struct imx_option *options;  /* may be NULL */
-    size_t values_size;                /* of the struct that the options fill */
-    int min_words, max_words;          /* other arguments; max -1: any number */
-    bool json;                         /* has --json */
+    const char *summary;              /* one line for the list of commands */
+    const char *usage;                /* what follows the name: "DATA -o RUN [options]" */
+    const char *about;                /* a paragraph for --help; may be NULL */
+    const char *const *examples;      /* command lines and, indented, a word on them; NULL-terminated; may be NULL */
+    const struct imx_option *options; /* may be NULL */
+    size_t values_size;               /* of the struct that the options fill */
+    int min_words, max_words;         /* other arguments; max -1: any number */
+    bool json;                        /* has --json */
     imx_status (*run)(void *values, int n, char **word);
 };
 

@@ -21,7 +21,7 @@ struct bench {
     struct imx_dev *dev;
     const struct imx_config *config;
     struct imx_step_time step; /* n == 0: not timed */
-    const char *variant; /* NULL: the one that the device would use; "all": every one that supports the problem */
+    const char *variant;       /* NULL: the one that the device would use; "all": every one that supports the problem */
     struct imx_bench_limit limit;
     struct imx_bench_row *row;
     size_t n;
@@ -109,8 +109,10 @@ static imx_status time_group(struct bench *b, const char *group)
         } else if (imx_dev_is_host(b->dev) && op->flop(c->problem) > host_flop_limit) {
             char text[192];
             imx_problem_print(op, c->problem, text, sizeof text);
-            b->last = imx_fail(IMX_E_UNSUPPORTED, "%s %s takes the host too long; name it with --op and --problem to "
-                               "time it all the same", op->name, text);
+            b->last = imx_fail(IMX_E_UNSUPPORTED,
+                               "%s %s takes the host too long; name it with --op and --problem to "
+                               "time it all the same",
+                               op->name, text);
             imx_say("left out: %s", imx_error_text());
         } else {
             IMX_TRY(time_problem(b, op, c->direction, c->problem));
@@ -230,7 +232,8 @@ static imx_status run(void *values, int n, char **word)
         return imx_fail(IMX_E_ARG, "\"%s\" and --op: name either a part or one op", word[0]);
     for (int i = 0; i < n; i++)
         if (!find_part(word[i]))
-            return imx_fail(IMX_E_ARG, "there is no benchmark \"%s\"; there are gemm, conv2d, critic and step", word[i]);
+            return imx_fail(IMX_E_ARG, "there is no benchmark \"%s\"; there are gemm, conv2d, critic and step",
+                            word[i]);
     imx_signals_catch();
     IMX_GO(imx_dev_open(v->config.device, &b.dev, &why));
     if (!imx_dev_is_host(b.dev))
@@ -251,11 +254,20 @@ fail:
 }
 
 static const struct imx_option options[] = {
-    { .name = "op", .type = IMX_OPT_STRING, .at = offsetof(struct values, op), .value = "NAME",
+    { .name = "op",
+      .type = IMX_OPT_STRING,
+      .at = offsetof(struct values, op),
+      .value = "NAME",
       .help = "times this op alone, on the problems of its self-test" },
-    { .name = "problem", .type = IMX_OPT_STRING, .at = offsetof(struct values, problem), .value = "TEXT",
+    { .name = "problem",
+      .type = IMX_OPT_STRING,
+      .at = offsetof(struct values, problem),
+      .value = "TEXT",
       .help = "times --op on this problem alone, written as in the rows" },
-    { .name = "variant", .type = IMX_OPT_STRING, .at = offsetof(struct values, variant), .value = "NAME",
+    { .name = "variant",
+      .type = IMX_OPT_STRING,
+      .at = offsetof(struct values, variant),
+      .value = "NAME",
       .help = "this variant, or \"all\" that support the problem; without: the one that training would use" },
     IMX_CONFIG_OPTIONS,
     { 0 },
@@ -272,10 +284,17 @@ static const char *const examples[] = {
 
 extern const struct imx_command imx_cmd_bench;
 const struct imx_command imx_cmd_bench = {
-    .name = "bench", .summary = "times ops, as fractions of what the device can do",
+    .name = "bench",
+    .summary = "times ops, as fractions of what the device can do",
     .usage = "[gemm|conv2d|critic|step...] [options]",
-    .about = "The last column is the least time that the device's measured peak and copy rate allow, over the time taken.\n"
-             "Milliseconds are medians; their range stands beside them. Nothing else should run meanwhile.",
-    .examples = examples, .options = options, .values_size = sizeof(struct values), .min_words = 0, .max_words = -1,
-    .json = true, .run = run,
+    .about =
+        "The last column is the least time that the device's measured peak and copy rate allow, over the time taken.\n"
+        "Milliseconds are medians; their range stands beside them. Nothing else should run meanwhile.",
+    .examples = examples,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .min_words = 0,
+    .max_words = -1,
+    .json = true,
+    .run = run,
 };

@@ -121,8 +121,7 @@ static void as_text(const struct imx_dataset *ds)
         printf("  %s: %s\n", ds->unreadable[i].path, ds->unreadable[i].why);
     span("width", ds->min_w, ds->max_w);
     span("height", ds->min_h, ds->max_h);
-    printf("used as     %dx%d, %s, %d bits in the source\n", ds->w, ds->h, ds->c == 1 ? "grey" : "colour",
-           ds->bits);
+    printf("used as     %dx%d, %s, %d bits in the source\n", ds->w, ds->h, ds->c == 1 ? "grey" : "colour", ds->bits);
     printf("mean       ");
     for (int32_t k = 0; k < ds->c; k++)
         printf(" %.4f", ds->mean[k]);

@@ -103,8 +103,12 @@ static const char *const examples[] = {
 
 extern const struct imx_command imx_cmd_devices;
 const struct imx_command imx_cmd_devices = {
-    .name = "devices", .summary = "lists every platform and device, and why one is skipped", .usage = "[--json]",
+    .name = "devices",
+    .summary = "lists every platform and device, and why one is skipped",
+    .usage = "[--json]",
     .about = "Each platform is probed in a process of its own: a driver that crashes or hangs costs one line.\n"
              "The name in the first column is what --device takes; so is any part of a device's name.",
-    .examples = examples, .json = true, .run = run,
+    .examples = examples,
+    .json = true,
+    .run = run,
 };

@@ -1,4 +1,5 @@
-/* infomax embed: features of images as .npy, .csv or .jsonl, in the order of the data set, with the images' names beside them. */
+/* infomax embed: features of images as .npy, .csv or .jsonl, in the order of the data set, with the images' names
+ * beside them. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,14 +229,28 @@ fail:
 }
 
 static const struct imx_option options[] = {
-    { .name = "out", .letter = 'o', .type = IMX_OPT_STRING, .at = offsetof(struct values, out), .value = "FILE",
+    { .name = "out",
+      .letter = 'o',
+      .type = IMX_OPT_STRING,
+      .at = offsetof(struct values, out),
+      .value = "FILE",
       .help = "what to write; .npy, .csv or .jsonl" },
-    { .name = "layer", .type = IMX_OPT_CHOICE, .at = offsetof(struct values, layer), .fallback = "y",
-      .choices = "conv|fc|y", .help = "the last convolution, the last hidden layer, the output" },
-    { .name = "untrained", .type = IMX_OPT_FLAG, .at = offsetof(struct values, untrained),
+    { .name = "layer",
+      .type = IMX_OPT_CHOICE,
+      .at = offsetof(struct values, layer),
+      .fallback = "y",
+      .choices = "conv|fc|y",
+      .help = "the last convolution, the last hidden layer, the output" },
+    { .name = "untrained",
+      .type = IMX_OPT_FLAG,
+      .at = offsetof(struct values, untrained),
       .help = "the encoder as it was drawn, before training" },
-    { .name = "device", .type = IMX_OPT_STRING, .at = offsetof(struct values, device), .value = "D",
-      .fallback = "auto", .help = "auto, host, cpu, gpu, P:D, or part of a name" },
+    { .name = "device",
+      .type = IMX_OPT_STRING,
+      .at = offsetof(struct values, device),
+      .value = "D",
+      .fallback = "auto",
+      .help = "auto, host, cpu, gpu, P:D, or part of a name" },
     { .name = NULL },
 };
 
@@ -250,8 +265,10 @@ const struct imx_command imx_cmd_embed = {
     .name = "embed",
     .summary = "writes the features of images",
     .usage = "RUN DATA -o FILE [options]",
-    .about = "One row per image, in the order of the data (folders: by the bytes of the relative path). FILE.paths.txt holds "
-             "the rows' names (backslash, newline and return written as \\\\, \\n and \\r); with labels, FILE.labels.npy and "
+    .about = "One row per image, in the order of the data (folders: by the bytes of the relative path). FILE.paths.txt "
+             "holds "
+             "the rows' names (backslash, newline and return written as \\\\, \\n and \\r); with labels, "
+             "FILE.labels.npy and "
              "FILE.classes.txt hold the classes. conv is flattened as channels, rows, columns.",
     .examples = examples,
     .options = options,

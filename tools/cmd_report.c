@@ -10,7 +10,11 @@ struct values {
 };
 
 static const struct imx_option options[] = {
-    { .name = "out", .letter = 'o', .type = IMX_OPT_STRING, .at = offsetof(struct values, out), .value = "FILE.html",
+    { .name = "out",
+      .letter = 'o',
+      .type = IMX_OPT_STRING,
+      .at = offsetof(struct values, out),
+      .value = "FILE.html",
       .help = "where to write (default RUN/report.html)" },
     { .name = NULL },
 };
@@ -40,10 +44,15 @@ static const char *const examples[] = {
 
 extern const struct imx_command imx_cmd_report;
 const struct imx_command imx_cmd_report = {
-    .name = "report", .summary = "makes one self-contained page: curves, probes, a map of the features, settings",
+    .name = "report",
+    .summary = "makes one self-contained page: curves, probes, a map of the features, settings",
     .usage = "RUN [-o FILE.html]",
     .about = "Reads what the run's folder holds: metrics.jsonl, config.toml, env.json, probe-*.json (as printed by\n"
              "infomax probe --json) and features-y.npy with features-y.npy.labels.npy (as written by infomax embed).",
-    .examples = examples, .options = options, .values_size = sizeof(struct values), .min_words = 1, .max_words = 1,
+    .examples = examples,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .min_words = 1,
+    .max_words = 1,
     .run = run,
 };

@@ -19,7 +19,8 @@ const struct imx_command imx_cmd_resume = {
     .name = "resume",
     .summary = "goes on exactly where a run stopped",
     .usage = "RUN",
-    .about = "Continues from the newest whole checkpoint with the settings of RUN/config.toml. On the same device the run ends "
+    .about = "Continues from the newest whole checkpoint with the settings of RUN/config.toml. On the same device the "
+             "run ends "
              "with the same bits as one that was never interrupted.",
     .examples = examples,
     .min_words = 1,

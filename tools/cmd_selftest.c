@@ -15,13 +15,23 @@ struct values {
 
 #define AT(field) .at = offsetof(struct values, field)
 static const struct imx_option options[] = {
-    { .name = "device", .type = IMX_OPT_STRING, AT(device), .value = "D", .fallback = "auto",
+    { .name = "device",
+      .type = IMX_OPT_STRING,
+      AT(device),
+      .value = "D",
+      .fallback = "auto",
       .help = "auto, host, cpu, gpu, a number P:D from infomax devices, or part of a name" },
     { .name = "quick", .type = IMX_OPT_FLAG, AT(quick), .help = "two problems of each op: what training runs first" },
-    { .name = "full", .type = IMX_OPT_FLAG, AT(full), .help = "every problem (without --quick or --full: eight of each)" },
+    { .name = "full",
+      .type = IMX_OPT_FLAG,
+      AT(full),
+      .help = "every problem (without --quick or --full: eight of each)" },
     { .name = "op", .type = IMX_OPT_STRING, AT(op), .value = "NAME", .help = "only these ops, with commas between" },
     { .name = "variant", .type = IMX_OPT_STRING, AT(variant), .value = "NAME", .help = "only this variant" },
-    { .name = "problem", .type = IMX_OPT_STRING, AT(problem), .value = "TEXT",
+    { .name = "problem",
+      .type = IMX_OPT_STRING,
+      AT(problem),
+      .value = "TEXT",
       .help = "only this problem, as printed by a failure; needs --op" },
     { .name = "seed", .type = IMX_OPT_INT, AT(seed), .value = "S", .help = "of the test data; 0: the fixed one" },
     { .name = NULL },
@@ -101,8 +111,15 @@ static imx_status run(void *values, int n, char **word)
     if (v->quick && v->full)
         return imx_fail(IMX_E_ARG, "--quick and --full exclude each other");
     const struct imx_selftest_options o = {
-        .cases = v->quick ? 2 : v->full ? 0 : 8, .op = v->op, .variant = v->variant, .problem = v->problem,
-        .seed = (uint64_t)v->seed, .progress = on_row, .user = &done,
+        .cases = v->quick  ? 2
+                 : v->full ? 0
+                           : 8,
+        .op = v->op,
+        .variant = v->variant,
+        .problem = v->problem,
+        .seed = (uint64_t)v->seed,
+        .progress = on_row,
+        .user = &done,
     };
     const double start = imx_now();
     IMX_TRY(imx_dev_open(v->device, &dev, &why));
@@ -133,9 +150,14 @@ static const char *const examples[] = {
 
 extern const struct imx_command imx_cmd_selftest;
 const struct imx_command imx_cmd_selftest = {
-    .name = "selftest", .summary = "checks every kernel on a device against the reference",
+    .name = "selftest",
+    .summary = "checks every kernel on a device against the reference",
     .usage = "[--device D] [--quick|--full] [--op NAME] [--json]",
     .about = "Integer-valued inputs must match bit for bit, real ones within the rounding bound; guard zones around\n"
              "every buffer must stay as they were. Exit code 4 when a kernel is wrong, with the line that repeats it.",
-    .examples = examples, .options = options, .values_size = sizeof(struct values), .json = true, .run = run,
+    .examples = examples,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .json = true,
+    .run = run,
 };

@@ -54,10 +54,9 @@ static void on_progress(void *user, uint64_t done, uint64_t total)
 static imx_status run(void *values, int n, char **word)
 {
     const struct values *v = values;
-    const struct imx_draw d = { .classes = (int32_t)v->classes,
-                                .count = (int32_t)v->count,
-                                .size = (int32_t)v->size,
-                                .seed = (uint64_t)v->seed };
+    const struct imx_draw d = {
+        .classes = (int32_t)v->classes, .count = (int32_t)v->count, .size = (int32_t)v->size, .seed = (uint64_t)v->seed
+    };
     (void)n;
     imx_progress_begin("drawing", (uint64_t)v->count, "images");
     const imx_status status = imx_draw_folder(&d, word[0], on_progress, NULL);
@@ -78,9 +77,8 @@ const struct imx_command imx_cmd_synth = {
     .name = "synth",
     .summary = "draws a labelled set of pictures",
     .usage = "OUT [options]",
-    .about =
-        "The shape decides the class; place, size, rotation, colours, background and what covers it do not.\n"
-        "OUT gets one folder per class.",
+    .about = "The shape decides the class; place, size, rotation, colours, background and what covers it do not.\n"
+             "OUT gets one folder per class.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),

@@ -29,16 +29,12 @@ static imx_status run(void *values, int n, char **word)
     struct imx_dev *dev = NULL;
     struct imx_dataset *ds = NULL;
     if (!data)
-        return imx_fail(IMX_E_ARG,
-                        "trace needs DATA: a folder of images, or one of the formats of `infomax data`");
+        return imx_fail(IMX_E_ARG, "trace needs DATA: a folder of images, or one of the formats of `infomax data`");
     if (!v->out)
         return imx_fail(IMX_E_ARG, "trace needs -o FILE.safetensors, the file to write");
     if (strcmp(c->augment, "none"))
-        return imx_fail(IMX_E_ARG, "trace takes the images as they are; --augment %s has no place here",
-                        c->augment);
-    const struct imx_trace_options o = {
-        .init = v->init, .steps = v->steps, .ends = v->ends, .report = tell
-    };
+        return imx_fail(IMX_E_ARG, "trace takes the images as they are; --augment %s has no place here", c->augment);
+    const struct imx_trace_options o = { .init = v->init, .steps = v->steps, .ends = v->ends, .report = tell };
     IMX_GO(imx_open_device(c->device, &dev));
     IMX_GO(imx_open_data(data, c->size, c->channels, c->strict, c->threads, &ds));
     imx_progress_begin("tracing", (uint64_t)v->steps, "steps");

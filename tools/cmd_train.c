@@ -42,10 +42,14 @@ static imx_status absolute(char **data)
 /* config.toml first: whatever happens later, the run can be repeated. An old run's checkpoints must not mix in. */
 static imx_status prepare(const struct values *v)
 {
-    static const char *const old[] = { "checkpoints/new.safetensors",        "checkpoints/last.safetensors",
-                                       "checkpoints/previous-1.safetensors", "checkpoints/previous-2.safetensors",
-                                       "metrics.jsonl",                      "metrics.csv",
-                                       "train.log",                          "encoder.safetensors" };
+    static const char *const old[] = { "checkpoints/new.safetensors",
+                                       "checkpoints/last.safetensors",
+                                       "checkpoints/previous-1.safetensors",
+                                       "checkpoints/previous-2.safetensors",
+                                       "metrics.jsonl",
+                                       "metrics.csv",
+                                       "train.log",
+                                       "encoder.safetensors" };
     char path[4096];
     for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
         if (!imx_join(path, sizeof path, v->out, old[i]))
@@ -86,11 +90,20 @@ static imx_status run(void *values, int n, char **word)
 }
 
 static const struct imx_option options[] = {
-    { .name = "out", .letter = 'o', .type = IMX_OPT_STRING, .at = offsetof(struct values, out), .value = "RUN",
+    { .name = "out",
+      .letter = 'o',
+      .type = IMX_OPT_STRING,
+      .at = offsetof(struct values, out),
+      .value = "RUN",
       .help = "the run's folder" },
-    { .name = "overwrite", .type = IMX_OPT_FLAG, .at = offsetof(struct values, overwrite),
+    { .name = "overwrite",
+      .type = IMX_OPT_FLAG,
+      .at = offsetof(struct values, overwrite),
       .help = "begins anew in a folder that holds a run" },
-    { .name = "config", .type = IMX_OPT_CONFIG, .at = offsetof(struct values, file), .value = "FILE.toml",
+    { .name = "config",
+      .type = IMX_OPT_CONFIG,
+      .at = offsetof(struct values, file),
+      .value = "FILE.toml",
       .help = "settings from a file; the command line wins" },
     { .name = "set", .type = IMX_OPT_SET, .value = "KEY=VALUE", .help = "one setting, as in the file" },
     IMX_CONFIG_OPTIONS,
@@ -108,8 +121,9 @@ const struct imx_command imx_cmd_train = {
     .name = "train",
     .summary = "learns an encoder from images without labels",
     .usage = "DATA -o RUN [options]",
-    .about = "Maximises the mutual information between an image's summary and its parts (Deep InfoMax, local objective). "
-             "Writes config.toml, env.json, train.log, metrics, checkpoints and encoder.safetensors into RUN.",
+    .about =
+        "Maximises the mutual information between an image's summary and its parts (Deep InfoMax, local objective). "
+        "Writes config.toml, env.json, train.log, metrics, checkpoints and encoder.safetensors into RUN.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),

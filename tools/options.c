@@ -220,7 +220,7 @@ struct walk {
     int argc, i;
     char **argv, **words;
     int n;
-    bool config_pass;      /* first pass: only --config is obeyed, so that the rest overrides it */
+    bool config_pass;              /* first pass: only --config is obeyed, so that the rest overrides it */
     const struct imx_option *list; /* takes the coming words */
 };
 
@@ -237,8 +237,7 @@ static imx_status obey(struct walk *w, int which, const struct imx_option *o, co
 static imx_status value_of(struct walk *w, const struct imx_option *o, const char **text)
 {
     if (w->i + 1 >= w->argc || (!strncmp(w->argv[w->i + 1], "--", 2) && w->argv[w->i + 1][2]))
-        return imx_fail(IMX_E_ARG, "--%s needs a value%s%s", o->name, o->value ? ": --" : "",
-                        o->value ? o->name : "");
+        return imx_fail(IMX_E_ARG, "--%s needs a value%s%s", o->name, o->value ? ": --" : "", o->value ? o->name : "");
     *text = w->argv[++w->i];
     return IMX_OK;
 }
@@ -325,8 +324,12 @@ static imx_status walk_once(struct walk *w)
 imx_status imx_options_parse(const struct imx_option *table, void *values, const struct imx_option *common,
                              void *common_values, int argc, char **argv, char **words, int *n)
 {
-    struct walk w = { .table = { table, common }, .values = { values, common_values }, .argc = argc, .argv = argv,
-                      .words = words, .config_pass = true };
+    struct walk w = { .table = { table, common },
+                      .values = { values, common_values },
+                      .argc = argc,
+                      .argv = argv,
+                      .words = words,
+                      .config_pass = true };
     IMX_TRY(walk_once(&w));
     w.config_pass = false;
     IMX_TRY(walk_once(&w));

@@ -46,8 +46,8 @@ IMX_MUST_CHECK imx_status imx_options_set(const struct imx_option *table, void *
 /* Parses argv[0..argc): options into values, the other words in order into words (room for argc), their number into
  * *n. `common` (may be NULL) is a second table with its own values that every command shares. */
 IMX_MUST_CHECK imx_status imx_options_parse(const struct imx_option *table, void *values,
-                                            const struct imx_option *common, void *common_values, int argc,
-                                            char **argv, char **words, int *n);
+                                            const struct imx_option *common, void *common_values, int argc, char **argv,
+                                            char **words, int *n);
 /* Reads a TOML file into the options that are config keys. Unknown keys are errors. */
 IMX_MUST_CHECK imx_status imx_options_load(const struct imx_option *table, void *values, const char *path);
 /* Writes every config key with its value, grouped by TOML table: loading the text gives the same values. */

@@ -111,8 +111,10 @@ static imx_status match_classes(const struct imx_dataset *train, struct imx_data
         test->label[i] = test->label[i] >= 0 ? to[test->label[i]] : -1;
     free(to);
     if (unknown == test->classes)
-        return imx_fail(IMX_E_DATA, "no class of the test images (\"%s\", ...) has the name of a class of the training images (\"%s\", ...)",
-                        example, train->class[0].name);
+        return imx_fail(
+            IMX_E_DATA,
+            "no class of the test images (\"%s\", ...) has the name of a class of the training images (\"%s\", ...)",
+            example, train->class[0].name);
     if (unknown)
         imx_say("%d of %d test classes are not among the training classes (\"%s\"); their images do not count", unknown,
                 test->classes, example);
@@ -162,7 +164,8 @@ imx_status imx_probe_data_open(const struct imx_trained *t, const char *train, c
                  train);
     }
     if (!d.n_test)
-        IMX_GO(imx_fail(IMX_E_DATA, "%s holds too few images to hold some out for testing; name others with --test", train));
+        IMX_GO(imx_fail(IMX_E_DATA, "%s holds too few images to hold some out for testing; name others with --test",
+                        train));
     const struct imx_dataset *a = d.set[0], *b = d.set[1];
     d.classes = a->classes;
     d.train_pix = a->pix;

@@ -34,8 +34,11 @@ static void tell_progress(void *user, uint64_t done, uint64_t total)
 imx_status imx_open_data(const char *path, int64_t size, int64_t channels, bool strict, int64_t threads,
                          struct imx_dataset **out)
 {
-    const struct imx_dataset_options o = { .size = (int32_t)size, .channels = (int32_t)channels, .strict = strict,
-                                           .threads = (int32_t)threads, .progress = tell_progress };
+    const struct imx_dataset_options o = { .size = (int32_t)size,
+                                           .channels = (int32_t)channels,
+                                           .strict = strict,
+                                           .threads = (int32_t)threads,
+                                           .progress = tell_progress };
     imx_progress_begin("reading images", 0, "images");
     const imx_status s = imx_dataset_open(path, &o, out);
     imx_progress_end();

@@ -1,5 +1,5 @@
-/* The options of a run, which are also the keys of config.toml: one table for train, resume and trace. A command's values
- * struct begins with struct imx_config. */
+/* The options of a run, which are also the keys of config.toml: one table for train, resume and trace. A command's
+ * values struct begins with struct imx_config. */
 #ifndef IMX_TOOLS_TRAIN_OPTIONS_H
 #define IMX_TOOLS_TRAIN_OPTIONS_H
 
@@ -10,63 +10,205 @@
 
 #define IMX_CONFIG_AT(field) offsetof(struct imx_config, field)
 #define IMX_CONFIG_OPTIONS                                                                                             \
-    { .name = "data", .type = IMX_OPT_STRING, .at = IMX_CONFIG_AT(data), .value = "PATH", .table = "data",             \
-      .hidden = true, .help = "the images" },                                                                          \
-    { .name = "size", .type = IMX_OPT_INT, .at = IMX_CONFIG_AT(size), .value = "S", .fallback = "0", .max = 4096,      \
-      .table = "data", .help = "side of the images; 0: as stored, folders of mixed sizes 64" },                        \
-    { .name = "channels", .type = IMX_OPT_INT, .at = IMX_CONFIG_AT(channels), .value = "1|3", .fallback = "0",         \
-      .max = 3, .table = "data", .help = "1 grey, 3 colour; 0: as the data are" },                                     \
-    { .name = "augment", .type = IMX_OPT_CHOICE, .at = IMX_CONFIG_AT(augment), .fallback = "none",                     \
-      .choices = "none|flip|crop|flip+crop", .table = "data",                                                          \
-      .help = "flip: left-right; crop: shift by up to an eighth of the side" },                                        \
-    { .name = "strict", .type = IMX_OPT_FLAG, .at = IMX_CONFIG_AT(strict), .table = "data",                            \
-      .help = "stop at the first unreadable image" },                                                                  \
-    { .name = "objective", .type = IMX_OPT_CHOICE, .at = IMX_CONFIG_AT(objective), .fallback = "dim-local",            \
-      .choices = "dim-local", .table = "objective", .help = "what is maximised" },                                     \
-    { .name = "estimator", .type = IMX_OPT_CHOICE, .at = IMX_CONFIG_AT(estimator), .fallback = "infonce",              \
-      .choices = "infonce|jsd|dv", .table = "objective", .help = "the bound on the mutual information" },              \
-    { .name = "critic", .type = IMX_OPT_CHOICE, .at = IMX_CONFIG_AT(critic), .fallback = "bilinear",                   \
-      .choices = "encode-dot|bilinear", .table = "objective",                                                          \
-      .help = "encode-dot: as published; bilinear: no layer norm on the local side, a sixth of the work" },            \
-    { .name = "critic-units", .type = IMX_OPT_INT, .at = IMX_CONFIG_AT(critic_units), .value = "D",                    \
-      .fallback = "2048", .min = 1, .max = 65536, .table = "objective", .help = "width of the critic" },               \
-    { .name = "score-scale", .type = IMX_OPT_FLOAT, .at = IMX_CONFIG_AT(score_scale), .value = "S",                    \
-      .fallback = "0", .max = 1e6, .table = "objective",                                                               \
-      .help = "factor on the scores; 0: 1 for encode-dot, 1/sqrt(units) for bilinear" },                               \
-    { .name = "encoder", .type = IMX_OPT_STRING, .at = IMX_CONFIG_AT(encoder), .value = "NAME", .fallback = "auto",    \
-      .table = "model", .help = "basic28, basic32, basic64, alex64; auto: by image size" },                            \
-    { .name = "batch", .type = IMX_OPT_INT, .at = IMX_CONFIG_AT(batch), .value = "N", .fallback = "64", .min = 2,      \
-      .max = 65536, .table = "train", .help = "images per step" },                                                     \
-    { .name = "epochs", .type = IMX_OPT_INT, .at = IMX_CONFIG_AT(epochs), .value = "N", .fallback = "10", .min = 1,    \
-      .max = 1e6, .table = "train", .help = "passes over the images" },                                                \
-    { .name = "max-time", .type = IMX_OPT_DURATION, .at = IMX_CONFIG_AT(max_time), .value = "TIME",                    \
-      .table = "train", .help = "ends the run after this long (30m, 2h)" },                                            \
-    { .name = "lr", .type = IMX_OPT_FLOAT, .at = IMX_CONFIG_AT(lr), .value = "R", .fallback = "1e-4", .min = 1e-12,    \
-      .max = 10, .table = "train", .help = "Adam's step size" },                                                       \
-    { .name = "beta1", .type = IMX_OPT_FLOAT, .at = IMX_CONFIG_AT(beta1), .value = "B", .fallback = "0.5",             \
-      .max = 0.999999, .table = "train", .help = "Adam's decay of the mean" },                                         \
-    { .name = "beta2", .type = IMX_OPT_FLOAT, .at = IMX_CONFIG_AT(beta2), .value = "B", .fallback = "0.999",           \
-      .max = 0.999999, .table = "train", .help = "Adam's decay of the square" },                                       \
-    { .name = "eps", .type = IMX_OPT_FLOAT, .at = IMX_CONFIG_AT(eps), .value = "E", .fallback = "1e-8", .max = 1,      \
-      .table = "train", .help = "Adam's epsilon" },                                                                    \
-    { .name = "seed", .type = IMX_OPT_INT, .at = IMX_CONFIG_AT(seed), .value = "N", .fallback = "0",                   \
-      .max = 9007199254740992.0, .table = "train", .help = "weights, order and augmentation follow from it" },         \
-    { .name = "device", .type = IMX_OPT_STRING, .at = IMX_CONFIG_AT(device), .value = "D", .fallback = "auto",         \
-      .table = "run", .help = "auto, host, cpu, gpu, P:D, or part of a name" },                                        \
-    { .name = "memory", .type = IMX_OPT_SIZE, .at = IMX_CONFIG_AT(memory), .value = "SIZE", .table = "run",            \
-      .help = "device memory to stay under (2G, 800M)" },                                                              \
-    { .name = "threads", .type = IMX_OPT_INT, .at = IMX_CONFIG_AT(threads), .value = "N", .fallback = "0",             \
-      .max = 1024, .table = "run", .help = "threads that decode images; 0: one per core" },                            \
-    { .name = "selftest", .type = IMX_OPT_FLAG, .at = IMX_CONFIG_AT(selftest), .fallback = "true", .table = "run",     \
-      .help = "try every kernel on the device first; one that fails is not used" },                                    \
-    { .name = "audit", .type = IMX_OPT_INT, .at = IMX_CONFIG_AT(audit), .value = "N", .fallback = "0", .max = 1e9,     \
-      .table = "run", .help = "re-run one op on the CPU every N steps" },                                              \
-    { .name = "checkpoint-every", .type = IMX_OPT_DURATION, .at = IMX_CONFIG_AT(checkpoint_every), .value = "TIME",    \
-      .fallback = "5m", .table = "run", .help = "time between checkpoints" },                                          \
-    { .name = "checkpoint-steps", .type = IMX_OPT_INT, .at = IMX_CONFIG_AT(checkpoint_steps), .value = "N",            \
-      .fallback = "0", .max = 1e12, .table = "run", .help = "steps between checkpoints; 0: by time alone" },           \
-    { .name = "report-every", .type = IMX_OPT_INT, .at = IMX_CONFIG_AT(report_every), .value = "N",                    \
-      .fallback = "20", .min = 1, .max = 1e9, .table = "run", .help = "steps between lines of the metrics" }
+    { .name = "data",                                                                                                  \
+      .type = IMX_OPT_STRING,                                                                                          \
+      .at = IMX_CONFIG_AT(data),                                                                                       \
+      .value = "PATH",                                                                                                 \
+      .table = "data",                                                                                                 \
+      .hidden = true,                                                                                                  \
+      .help = "the images" },                                                                                          \
+        { .name = "size",                                                                                              \
+          .type = IMX_OPT_INT,                                                                                         \
+          .at = IMX_CONFIG_AT(size),                                                                                   \
+          .value = "S",                                                                                                \
+          .fallback = "0",                                                                                             \
+          .max = 4096,                                                                                                 \
+          .table = "data",                                                                                             \
+          .help = "side of the images; 0: as stored, folders of mixed sizes 64" },                                     \
+        { .name = "channels",                                                                                          \
+          .type = IMX_OPT_INT,                                                                                         \
+          .at = IMX_CONFIG_AT(channels),                                                                               \
+          .value = "1|3",                                                                                              \
+          .fallback = "0",                                                                                             \
+          .max = 3,                                                                                                    \
+          .table = "data",                                                                                             \
+          .help = "1 grey, 3 colour; 0: as the data are" },                                                            \
+        { .name = "augment",                                                                                           \
+          .type = IMX_OPT_CHOICE,                                                                                      \
+          .at = IMX_CONFIG_AT(augment),                                                                                \
+          .fallback = "none",                                                                                          \
+          .choices = "none|flip|crop|flip+crop",                                                                       \
+          .table = "data",                                                                                             \
+          .help = "flip: left-right; crop: shift by up to an eighth of the side" },                                    \
+        { .name = "strict",                                                                                            \
+          .type = IMX_OPT_FLAG,                                                                                        \
+          .at = IMX_CONFIG_AT(strict),                                                                                 \
+          .table = "data",                                                                                             \
+          .help = "stop at the first unreadable image" },                                                              \
+        { .name = "objective",                                                                                         \
+          .type = IMX_OPT_CHOICE,                                                                                      \
+          .at = IMX_CONFIG_AT(objective),                                                                              \
+          .fallback = "dim-local",                                                                                     \
+          .choices = "dim-local",                                                                                      \
+          .table = "objective",                                                                                        \
+          .help = "what is maximised" },                                                                               \
+        { .name = "estimator",                                                                                         \
+          .type = IMX_OPT_CHOICE,                                                                                      \
+          .at = IMX_CONFIG_AT(estimator),                                                                              \
+          .fallback = "infonce",                                                                                       \
+          .choices = "infonce|jsd|dv",                                                                                 \
+          .table = "objective",                                                                                        \
+          .help = "the bound on the mutual information" },                                                             \
+        { .name = "critic",                                                                                            \
+          .type = IMX_OPT_CHOICE,                                                                                      \
+          .at = IMX_CONFIG_AT(critic),                                                                                 \
+          .fallback = "bilinear",                                                                                      \
+          .choices = "encode-dot|bilinear",                                                                            \
+          .table = "objective",                                                                                        \
+          .help = "encode-dot: as published; bilinear: no layer norm on the local side, a sixth of the work" },        \
+        { .name = "critic-units",                                                                                      \
+          .type = IMX_OPT_INT,                                                                                         \
+          .at = IMX_CONFIG_AT(critic_units),                                                                           \
+          .value = "D",                                                                                                \
+          .fallback = "2048",                                                                                          \
+          .min = 1,                                                                                                    \
+          .max = 65536,                                                                                                \
+          .table = "objective",                                                                                        \
+          .help = "width of the critic" },                                                                             \
+        { .name = "score-scale",                                                                                       \
+          .type = IMX_OPT_FLOAT,                                                                                       \
+          .at = IMX_CONFIG_AT(score_scale),                                                                            \
+          .value = "S",                                                                                                \
+          .fallback = "0",                                                                                             \
+          .max = 1e6,                                                                                                  \
+          .table = "objective",                                                                                        \
+          .help = "factor on the scores; 0: 1 for encode-dot, 1/sqrt(units) for bilinear" },                           \
+        { .name = "encoder",                                                                                           \
+          .type = IMX_OPT_STRING,                                                                                      \
+          .at = IMX_CONFIG_AT(encoder),                                                                                \
+          .value = "NAME",                                                                                             \
+          .fallback = "auto",                                                                                          \
+          .table = "model",                                                                                            \
+          .help = "basic28, basic32, basic64, alex64; auto: by image size" },                                          \
+        { .name = "batch",                                                                                             \
+          .type = IMX_OPT_INT,                                                                                         \
+          .at = IMX_CONFIG_AT(batch),                                                                                  \
+          .value = "N",                                                                                                \
+          .fallback = "64",                                                                                            \
+          .min = 2,                                                                                                    \
+          .max = 65536,                                                                                                \
+          .table = "train",                                                                                            \
+          .help = "images per step" },                                                                                 \
+        { .name = "epochs",                                                                                            \
+          .type = IMX_OPT_INT,                                                                                         \
+          .at = IMX_CONFIG_AT(epochs),                                                                                 \
+          .value = "N",                                                                                                \
+          .fallback = "10",                                                                                            \
+          .min = 1,                                                                                                    \
+          .max = 1e6,                                                                                                  \
+          .table = "train",                                                                                            \
+          .help = "passes over the images" },                                                                          \
+        { .name = "max-time",                                                                                          \
+          .type = IMX_OPT_DURATION,                                                                                    \
+          .at = IMX_CONFIG_AT(max_time),                                                                               \
+          .value = "TIME",                                                                                             \
+          .table = "train",                                                                                            \
+          .help = "ends the run after this long (30m, 2h)" },                                                          \
+        { .name = "lr",                                                                                                \
+          .type = IMX_OPT_FLOAT,                                                                                       \
+          .at = IMX_CONFIG_AT(lr),                                                                                     \
+          .value = "R",                                                                                                \
+          .fallback = "1e-4",                                                                                          \
+          .min = 1e-12,                                                                                                \
+          .max = 10,                                                                                                   \
+          .table = "train",                                                                                            \
+          .help = "Adam's step size" },                                                                                \
+        { .name = "beta1",                                                                                             \
+          .type = IMX_OPT_FLOAT,                                                                                       \
+          .at = IMX_CONFIG_AT(beta1),                                                                                  \
+          .value = "B",                                                                                                \
+          .fallback = "0.5",                                                                                           \
+          .max = 0.999999,                                                                                             \
+          .table = "train",                                                                                            \
+          .help = "Adam's decay of the mean" },                                                                        \
+        { .name = "beta2",                                                                                             \
+          .type = IMX_OPT_FLOAT,                                                                                       \
+          .at = IMX_CONFIG_AT(beta2),                                                                                  \
+          .value = "B",                                                                                                \
+          .fallback = "0.999",                                                                                         \
+          .max = 0.999999,                                                                                             \
+          .table = "train",                                                                                            \
+          .help = "Adam's decay of the square" },                                                                      \
+        { .name = "eps",                                                                                               \
+          .type = IMX_OPT_FLOAT,                                                                                       \
+          .at = IMX_CONFIG_AT(eps),                                                                                    \
+          .value = "E",                                                                                                \
+          .fallback = "1e-8",                                                                                          \
+          .max = 1,                                                                                                    \
+          .table = "train",                                                                                            \
+          .help = "Adam's epsilon" },                                                                                  \
+        { .name = "seed",                                                                                              \
+          .type = IMX_OPT_INT,                                                                                         \
+          .at = IMX_CONFIG_AT(seed),                                                                                   \
+          .value = "N",                                                                                                \
+          .fallback = "0",                                                                                             \
+          .max = 9007199254740992.0,                                                                                   \
+          .table = "train",                                                                                            \
+          .help = "weights, order and augmentation follow from it" },                                                  \
+        { .name = "device",                                                                                            \
+          .type = IMX_OPT_STRING,                                                                                      \
+          .at = IMX_CONFIG_AT(device),                                                                                 \
+          .value = "D",                                                                                                \
+          .fallback = "auto",                                                                                          \
+          .table = "run",                                                                                              \
+          .help = "auto, host, cpu, gpu, P:D, or part of a name" },                                                    \
+        { .name = "memory",                                                                                            \
+          .type = IMX_OPT_SIZE,                                                                                        \
+          .at = IMX_CONFIG_AT(memory),                                                                                 \
+          .value = "SIZE",                                                                                             \
+          .table = "run",                                                                                              \
+          .help = "device memory to stay under (2G, 800M)" },                                                          \
+        { .name = "threads",                                                                                           \
+          .type = IMX_OPT_INT,                                                                                         \
+          .at = IMX_CONFIG_AT(threads),                                                                                \
+          .value = "N",                                                                                                \
+          .fallback = "0",                                                                                             \
+          .max = 1024,                                                                                                 \
+          .table = "run",                                                                                              \
+          .help = "threads that decode images; 0: one per core" },                                                     \
+        { .name = "selftest",                                                                                          \
+          .type = IMX_OPT_FLAG,                                                                                        \
+          .at = IMX_CONFIG_AT(selftest),                                                                               \
+          .fallback = "true",                                                                                          \
+          .table = "run",                                                                                              \
+          .help = "try every kernel on the device first; one that fails is not used" },                                \
+        { .name = "audit",                                                                                             \
+          .type = IMX_OPT_INT,                                                                                         \
+          .at = IMX_CONFIG_AT(audit),                                                                                  \
+          .value = "N",                                                                                                \
+          .fallback = "0",                                                                                             \
+          .max = 1e9,                                                                                                  \
+          .table = "run",                                                                                              \
+          .help = "re-run one op on the CPU every N steps" },                                                          \
+        { .name = "checkpoint-every",                                                                                  \
+          .type = IMX_OPT_DURATION,                                                                                    \
+          .at = IMX_CONFIG_AT(checkpoint_every),                                                                       \
+          .value = "TIME",                                                                                             \
+          .fallback = "5m",                                                                                            \
+          .table = "run",                                                                                              \
+          .help = "time between checkpoints" },                                                                        \
+        { .name = "checkpoint-steps",                                                                                  \
+          .type = IMX_OPT_INT,                                                                                         \
+          .at = IMX_CONFIG_AT(checkpoint_steps),                                                                       \
+          .value = "N",                                                                                                \
+          .fallback = "0",                                                                                             \
+          .max = 1e12,                                                                                                 \
+          .table = "run",                                                                                              \
+          .help = "steps between checkpoints; 0: by time alone" },                                                     \
+    {                                                                                                                  \
+        .name = "report-every", .type = IMX_OPT_INT, .at = IMX_CONFIG_AT(report_every), .value = "N",                  \
+        .fallback = "20", .min = 1, .max = 1e9, .table = "run", .help = "steps between lines of the metrics"           \
+    }
 
 extern const struct imx_option imx_config_options[]; /* the table alone, for config.toml */
 

@@ -118,7 +118,8 @@ imx_status imx_trained_features(struct imx_encode *e, const char *title, const u
             continue;
         out[f] = malloc((size_t)n * width * sizeof **out);
         if (!out[f])
-            IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for %lld feature vectors of %zu values; fewer layers at a time need less",
+            IMX_GO(imx_fail(IMX_E_NOMEM,
+                            "no memory for %lld feature vectors of %zu values; fewer layers at a time need less",
                             (long long)n, width));
     }
     imx_progress_begin(title, (uint64_t)n, "images");

@@ -1,5 +1,5 @@
-/* A run's encoder, as the commands that use its features see it: RUN/config.toml says which network, RUN/env.json at what
- * image size it was trained, RUN/encoder.safetensors holds the weights. */
+/* A run's encoder, as the commands that use its features see it: RUN/config.toml says which network, RUN/env.json at
+ * what image size it was trained, RUN/encoder.safetensors holds the weights. */
 #ifndef IMX_TOOLS_TRAINED_H
 #define IMX_TOOLS_TRAINED_H
 
@@ -25,8 +25,8 @@ IMX_MUST_CHECK imx_status imx_trained_data(const struct imx_trained *t, const ch
 IMX_MUST_CHECK imx_status imx_trained_encoder(const struct imx_trained *t, struct imx_dev *dev, bool untrained,
                                               struct imx_encode **out);
 
-/* Allocates [n, width] for each wanted feature and encodes pix [n,h,w,c], with a progress bar under `title`; a signal stops it
- * (E_STOPPED). out[f] is NULL where not wanted and after a failure; the caller frees each. */
+/* Allocates [n, width] for each wanted feature and encodes pix [n,h,w,c], with a progress bar under `title`; a signal
+ * stops it (E_STOPPED). out[f] is NULL where not wanted and after a failure; the caller frees each. */
 IMX_MUST_CHECK imx_status imx_trained_features(struct imx_encode *e, const char *title, const uint8_t *pix, int64_t n,
                                                const bool want[IMX_FEATURE_COUNT], float *out[IMX_FEATURE_COUNT]);
 

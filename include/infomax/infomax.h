@@ -10,8 +10,8 @@
  *     imx_features_run(f, pixels, n, IMX_FEATURES_Y, y);
  *     imx_features_close(f);
  *
- * Every function that can fail returns 0 or a negative number, with a sentence in imx_last_error(). The library never prints
- * and never exits. One thread uses a handle at a time. */
+ * Every function that can fail returns 0 or a negative number, with a sentence in imx_last_error(). The library never
+ * prints and never exits. One thread uses a handle at a time. */
 #ifndef INFOMAX_INFOMAX_H
 #define INFOMAX_INFOMAX_H
 
@@ -38,11 +38,11 @@ enum imx_features_layer {
 
 /* Zero means default. */
 struct imx_features_options {
-    const char *weights; /* encoder.safetensors of a run */
-    const char *encoder; /* its architecture: "basic28", "basic32", "basic64", "alex64" */
-    const char *device;  /* NULL: the fastest; else "host", "cpu", "gpu", "P:D" or part of a name */
+    const char *weights;             /* encoder.safetensors of a run */
+    const char *encoder;             /* its architecture: "basic28", "basic32", "basic64", "alex64" */
+    const char *device;              /* NULL: the fastest; else "host", "cpu", "gpu", "P:D" or part of a name */
     int32_t height, width, channels; /* of the images, as in training */
-    int32_t batch;       /* images at a time; default 64 */
+    int32_t batch;                   /* images at a time; default 64 */
 };
 
 struct imx_features;

@@ -13,7 +13,7 @@
 static imx_status io_fail(const char *what, const char *path)
 {
     const int e = errno;
-    const char *hint = e == ENOSPC || e == EDQUOT ? " (make room on that disk)"
+    const char *hint = e == ENOSPC || e == EDQUOT  ? " (make room on that disk)"
                        : e == EACCES || e == EROFS ? " (choose a folder you may write to)"
                                                    : "";
     return imx_fail(e == ENOMEM ? IMX_E_NOMEM : IMX_E_IO, "cannot %s %s: %s%s", what, path, strerror(e), hint);

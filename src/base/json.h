@@ -1,5 +1,5 @@
-/* JSON out and in. The writer cannot produce malformed text from well-paired calls: it escapes, repairs UTF-8, prints the
- * shortest digits that read back the same, and null for NaN and infinity. The parser is strict (RFC 8259, no
+/* JSON out and in. The writer cannot produce malformed text from well-paired calls: it escapes, repairs UTF-8, prints
+ * the shortest digits that read back the same, and null for NaN and infinity. The parser is strict (RFC 8259, no
  * duplicate keys, no 0 bytes in strings) and bounded, for headers and logs that may come from anywhere. */
 #ifndef IMX_BASE_JSON_H
 #define IMX_BASE_JSON_H
@@ -39,11 +39,11 @@ enum imx_json_type { IMX_JSON_NULL, IMX_JSON_BOOL, IMX_JSON_NUMBER, IMX_JSON_STR
 struct imx_json_node {
     enum imx_json_type type;
     bool truth, is_int;
-    const char *key;    /* NULL outside objects */
+    const char *key; /* NULL outside objects */
     const char *string;
     double number;
-    int64_t integer;    /* exact when is_int */
-    size_t count;       /* children */
+    int64_t integer; /* exact when is_int */
+    size_t count;    /* children */
     const struct imx_json_node *child, *next;
 };
 

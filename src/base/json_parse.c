@@ -52,7 +52,9 @@ static int hex4(struct parser *p)
         return -1;
     for (int i = 0; i < 4; i++) {
         const char c = *p->at++;
-        const int digit = c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+        const int digit = c >= '0' && c <= '9'                 ? c - '0'
+                          : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                               : -1;
         if (digit < 0)
             return -1;
         v = v * 16 + digit;
@@ -221,8 +223,10 @@ static imx_status no_duplicates(const struct parser *p, const struct imx_json_no
     qsort(all, n, sizeof *all, by_key);
     for (size_t i = 1; i < n; i++)
         if (!strcmp(all[i - 1]->key, all[i]->key)) {
-            const imx_status s = imx_fail(IMX_E_FORMAT, "JSON: the key \"%.80s\" comes twice in the object that ends at "
-                                          "byte %zu", all[i]->key, (size_t)(p->at - p->text));
+            const imx_status s = imx_fail(IMX_E_FORMAT,
+                                          "JSON: the key \"%.80s\" comes twice in the object that ends at "
+                                          "byte %zu",
+                                          all[i]->key, (size_t)(p->at - p->text));
             free(all);
             return s;
         }
@@ -301,7 +305,8 @@ static imx_status value(struct parser *p, const char *key, struct imx_json_node 
     return word(p, "null") || word(p, "true") || word(p, "false") ? IMX_OK : bad(p, "a value was expected");
 }
 
-imx_status imx_json_parse(const char *text, size_t bytes, const struct imx_json_limits *limits, struct imx_json_doc *doc)
+imx_status imx_json_parse(const char *text, size_t bytes, const struct imx_json_limits *limits,
+                          struct imx_json_doc *doc)
 {
     struct parser p = { .text = text, .at = text, .end = text + bytes, .max_depth = 32, .max_nodes = 1000000 };
     struct imx_json_node *root = NULL;

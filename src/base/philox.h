@@ -33,7 +33,7 @@ enum imx_stream {
     IMX_STREAM_SPLIT = 6,
     IMX_STREAM_TEST = 7,
     IMX_STREAM_GATHER = 8,
-    IMX_STREAM_AUDIT = 9,   /* which node is audited */
+    IMX_STREAM_AUDIT = 9, /* which node is audited */
 };
 
 #endif

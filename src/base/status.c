@@ -9,7 +9,7 @@ static _Thread_local char text[1024];
 const char *imx_status_name(imx_status s)
 {
     switch (s) {
-#define IMX_STATUS_NAME(name, value, text)                                                         \
+#define IMX_STATUS_NAME(name, value, text)                                                                             \
     case IMX_##name: return #name;
         IMX_STATUS_MAP(IMX_STATUS_NAME)
 #undef IMX_STATUS_NAME
@@ -20,7 +20,7 @@ const char *imx_status_name(imx_status s)
 const char *imx_status_text(imx_status s)
 {
     switch (s) {
-#define IMX_STATUS_TEXT(name, value, sentence)                                                     \
+#define IMX_STATUS_TEXT(name, value, sentence)                                                                         \
     case IMX_##name: return sentence;
         IMX_STATUS_MAP(IMX_STATUS_TEXT)
 #undef IMX_STATUS_TEXT

@@ -140,8 +140,8 @@ static imx_status scalar(struct reader *r, struct imx_text *out, enum imx_toml_t
     else if (imx_parse_double(out->data, &d))
         *type = IMX_TOML_FLOAT;
     else
-        return imx_fail(IMX_E_FORMAT, "%s line %d: \"%s\" is no number and no true or false; texts need quotes", r->name,
-                        r->line, out->data);
+        return imx_fail(IMX_E_FORMAT, "%s line %d: \"%s\" is no number and no true or false; texts need quotes",
+                        r->name, r->line, out->data);
     return IMX_OK;
 }
 

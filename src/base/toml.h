@@ -8,7 +8,7 @@
 enum imx_toml_type { IMX_TOML_STRING, IMX_TOML_INT, IMX_TOML_FLOAT, IMX_TOML_BOOL, IMX_TOML_ARRAY };
 
 struct imx_toml_entry {
-    char *table;  /* "" at the top; "a.b" for nested tables and dotted keys */
+    char *table; /* "" at the top; "a.b" for nested tables and dotted keys */
     char *key;
     enum imx_toml_type type;
     char *string; /* a string's text; for INT, FLOAT, BOOL the plain text of the value ("1e-4", "true") */

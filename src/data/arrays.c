@@ -16,24 +16,21 @@
 static const uint64_t most = (uint64_t)1 << 40;
 
 /* Fills n, h, w, c from a shape N,H,W or N,H,W,C and copies the pixels at `data`. */
-static imx_status
-take_images(const char *path, const struct imx_npy *a, const uint8_t *data, struct imx_dataset *ds)
+static imx_status take_images(const char *path, const struct imx_npy *a, const uint8_t *data, struct imx_dataset *ds)
 {
     const uint64_t c = a->rank == 4 ? a->shape[3] : 1;
     if (a->kind != 'u' || a->width != 1)
-        return imx_fail(IMX_E_DATA, "%s holds %c%d, and images must be uint8 (0 to 255)", path, a->kind,
-                        a->width);
+        return imx_fail(IMX_E_DATA, "%s holds %c%d, and images must be uint8 (0 to 255)", path, a->kind, a->width);
     if ((a->rank != 3 && a->rank != 4) || (c != 1 && c != 3))
-        return imx_fail(IMX_E_DATA,
-                        "%s must have the shape N,H,W or N,H,W,C with C 1 or 3, and has rank %d%s", path,
+        return imx_fail(IMX_E_DATA, "%s must have the shape N,H,W or N,H,W,C with C 1 or 3, and has rank %d%s", path,
                         a->rank,
                         a->rank == 4 && (a->shape[1] == 3 || a->shape[1] == 1)
                             ? ": transpose it from N,C,H,W with .transpose(0, 2, 3, 1)"
                             : "");
     if (a->fortran)
         return imx_fail(IMX_E_DATA, "%s is in Fortran order: save numpy.ascontiguousarray of it", path);
-    if (a->shape[0] < 1 || a->shape[0] > 0x7fffffff || a->shape[1] < 4 || a->shape[2] < 4 ||
-        a->shape[1] > 4096 || a->shape[2] > 4096)
+    if (a->shape[0] < 1 || a->shape[0] > 0x7fffffff || a->shape[1] < 4 || a->shape[2] < 4 || a->shape[1] > 4096 ||
+        a->shape[2] > 4096)
         return imx_fail(IMX_E_DATA, "%s has %llu images of %llux%llu, and sides of 4 to 4096 are read", path,
                         (unsigned long long)a->shape[0], (unsigned long long)a->shape[2],
                         (unsigned long long)a->shape[1]);
@@ -47,10 +44,7 @@ take_images(const char *path, const struct imx_npy *a, const uint8_t *data, stru
     return IMX_OK;
 }
 
-imx_status imx_source_npy(const char *path,
-                          const char *part,
-                          const struct imx_dataset_options *opt,
-                          bool *found,
+imx_status imx_source_npy(const char *path, const char *part, const struct imx_dataset_options *opt, bool *found,
                           struct imx_dataset *ds)
 {
     const size_t n = strlen(path);
@@ -75,8 +69,7 @@ imx_status imx_source_npy(const char *path,
 }
 
 /* Labels of shape N or N,1; several labels per image (N,K) are left out with a line in the log. */
-static imx_status
-take_labels(const char *path, const struct imx_npy *a, const uint8_t *data, struct imx_dataset *ds)
+static imx_status take_labels(const char *path, const struct imx_npy *a, const uint8_t *data, struct imx_dataset *ds)
 {
     bool ok = true;
     if (a->rank < 1 || a->shape[0] != (uint64_t)ds->n)
@@ -89,8 +82,7 @@ take_labels(const char *path, const struct imx_npy *a, const uint8_t *data, stru
     for (int32_t i = 0; i < ds->n; i++) {
         const int64_t v = imx_npy_integer(a, data, (uint64_t)i, &ok);
         if (!ok || v < -1 || v > 999999)
-            return imx_fail(IMX_E_FORMAT, "%s: the label of image %d is not a number from 0 to 999999", path,
-                            i);
+            return imx_fail(IMX_E_FORMAT, "%s: the label of image %d is not a number from 0 to 999999", path, i);
         ds->label[i] = (int32_t)v;
     }
     return IMX_OK;
@@ -105,11 +97,10 @@ static int32_t find_member(const struct imx_zip *zip, const char *part, bool lab
     return i >= 0 ? i : imx_zip_find(zip, name[1]);
 }
 
-typedef imx_status
-take_fn(const char *path, const struct imx_npy *a, const uint8_t *data, struct imx_dataset *ds);
+typedef imx_status take_fn(const char *path, const struct imx_npy *a, const uint8_t *data, struct imx_dataset *ds);
 
-static imx_status
-read_member(const char *path, const struct imx_zip *zip, int32_t i, take_fn *take, struct imx_dataset *ds)
+static imx_status read_member(const char *path, const struct imx_zip *zip, int32_t i, take_fn *take,
+                              struct imx_dataset *ds)
 {
     uint8_t *data = NULL;
     size_t bytes = 0;
@@ -124,10 +115,7 @@ read_member(const char *path, const struct imx_zip *zip, int32_t i, take_fn *tak
     return status;
 }
 
-imx_status imx_source_npz(const char *path,
-                          const char *part,
-                          const struct imx_dataset_options *opt,
-                          bool *found,
+imx_status imx_source_npz(const char *path, const char *part, const struct imx_dataset_options *opt, bool *found,
                           struct imx_dataset *ds)
 {
     const size_t n = strlen(path);
@@ -144,8 +132,7 @@ imx_status imx_source_npz(const char *path,
     IMX_TRY(imx_zip_open(path, &zip));
     const int32_t images = find_member(zip, part, false), labels = find_member(zip, part, true);
     if (images < 0)
-        IMX_GO(imx_fail(IMX_E_DATA,
-                        "%s has no %s_images: the MedMNIST form has train_images, train_labels and so on",
+        IMX_GO(imx_fail(IMX_E_DATA, "%s has no %s_images: the MedMNIST form has train_images, train_labels and so on",
                         path, part));
     IMX_GO(read_member(path, zip, images, take_images, ds));
     if (labels >= 0)

@@ -52,8 +52,7 @@ static int32_t below(uint32_t bits, int32_t limit)
 }
 
 /* dst[y, x] = src[y + dy, x + dx], black outside. */
-static void
-copy_shifted(const uint8_t *src, int32_t h, int32_t w, int32_t c, int32_t dy, int32_t dx, uint8_t *dst)
+static void copy_shifted(const uint8_t *src, int32_t h, int32_t w, int32_t c, int32_t dy, int32_t dx, uint8_t *dst)
 {
     const int32_t from = dx < 0 ? -dx : 0, to = dx > 0 ? w - dx : w;
     memset(dst, 0, (size_t)h * (size_t)w * (size_t)c);
@@ -170,20 +169,16 @@ static imx_status check(const struct imx_dataset *ds, const struct imx_batch_opt
     if (o->batch < 1)
         return imx_fail(IMX_E_ARG, "a batch of %d images is not possible", o->batch);
     if (o->crop < 0 || o->crop > side)
-        return imx_fail(IMX_E_ARG, "a crop of %d pixels does not fit into images of %dx%d", o->crop, ds->w,
-                        ds->h);
+        return imx_fail(IMX_E_ARG, "a crop of %d pixels does not fit into images of %dx%d", o->crop, ds->w, ds->h);
     if (o->pad < 0 || o->pad >= side)
-        return imx_fail(IMX_E_ARG, "a shift of %d pixels is too much for images of %dx%d", o->pad, ds->w,
-                        ds->h);
+        return imx_fail(IMX_E_ARG, "a shift of %d pixels is too much for images of %dx%d", o->pad, ds->w, ds->h);
     if (o->slots && o->slots < 3)
         return imx_fail(IMX_E_ARG, "a ring of %d batches is too short: 3 are the fewest", o->slots);
     for (int32_t i = 0; o->subset && i < o->subset_n; i++)
         if (o->subset[i] < 0 || o->subset[i] >= ds->n)
-            return imx_fail(IMX_E_ARG, "image %d of the subset does not exist: there are %d", o->subset[i],
-                            ds->n);
+            return imx_fail(IMX_E_ARG, "image %d of the subset does not exist: there are %d", o->subset[i], ds->n);
     if (n < 1 || (n < o->batch && !o->keep_last))
-        return imx_fail(IMX_E_DATA, "%d images do not fill one batch of %d: use a smaller --batch", n,
-                        o->batch);
+        return imx_fail(IMX_E_DATA, "%d images do not fill one batch of %d: use a smaller --batch", n, o->batch);
     return IMX_OK;
 }
 
@@ -204,8 +199,7 @@ static imx_status make_slots(struct imx_batches *b)
     return b->slot ? IMX_OK : imx_fail(IMX_E_NOMEM, "out of memory for batches of %d images", b->o.batch);
 }
 
-imx_status imx_batches_create(const struct imx_dataset *ds,
-                              const struct imx_batch_options *options,
+imx_status imx_batches_create(const struct imx_dataset *ds, const struct imx_batch_options *options,
                               struct imx_batches **out)
 {
     imx_status status = IMX_OK;
@@ -222,8 +216,8 @@ imx_status imx_batches_create(const struct imx_dataset *ds,
     b->n = options->subset ? options->subset_n : ds->n;
     b->steps = (uint64_t)b->n / (uint64_t)b->o.batch + (b->o.keep_last && b->n % b->o.batch ? 1 : 0);
     if (b->o.step >= b->steps)
-        IMX_GO(imx_fail(IMX_E_ARG, "step %llu lies beyond the epoch of %llu steps",
-                        (unsigned long long)b->o.step, (unsigned long long)b->steps));
+        IMX_GO(imx_fail(IMX_E_ARG, "step %llu lies beyond the epoch of %llu steps", (unsigned long long)b->o.step,
+                        (unsigned long long)b->steps));
     b->order = malloc((size_t)b->n * sizeof *b->order);
     b->subset = options->subset ? malloc((size_t)b->n * sizeof *b->subset) : NULL;
     if (!b->order || (options->subset && !b->subset))

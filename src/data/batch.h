@@ -42,8 +42,7 @@ struct imx_batches;
 
 /* Borrows ds for its life. E_ARG: impossible options; E_DATA: fewer images than one
  * batch. */
-IMX_MUST_CHECK imx_status imx_batches_create(const struct imx_dataset *ds,
-                                             const struct imx_batch_options *options,
+IMX_MUST_CHECK imx_status imx_batches_create(const struct imx_dataset *ds, const struct imx_batch_options *options,
                                              struct imx_batches **out);
 /* Gives the previous batch back and waits for the next one. */
 IMX_MUST_CHECK imx_status imx_batches_next(struct imx_batches *b, struct imx_batch *view);

@@ -20,8 +20,7 @@ struct cifar {
 static const struct cifar kinds[2] = {
     { 1,
       10,
-      { "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin",
-        NULL },
+      { "data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin", NULL },
       { "test_batch.bin", NULL },
       "batches.meta.txt" },
     { 2, 100, { "train.bin", NULL }, { "test.bin", NULL }, "fine_label_names.txt" },
@@ -54,8 +53,8 @@ static imx_status count_records(const char *dir, const char *const *file, int la
     return *count > 0x7fffffff ? imx_fail(IMX_E_DATA, "%s has more than 2^31 images", dir) : IMX_OK;
 }
 
-static imx_status
-read_file(const char *dir, const char *name, const struct cifar *kind, struct imx_dataset *ds, int32_t *n)
+static imx_status read_file(const char *dir, const char *name, const struct cifar *kind, struct imx_dataset *ds,
+                            int32_t *n)
 {
     char path[4200];
     uint8_t record[2 + PIXELS];
@@ -71,9 +70,8 @@ read_file(const char *dir, const char *name, const struct cifar *kind, struct im
         uint8_t *dst = ds->pix + (size_t)*n * PIXELS;
         const int label = src[-1];
         if (label >= kind->classes) {
-            status = imx_fail(IMX_E_FORMAT,
-                              "%s: image %d has label %d, and there are only %d classes: it is damaged", path,
-                              i, label, kind->classes);
+            status = imx_fail(IMX_E_FORMAT, "%s: image %d has label %d, and there are only %d classes: it is damaged",
+                              path, i, label, kind->classes);
             break;
         }
         ds->label[*n] = label;
@@ -102,10 +100,7 @@ static const struct cifar *recognise(const char *path, char *dir, size_t size)
     return NULL;
 }
 
-imx_status imx_source_cifar(const char *path,
-                            const char *part,
-                            const struct imx_dataset_options *opt,
-                            bool *found,
+imx_status imx_source_cifar(const char *path, const char *part, const struct imx_dataset_options *opt, bool *found,
                             struct imx_dataset *ds)
 {
     char dir[4200];
@@ -124,8 +119,8 @@ imx_status imx_source_cifar(const char *path,
     const char *const *file = strcmp(part, "train") ? kind->test : kind->train;
     IMX_TRY(count_records(dir, file, kind->labels, &count));
     if (count != (strcmp(part, "train") ? 10000 : 50000))
-        imx_log(IMX_LOG_WARN, "%s has %lld images in #%s, not as many as the official set", path,
-                (long long)count, part);
+        imx_log(IMX_LOG_WARN, "%s has %lld images in #%s, not as many as the official set", path, (long long)count,
+                part);
     ds->n = (int32_t)count;
     ds->h = ds->w = ds->min_w = ds->max_w = ds->min_h = ds->max_h = SIDE;
     ds->c = 3;
@@ -136,7 +131,7 @@ imx_status imx_source_cifar(const char *path,
     if (n != ds->n)
         return imx_fail(IMX_E_IO, "%s became shorter while it was read", dir);
     IMX_TRY(imx_source_class_file(ds, dir, kind->names));
-    return ds->classes > kind->classes ? imx_fail(IMX_E_FORMAT, "%s/%s has %d names for %d classes", dir,
-                                                  kind->names, ds->classes, kind->classes)
+    return ds->classes > kind->classes ? imx_fail(IMX_E_FORMAT, "%s/%s has %d names for %d classes", dir, kind->names,
+                                                  ds->classes, kind->classes)
                                        : IMX_OK;
 }

@@ -58,8 +58,8 @@ imx_status imx_source_room(struct imx_dataset *ds)
     ds->pix = malloc((size_t)ds->n * (size_t)ds->h * (size_t)ds->w * (size_t)ds->c);
     ds->label = malloc((size_t)ds->n * sizeof *ds->label);
     if (!ds->pix || !ds->label)
-        return imx_fail(IMX_E_NOMEM, "out of memory for %d images of %dx%dx%d (%.1f GB)", ds->n, ds->h, ds->w,
-                        ds->c, bytes / 1e9);
+        return imx_fail(IMX_E_NOMEM, "out of memory for %d images of %dx%dx%d (%.1f GB)", ds->n, ds->h, ds->w, ds->c,
+                        bytes / 1e9);
     for (int32_t i = 0; i < ds->n; i++)
         ds->label[i] = -1;
     return IMX_OK;
@@ -157,8 +157,8 @@ static void summarise_chunk(void *user, int64_t i)
     imx_sha256_init(&sha);
     for (int64_t j = from; j < to; j++) {
         const uint32_t label = (uint32_t)ds->label[j];
-        const unsigned char b[4] = { (unsigned char)label, (unsigned char)(label >> 8),
-                                     (unsigned char)(label >> 16), (unsigned char)(label >> 24) };
+        const unsigned char b[4] = { (unsigned char)label, (unsigned char)(label >> 8), (unsigned char)(label >> 16),
+                                     (unsigned char)(label >> 24) };
         imx_sha256_add(&sha, b, sizeof b);
     }
     imx_sha256_add(&sha, pix, (size_t)(to - from) * image);
@@ -254,8 +254,7 @@ static imx_status reshape(struct imx_dataset *ds, const struct imx_dataset_optio
     for (int32_t i = 0; !failed && i < ds->n; i++)
         failed = r.failed[i];
     if (failed) {
-        status =
-            imx_fail(IMX_E_NOMEM, "out of memory while scaling %d images to %dx%dx%d", ds->n, size, size, c);
+        status = imx_fail(IMX_E_NOMEM, "out of memory while scaling %d images to %dx%dx%d", ds->n, size, size, c);
         free(r.dst);
     } else {
         free(ds->pix);
@@ -297,8 +296,7 @@ static imx_status check_options(const struct imx_dataset_options *o)
     return IMX_OK;
 }
 
-imx_status
-imx_dataset_open(const char *path, const struct imx_dataset_options *options, struct imx_dataset **out)
+imx_status imx_dataset_open(const char *path, const struct imx_dataset_options *options, struct imx_dataset **out)
 {
     static imx_source_fn *const source[] = { imx_source_cifar, imx_source_stl, imx_source_idx,
                                              imx_source_npy,   imx_source_npz, imx_source_folder };
@@ -334,8 +332,8 @@ imx_dataset_open(const char *path, const struct imx_dataset_options *options, st
     return IMX_OK;
 }
 
-imx_status imx_dataset_of_pixels(
-    uint8_t *pix, int32_t *label, int32_t n, int32_t h, int32_t w, int32_t c, struct imx_dataset **out)
+imx_status imx_dataset_of_pixels(uint8_t *pix, int32_t *label, int32_t n, int32_t h, int32_t w, int32_t c,
+                                 struct imx_dataset **out)
 {
     struct imx_dataset *ds = calloc(1, sizeof *ds);
     imx_status status = IMX_OK;

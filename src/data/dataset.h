@@ -58,14 +58,13 @@ struct imx_dataset {
  * Images are scaled so that the centred square of the shorter side fills the result.
  * E_DATA: nothing usable there (the text says what was looked for); E_FORMAT: a binary
  * set is damaged; E_IO; E_NOMEM. *out is owned by the caller: imx_dataset_destroy. */
-IMX_MUST_CHECK imx_status imx_dataset_open(const char *path,
-                                           const struct imx_dataset_options *options,
+IMX_MUST_CHECK imx_status imx_dataset_open(const char *path, const struct imx_dataset_options *options,
                                            struct imx_dataset **out);
 
 /* Makes a set of pixels in memory. Takes pix (malloc, [n, h, w, c]) and label (malloc,
  * [n], or NULL: none), also on failure. Class names are "0", "1", ... */
-IMX_MUST_CHECK imx_status imx_dataset_of_pixels(
-    uint8_t *pix, int32_t *label, int32_t n, int32_t h, int32_t w, int32_t c, struct imx_dataset **out);
+IMX_MUST_CHECK imx_status imx_dataset_of_pixels(uint8_t *pix, int32_t *label, int32_t n, int32_t h, int32_t w,
+                                                int32_t c, struct imx_dataset **out);
 
 /* NULL is fine. */
 void imx_dataset_destroy(struct imx_dataset *ds);

@@ -145,10 +145,7 @@ struct place {
 };
 
 /* Paints where inside() holds in the frame of `at`; light to dark across it. */
-static void paint(struct canvas *cv,
-                  bool (*inside)(double, double),
-                  const struct place *at,
-                  const struct colour *col,
+static void paint(struct canvas *cv, bool (*inside)(double, double), const struct place *at, const struct colour *col,
                   double shade)
 {
     const double n = cv->size;
@@ -329,10 +326,8 @@ static imx_status write_one(const struct imx_draw *d, const char *folder, int32_
     return imx_png_write(path, d->size, d->size, 3, pix);
 }
 
-imx_status imx_draw_folder(const struct imx_draw *draw,
-                           const char *folder,
-                           void (*progress)(void *user, uint64_t done, uint64_t total),
-                           void *user)
+imx_status imx_draw_folder(const struct imx_draw *draw, const char *folder,
+                           void (*progress)(void *user, uint64_t done, uint64_t total), void *user)
 {
     enum { ROUND = 256 };
     struct imx_draw d;

@@ -29,9 +29,7 @@ void imx_draw_picture(uint64_t seed, uint32_t number, int32_t class, int32_t siz
 IMX_MUST_CHECK imx_status imx_draw_dataset(const struct imx_draw *draw, struct imx_dataset **out);
 
 /* Writes folder/CLASS/NUMBER.png. Existing files are replaced. E_ARG, E_IO, E_NOMEM. */
-IMX_MUST_CHECK imx_status imx_draw_folder(const struct imx_draw *draw,
-                                          const char *folder,
-                                          void (*progress)(void *user, uint64_t done, uint64_t total),
-                                          void *user);
+IMX_MUST_CHECK imx_status imx_draw_folder(const struct imx_draw *draw, const char *folder,
+                                          void (*progress)(void *user, uint64_t done, uint64_t total), void *user);
 
 #endif

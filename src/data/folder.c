@@ -75,8 +75,7 @@ static imx_status add_path(struct tree *t, const char *relative)
         t->room = room;
     }
     t->path[t->n] = strdup(relative);
-    return t->path[t->n] ? (t->n++, IMX_OK)
-                         : imx_fail(IMX_E_NOMEM, "out of memory for the paths of the images");
+    return t->path[t->n] ? (t->n++, IMX_OK) : imx_fail(IMX_E_NOMEM, "out of memory for the paths of the images");
 }
 
 static imx_status walk(struct tree *t, const char *relative, int depth)
@@ -100,8 +99,7 @@ static imx_status walk(struct tree *t, const char *relative, int depth)
     while (status == IMX_OK && (e = readdir(dir))) {
         if (e->d_name[0] == '.' || !strcmp(e->d_name, "__MACOSX"))
             continue;
-        if (snprintf(below, sizeof below, "%s%s%s", relative, relative[0] ? "/" : "", e->d_name) >=
-            (int)sizeof below)
+        if (snprintf(below, sizeof below, "%s%s%s", relative, relative[0] ? "/" : "", e->d_name) >= (int)sizeof below)
             continue;
         snprintf(full, sizeof full, "%s/%s", t->root, below);
         if (stat(full, &st))
@@ -163,9 +161,7 @@ static void load_one(void *user, int64_t i)
     struct imx_picture p = { 0 };
     v->status = read_picture(l, i, ds ? ds->w : 0, &p);
     if (v->status == IMX_OK) {
-        *v = (struct verdict){
-            .w = p.full_w, .h = p.full_h, .bits = p.bits, .colour = p.c == 3, .most = p.most
-        };
+        *v = (struct verdict){ .w = p.full_w, .h = p.full_h, .bits = p.bits, .colour = p.c == 3, .most = p.most };
         if (ds) {
             const size_t square = (size_t)ds->w * (size_t)ds->w;
             uint8_t *dst = ds->pix + (size_t)i * square * (size_t)ds->c, *mid = malloc(square * 3);
@@ -231,8 +227,8 @@ static imx_status classify(const struct tree *t, struct imx_dataset *ds)
 }
 
 /* Closes the gaps of unreadable files; paths move from the tree to the set. */
-static imx_status
-close_up(struct tree *t, struct verdict *v, const struct imx_dataset_options *opt, struct imx_dataset *ds)
+static imx_status close_up(struct tree *t, struct verdict *v, const struct imx_dataset_options *opt,
+                           struct imx_dataset *ds)
 {
     const size_t image = (size_t)ds->w * (size_t)ds->w * (size_t)ds->c;
     const int32_t total = ds->n;
@@ -246,8 +242,7 @@ close_up(struct tree *t, struct verdict *v, const struct imx_dataset_options *op
         if (v[i].status != IMX_OK) {
             const char *why = v[i].why ? v[i].why : imx_status_text(v[i].status);
             if (v[i].status == IMX_E_NOMEM || opt->strict)
-                return imx_fail(v[i].status == IMX_E_NOMEM ? IMX_E_NOMEM : IMX_E_DATA, "%s: %s", t->path[i],
-                                why);
+                return imx_fail(v[i].status == IMX_E_NOMEM ? IMX_E_NOMEM : IMX_E_DATA, "%s: %s", t->path[i], why);
             IMX_TRY(imx_source_unreadable(ds, t->path[i], why));
             continue;
         }
@@ -268,8 +263,8 @@ close_up(struct tree *t, struct verdict *v, const struct imx_dataset_options *op
         int depth = 8;
         while (most >> depth)
             depth++;
-        imx_log(IMX_LOG_WARN, "no sample of the 16-bit images is above %u, so they come out dark: --depth %d",
-                most, depth);
+        imx_log(IMX_LOG_WARN, "no sample of the 16-bit images is above %u, so they come out dark: --depth %d", most,
+                depth);
     }
     return IMX_OK;
 }
@@ -296,8 +291,8 @@ static imx_status load(struct tree *t, const struct imx_dataset_options *opt, st
         colour = colour || (v[i].status == IMX_OK && v[i].colour);
     IMX_GO(close_up(t, v, opt, ds));
     if (ds->n == 0)
-        IMX_GO(imx_fail(IMX_E_DATA, "none of the %d images in %s can be read; the first: %s: %s", t->n,
-                        t->root, ds->unreadable[0].path, ds->unreadable[0].why));
+        IMX_GO(imx_fail(IMX_E_DATA, "none of the %d images in %s can be read; the first: %s: %s", t->n, t->root,
+                        ds->unreadable[0].path, ds->unreadable[0].why));
     if (!opt->channels && !colour) { /* grey was repeated in three channels */
         const size_t values = (size_t)ds->n * (size_t)size * (size_t)size;
         for (size_t i = 0; i < values; i++)
@@ -313,10 +308,7 @@ fail:
     return status;
 }
 
-imx_status imx_source_folder(const char *path,
-                             const char *part,
-                             const struct imx_dataset_options *opt,
-                             bool *found,
+imx_status imx_source_folder(const char *path, const char *part, const struct imx_dataset_options *opt, bool *found,
                              struct imx_dataset *ds)
 {
     struct stat st;

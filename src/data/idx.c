@@ -45,8 +45,7 @@ static imx_status find_images(const char *dir, bool test, char *file, size_t siz
             /* The same file packed and not: either will do, the plain one is faster. */
             const bool same = m + 3 == n || n + 3 == m;
             if (!same)
-                status =
-                    imx_fail(IMX_E_DATA, "%s holds several IDX sets: name the file of images itself", dir);
+                status = imx_fail(IMX_E_DATA, "%s holds several IDX sets: name the file of images itself", dir);
             else if (m < n)
                 snprintf(file, size, "%s/%s", dir, e->d_name);
         } else if (snprintf(file, size, "%s/%s", dir, e->d_name) >= (int)size) {
@@ -64,8 +63,7 @@ static imx_status read_exactly(gzFile f, const char *path, void *dst, uint64_t n
         const int got = gzread(f, to, n < (1u << 30) ? (unsigned)n : 1u << 30);
         int code;
         if (got <= 0)
-            return imx_fail(IMX_E_FORMAT, "%s is damaged: %s", path,
-                            got < 0 ? gzerror(f, &code) : "it ends early");
+            return imx_fail(IMX_E_FORMAT, "%s is damaged: %s", path, got < 0 ? gzerror(f, &code) : "it ends early");
         to += got;
         n -= (uint64_t)got;
     }
@@ -98,10 +96,8 @@ static imx_status read_images(const char *path, struct imx_dataset *ds)
     IMX_GO(read_exactly(f, path, head, sizeof head));
     const uint64_t n = be32(head + 4), h = be32(head + 8), w = be32(head + 12);
     if (be32(head) != 0x803)
-        IMX_GO(imx_fail(IMX_E_FORMAT, "%s is not an IDX file of images (it begins with %08x)", path,
-                        be32(head)));
-    if (n < 1 || n > 0x7fffffff || h < 4 || w < 4 || h > 4096 || w > 4096 ||
-        n * h * w > (uint64_t)st.st_size * 1032)
+        IMX_GO(imx_fail(IMX_E_FORMAT, "%s is not an IDX file of images (it begins with %08x)", path, be32(head)));
+    if (n < 1 || n > 0x7fffffff || h < 4 || w < 4 || h > 4096 || w > 4096 || n * h * w > (uint64_t)st.st_size * 1032)
         IMX_GO(imx_fail(IMX_E_FORMAT, "%s says that it has %llu images of %llux%llu, which cannot be", path,
                         (unsigned long long)n, (unsigned long long)w, (unsigned long long)h));
     ds->n = (int32_t)n;
@@ -140,10 +136,7 @@ fail:
     return status;
 }
 
-imx_status imx_source_idx(const char *path,
-                          const char *part,
-                          const struct imx_dataset_options *opt,
-                          bool *found,
+imx_status imx_source_idx(const char *path, const char *part, const struct imx_dataset_options *opt, bool *found,
                           struct imx_dataset *ds)
 {
     char file[4300], *at;

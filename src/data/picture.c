@@ -111,8 +111,8 @@ bool imx_picture_known(const uint8_t *head, size_t bytes)
     return recognise(head, bytes, &name) != NULL;
 }
 
-imx_status imx_picture_decode(
-    const uint8_t *data, size_t bytes, bool tga, const struct imx_picture_options *opt, struct imx_picture *p)
+imx_status imx_picture_decode(const uint8_t *data, size_t bytes, bool tga, const struct imx_picture_options *opt,
+                              struct imx_picture *p)
 {
     const struct imx_picture_options none = { 0 };
     const char *name;

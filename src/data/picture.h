@@ -40,11 +40,8 @@ bool imx_picture_known(const uint8_t *head, size_t bytes);
 
 /* Decodes a file in memory. E_DATA with the reason (no path in it) when it cannot be read whole; E_NOMEM.
  * `tga`: the file is called .tga. p need not be initialised and owns nothing after a failure. */
-IMX_MUST_CHECK imx_status imx_picture_decode(const uint8_t *data,
-                                             size_t bytes,
-                                             bool tga,
-                                             const struct imx_picture_options *opt,
-                                             struct imx_picture *p);
+IMX_MUST_CHECK imx_status imx_picture_decode(const uint8_t *data, size_t bytes, bool tga,
+                                             const struct imx_picture_options *opt, struct imx_picture *p);
 /* Frees pix. */
 void imx_picture_finish(struct imx_picture *p);
 

@@ -55,8 +55,7 @@ static void on_progress(j_common_ptr cinfo)
 
 static void choose_scale(struct jpeg_work *w, int32_t least)
 {
-    const uint32_t side =
-        w->cinfo.image_width < w->cinfo.image_height ? w->cinfo.image_width : w->cinfo.image_height;
+    const uint32_t side = w->cinfo.image_width < w->cinfo.image_height ? w->cinfo.image_width : w->cinfo.image_height;
     w->cinfo.scale_num = 1;
     w->cinfo.scale_denom = 1;
     while (least > 0 && w->cinfo.scale_denom < 8 && side / (w->cinfo.scale_denom * 2) >= (uint32_t)least)
@@ -83,12 +82,8 @@ static int orientation_of(const struct jpeg_work *w)
     return 1;
 }
 
-static imx_status decode(struct jpeg_work *w,
-                         const uint8_t *data,
-                         size_t bytes,
-                         const struct imx_picture_options *opt,
-                         struct imx_picture *p,
-                         int *orientation)
+static imx_status decode(struct jpeg_work *w, const uint8_t *data, size_t bytes, const struct imx_picture_options *opt,
+                         struct imx_picture *p, int *orientation)
 {
     struct jpeg_decompress_struct *c = &w->cinfo;
     jpeg_mem_src(c, data, (unsigned long)bytes);
@@ -105,8 +100,7 @@ static imx_status decode(struct jpeg_work *w,
     w->pix = malloc(stride * c->output_height);
     w->row = malloc((size_t)c->output_components * c->output_width);
     if (!w->pix || !w->row)
-        return imx_fail(IMX_E_NOMEM, "out of memory for an image of %ux%u", c->output_width,
-                        c->output_height);
+        return imx_fail(IMX_E_NOMEM, "out of memory for an image of %ux%u", c->output_width, c->output_height);
     while (c->output_scanline < c->output_height) {
         uint8_t *dst = w->pix + stride * c->output_scanline, *to = cmyk ? w->row : dst;
         if (jpeg_read_scanlines(c, &to, 1) != 1)
@@ -126,11 +120,8 @@ static imx_status decode(struct jpeg_work *w,
     return IMX_OK;
 }
 
-imx_status imx_picture_jpeg(const uint8_t *data,
-                            size_t bytes,
-                            const struct imx_picture_options *opt,
-                            struct imx_picture *p,
-                            int *orientation)
+imx_status imx_picture_jpeg(const uint8_t *data, size_t bytes, const struct imx_picture_options *opt,
+                            struct imx_picture *p, int *orientation)
 {
     imx_status status;
     struct jpeg_work *w = calloc(1, sizeof *w);

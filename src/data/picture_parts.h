@@ -5,11 +5,8 @@
 
 #include "data/picture.h"
 
-typedef imx_status imx_picture_fn(const uint8_t *data,
-                                  size_t bytes,
-                                  const struct imx_picture_options *opt,
-                                  struct imx_picture *p,
-                                  int *orientation);
+typedef imx_status imx_picture_fn(const uint8_t *data, size_t bytes, const struct imx_picture_options *opt,
+                                  struct imx_picture *p, int *orientation);
 imx_picture_fn imx_picture_jpeg, imx_picture_png, imx_picture_pnm;
 /* BMP, TGA and PSD through stb_image; E_DATA "this build cannot read..." without it. */
 imx_picture_fn imx_picture_stb;

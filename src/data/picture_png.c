@@ -65,8 +65,8 @@ static void to_bytes(const uint8_t *src, bool wide, size_t n, int sc, uint32_t w
     }
 }
 
-static imx_status
-decode(struct png_work *w, const struct imx_picture_options *opt, struct imx_picture *p, int *orientation)
+static imx_status decode(struct png_work *w, const struct imx_picture_options *opt, struct imx_picture *p,
+                         int *orientation)
 {
     png_uint_32 exif_bytes = 0;
     png_bytep exif = NULL;
@@ -75,8 +75,7 @@ decode(struct png_work *w, const struct imx_picture_options *opt, struct imx_pic
     png_set_chunk_malloc_max(w->png, 8u << 20);
     png_set_read_fn(w->png, w, feed);
     png_read_info(w->png, w->info);
-    const uint32_t width = png_get_image_width(w->png, w->info),
-                   height = png_get_image_height(w->png, w->info);
+    const uint32_t width = png_get_image_width(w->png, w->info), height = png_get_image_height(w->png, w->info);
     IMX_TRY(imx_picture_plausible(width, height, w->bytes));
     const int bits = png_get_bit_depth(w->png, w->info);
     const bool palette = png_get_color_type(w->png, w->info) == PNG_COLOR_TYPE_PALETTE;
@@ -107,11 +106,8 @@ decode(struct png_work *w, const struct imx_picture_options *opt, struct imx_pic
     return IMX_OK;
 }
 
-imx_status imx_picture_png(const uint8_t *data,
-                           size_t bytes,
-                           const struct imx_picture_options *opt,
-                           struct imx_picture *p,
-                           int *orientation)
+imx_status imx_picture_png(const uint8_t *data, size_t bytes, const struct imx_picture_options *opt,
+                           struct imx_picture *p, int *orientation)
 {
     imx_status status;
     struct png_work *w = calloc(1, sizeof *w);

@@ -33,8 +33,8 @@ static int32_t number(struct scan *s, int digits)
     return n ? v : -1;
 }
 
-static imx_status
-read_plain(struct scan *s, int kind, size_t values, uint32_t max, uint32_t white, struct imx_picture *p)
+static imx_status read_plain(struct scan *s, int kind, size_t values, uint32_t max, uint32_t white,
+                             struct imx_picture *p)
 {
     for (size_t i = 0; i < values; i++) {
         const int32_t v = number(s, kind == 1 ? 1 : 7);
@@ -49,13 +49,11 @@ read_plain(struct scan *s, int kind, size_t values, uint32_t max, uint32_t white
     return IMX_OK;
 }
 
-static imx_status
-read_raw(const struct scan *s, size_t values, uint32_t max, uint32_t white, struct imx_picture *p)
+static imx_status read_raw(const struct scan *s, size_t values, uint32_t max, uint32_t white, struct imx_picture *p)
 {
     const size_t left = (size_t)(s->end - s->at), wide = max > 255 ? 2 : 1;
     if (left / wide < values)
-        return imx_fail(IMX_E_DATA, "damaged PNM: %zu bytes of pixels where %zu are needed", left,
-                        values * wide);
+        return imx_fail(IMX_E_DATA, "damaged PNM: %zu bytes of pixels where %zu are needed", left, values * wide);
     for (size_t i = 0; i < values; i++) {
         const uint32_t v = wide == 2 ? (uint32_t)s->at[2 * i] << 8 | s->at[2 * i + 1] : s->at[i];
         if (v > max)
@@ -80,11 +78,8 @@ static imx_status read_bits(const struct scan *s, struct imx_picture *p)
     return IMX_OK;
 }
 
-imx_status imx_picture_pnm(const uint8_t *data,
-                           size_t bytes,
-                           const struct imx_picture_options *opt,
-                           struct imx_picture *p,
-                           int *orientation)
+imx_status imx_picture_pnm(const uint8_t *data, size_t bytes, const struct imx_picture_options *opt,
+                           struct imx_picture *p, int *orientation)
 {
     const int kind = data[1] - '0', type = (kind - 1) % 3; /* type 0 bits, 1 grey, 2 colour */
     struct scan s = { data + 2, data + bytes };

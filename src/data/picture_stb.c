@@ -7,9 +7,9 @@
 #include "data/picture_parts.h"
 
 #if defined(__has_include)
-  #if __has_include(<stb/stb_image.h>)
-    #define HAVE_STB 1
-  #endif
+    #if __has_include(<stb/stb_image.h>)
+        #define HAVE_STB 1
+    #endif
 #endif
 
 #ifdef HAVE_STB
@@ -25,31 +25,31 @@ static void *fenced_malloc(size_t n)
 }
 
 /* Looked at only at the end of the file, hence outside push and pop: most of stb_image is unused here. */
-  #pragma GCC diagnostic ignored "-Wunused-function"
-  #pragma GCC diagnostic push
-  #pragma GCC diagnostic ignored "-Wunused-parameter"
-  #pragma GCC diagnostic ignored "-Wunused-but-set-variable"
-  #pragma GCC diagnostic ignored "-Wsign-compare"
-  #pragma GCC diagnostic ignored "-Wshadow"
-  #pragma GCC diagnostic ignored "-Wmissing-prototypes"
-  #pragma GCC diagnostic ignored "-Wdouble-promotion"
-  #pragma GCC diagnostic ignored "-Wundef"
-  #pragma GCC diagnostic ignored "-Wcast-qual"
-  #define STB_IMAGE_IMPLEMENTATION
-  #define STB_IMAGE_STATIC
-  #define STBI_NO_STDIO
-  #define STBI_NO_HDR
-  #define STBI_NO_LINEAR
-  #define STBI_ONLY_BMP
-  #define STBI_ONLY_TGA
-  #define STBI_ONLY_PSD
-  #define STBI_MAX_DIMENSIONS IMX_PICTURE_SIDE
-  #define STBI_MALLOC(n)      fenced_malloc(n)
-  #define STBI_REALLOC(p, n)  ((void)(p), (void)(n), NULL) /* none of the three formats grows a block */
-  #define STBI_FREE(p)        free(p)
-  #define STBI_ASSERT(x)      ((void)0)
-  #include <stb/stb_image.h>
-  #pragma GCC diagnostic pop
+    #pragma GCC diagnostic ignored "-Wunused-function"
+    #pragma GCC diagnostic push
+    #pragma GCC diagnostic ignored "-Wunused-parameter"
+    #pragma GCC diagnostic ignored "-Wunused-but-set-variable"
+    #pragma GCC diagnostic ignored "-Wsign-compare"
+    #pragma GCC diagnostic ignored "-Wshadow"
+    #pragma GCC diagnostic ignored "-Wmissing-prototypes"
+    #pragma GCC diagnostic ignored "-Wdouble-promotion"
+    #pragma GCC diagnostic ignored "-Wundef"
+    #pragma GCC diagnostic ignored "-Wcast-qual"
+    #define STB_IMAGE_IMPLEMENTATION
+    #define STB_IMAGE_STATIC
+    #define STBI_NO_STDIO
+    #define STBI_NO_HDR
+    #define STBI_NO_LINEAR
+    #define STBI_ONLY_BMP
+    #define STBI_ONLY_TGA
+    #define STBI_ONLY_PSD
+    #define STBI_MAX_DIMENSIONS IMX_PICTURE_SIDE
+    #define STBI_MALLOC(n)      fenced_malloc(n)
+    #define STBI_REALLOC(p, n)  ((void)(p), (void)(n), NULL) /* none of the three formats grows a block */
+    #define STBI_FREE(p)        free(p)
+    #define STBI_ASSERT(x)      ((void)0)
+    #include <stb/stb_image.h>
+    #pragma GCC diagnostic pop
 
 static uint32_t le16(const uint8_t *p)
 {
@@ -175,16 +175,12 @@ static imx_status check_psd(const uint8_t *d, size_t n, uint64_t *area)
     return p ? IMX_OK : ends_early("PSD");
 }
 
-imx_status imx_picture_stb(const uint8_t *data,
-                           size_t bytes,
-                           const struct imx_picture_options *opt,
-                           struct imx_picture *p,
-                           int *orientation)
+imx_status imx_picture_stb(const uint8_t *data, size_t bytes, const struct imx_picture_options *opt,
+                           struct imx_picture *p, int *orientation)
 {
     int w = 0, h = 0, sc = 0;
     uint64_t area = 0;
-    const bool bmp = bytes >= 2 && data[0] == 'B' && data[1] == 'M',
-               psd = bytes >= 4 && !memcmp(data, "8BPS", 4);
+    const bool bmp = bytes >= 2 && data[0] == 'B' && data[1] == 'M', psd = bytes >= 4 && !memcmp(data, "8BPS", 4);
     (void)opt;
     (void)orientation;
     IMX_TRY((bmp ? check_bmp : psd ? check_psd : check_tga)(data, bytes, &area));
@@ -207,26 +203,21 @@ imx_status imx_picture_stb(const uint8_t *data,
         for (size_t i = 0; i < (size_t)area; i++)
             for (int k = 0; k < p->c; k++)
                 raw[i * (size_t)p->c + (size_t)k] =
-                    (uint8_t)((raw[i * (size_t)sc + (size_t)k] * raw[i * (size_t)sc + (size_t)sc - 1] + 127) /
-                              255);
+                    (uint8_t)((raw[i * (size_t)sc + (size_t)k] * raw[i * (size_t)sc + (size_t)sc - 1] + 127) / 255);
     return IMX_OK;
 }
 
 #else
 
-imx_status imx_picture_stb(const uint8_t *data,
-                           size_t bytes,
-                           const struct imx_picture_options *opt,
-                           struct imx_picture *p,
-                           int *orientation)
+imx_status imx_picture_stb(const uint8_t *data, size_t bytes, const struct imx_picture_options *opt,
+                           struct imx_picture *p, int *orientation)
 {
     (void)data;
     (void)bytes;
     (void)opt;
     (void)p;
     (void)orientation;
-    return imx_fail(IMX_E_DATA,
-                    "this build has no stb_image and cannot read BMP, TGA or PSD: convert it to PNG");
+    return imx_fail(IMX_E_DATA, "this build has no stb_image and cannot read BMP, TGA or PSD: convert it to PNG");
 }
 
 #endif

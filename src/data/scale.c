@@ -41,12 +41,7 @@ static imx_status make_taps(int32_t s, int32_t size, struct taps **t)
     return IMX_OK;
 }
 
-static void scale_rows(const uint8_t *src,
-                       int32_t stride,
-                       int32_t s,
-                       int32_t c,
-                       const struct taps *taps,
-                       int32_t size,
+static void scale_rows(const uint8_t *src, int32_t stride, int32_t s, int32_t c, const struct taps *taps, int32_t size,
                        float *mid)
 {
     for (int32_t y = 0; y < s; y++)
@@ -107,7 +102,5 @@ void imx_convert_channels(const uint8_t *src, int32_t sc, uint8_t *dst, int32_t 
         if (sc == 1)
             dst[3 * i] = dst[3 * i + 1] = dst[3 * i + 2] = src[i];
         else
-            dst[i] =
-                (uint8_t)((19595u * src[3 * i] + 38470u * src[3 * i + 1] + 7471u * src[3 * i + 2] + 32768u) >>
-                          16);
+            dst[i] = (uint8_t)((19595u * src[3 * i] + 38470u * src[3 * i + 1] + 7471u * src[3 * i + 2] + 32768u) >> 16);
 }

@@ -8,13 +8,9 @@
 
 /* Each tries `dir` (a folder or file that exists); *found says whether it is of that
  * kind. part: "" = the default. */
-typedef imx_status imx_source_fn(const char *path,
-                                 const char *part,
-                                 const struct imx_dataset_options *opt,
-                                 bool *found,
+typedef imx_status imx_source_fn(const char *path, const char *part, const struct imx_dataset_options *opt, bool *found,
                                  struct imx_dataset *ds);
-imx_source_fn imx_source_cifar, imx_source_stl, imx_source_idx, imx_source_npy, imx_source_npz,
-    imx_source_folder;
+imx_source_fn imx_source_cifar, imx_source_stl, imx_source_idx, imx_source_npy, imx_source_npz, imx_source_folder;
 
 /* Allocates pix and label (all -1) for ds->n, h, w, c; E_NOMEM when the machine has less
  * memory than that. */

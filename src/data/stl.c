@@ -25,8 +25,7 @@ static imx_status read_images(const char *path, struct imx_dataset *ds)
     for (int32_t i = 0; status == IMX_OK && i < ds->n; i++) {
         uint8_t *dst = ds->pix + (size_t)i * pixels;
         if (fread(src, 1, pixels, f) != pixels)
-            status =
-                imx_fail(IMX_E_IO, "cannot read %s: %s", path, ferror(f) ? strerror(errno) : "it ends early");
+            status = imx_fail(IMX_E_IO, "cannot read %s: %s", path, ferror(f) ? strerror(errno) : "it ends early");
         for (int y = 0; status == IMX_OK && y < SIDE; y++)
             for (int x = 0; x < SIDE; x++)
                 for (int k = 0; k < 3; k++)
@@ -47,22 +46,18 @@ static imx_status read_labels(const char *path, struct imx_dataset *ds)
     for (int32_t i = 0; status == IMX_OK && i < ds->n; i++) {
         const int v = (uint8_t)y[i];
         if (v < 1 || v > 10)
-            status = imx_fail(IMX_E_FORMAT, "%s: label %d of image %d is not one of 1 to 10: it is damaged",
-                              path, v, i);
+            status =
+                imx_fail(IMX_E_FORMAT, "%s: label %d of image %d is not one of 1 to 10: it is damaged", path, v, i);
         ds->label[i] = v - 1;
     }
     free(y);
     return status;
 }
 
-imx_status imx_source_stl(const char *path,
-                          const char *part,
-                          const struct imx_dataset_options *opt,
-                          bool *found,
+imx_status imx_source_stl(const char *path, const char *part, const struct imx_dataset_options *opt, bool *found,
                           struct imx_dataset *ds)
 {
-    static const char *const inner[] = { "", "stl10_binary/" }, *const name[] = { "train", "test",
-                                                                                  "unlabeled" };
+    static const char *const inner[] = { "", "stl10_binary/" }, *const name[] = { "train", "test", "unlabeled" };
     char dir[4200], x[4300], y[4300];
     uint64_t bytes = 0;
     (void)opt;
@@ -84,8 +79,7 @@ imx_status imx_source_stl(const char *path,
     if (!imx_file_size(x, &bytes))
         return imx_fail(IMX_E_DATA, "%s is missing", x);
     if (bytes == 0 || bytes % PIXELS || bytes / PIXELS > 0x7fffffff)
-        return imx_fail(IMX_E_FORMAT,
-                        "%s has %llu bytes, which is not a whole number of images: it is damaged", x,
+        return imx_fail(IMX_E_FORMAT, "%s has %llu bytes, which is not a whole number of images: it is damaged", x,
                         (unsigned long long)bytes);
     ds->n = (int32_t)(bytes / PIXELS);
     ds->h = ds->w = ds->min_w = ds->max_w = ds->min_h = ds->max_h = SIDE;
@@ -97,6 +91,5 @@ imx_status imx_source_stl(const char *path,
         return IMX_OK;
     IMX_TRY(read_labels(y, ds));
     IMX_TRY(imx_source_class_file(ds, dir, "class_names.txt"));
-    return ds->classes > 10 ? imx_fail(IMX_E_FORMAT, "%sclass_names.txt has more than 10 names", dir)
-                            : IMX_OK;
+    return ds->classes > 10 ? imx_fail(IMX_E_FORMAT, "%sclass_names.txt has more than 10 names", dir) : IMX_OK;
 }

@@ -44,8 +44,7 @@ static imx_status read_at(const struct imx_zip *zip, uint64_t at, void *dst, siz
     if (at > zip->bytes || n > zip->bytes - at)
         return damaged(zip, "it ends early");
     if (fseeko(zip->f, (off_t)at, SEEK_SET) || fread(dst, 1, n, zip->f) != n)
-        return imx_fail(IMX_E_IO, "cannot read %s: %s", zip->path,
-                        ferror(zip->f) ? strerror(errno) : "it ends early");
+        return imx_fail(IMX_E_IO, "cannot read %s: %s", zip->path, ferror(zip->f) ? strerror(errno) : "it ends early");
     return IMX_OK;
 }
 
@@ -249,8 +248,8 @@ imx_status imx_zip_read(const struct imx_zip *zip, int32_t i, uint64_t limit, ui
     if (memcmp(local, "PK\3\4", 4) || at > zip->bytes || m->packed > zip->bytes - at)
         return damaged(zip, "a member lies outside the file");
     if (m->full > limit || m->full > m->packed * 1032 + 64)
-        return imx_fail(IMX_E_DATA, "%s: member %s says that it has %llu bytes, more than can be", zip->path,
-                        m->name, (unsigned long long)m->full);
+        return imx_fail(IMX_E_DATA, "%s: member %s says that it has %llu bytes, more than can be", zip->path, m->name,
+                        (unsigned long long)m->full);
     if ((m->method != 0 && m->method != 8) || (m->method == 0 && m->packed != m->full))
         return damaged(zip, "a member is packed in a way that is not read here");
     uint8_t *dst = malloc((size_t)m->full + 1);

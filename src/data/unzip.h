@@ -21,7 +21,7 @@ const char *imx_zip_name(const struct imx_zip *zip, int32_t i);
 int32_t imx_zip_find(const struct imx_zip *zip, const char *name);
 /* Unpacks member i into memory (malloc, owned by the caller) and checks its sum. E_DATA when it is larger
  * than `limit` or than its packed bytes can give; E_FORMAT, E_IO, E_NOMEM. */
-IMX_MUST_CHECK imx_status
-imx_zip_read(const struct imx_zip *zip, int32_t i, uint64_t limit, uint8_t **data, size_t *bytes);
+IMX_MUST_CHECK imx_status imx_zip_read(const struct imx_zip *zip, int32_t i, uint64_t limit, uint8_t **data,
+                                       size_t *bytes);
 
 #endif

@@ -4,7 +4,7 @@
 #include "dev/cl.h"
 
 #ifdef IMX_HAVE_CLBLAST
-#include <clblast_c.h>
+    #include <clblast_c.h>
 
 bool imx_dev_has_blas(const struct imx_dev *dev)
 {
@@ -20,16 +20,15 @@ void imx_cl_blas_finish(struct imx_cl *cl)
 /* The first element of a piece that holds at least `count` floats. */
 static imx_status at(struct imx_mem m, int64_t count, const char *name, size_t *element)
 {
-    if (!m.buf || m.off % 4 || (uint64_t)count * 4 > m.bytes || m.off > m.buf->bytes ||
-        m.bytes > m.buf->bytes - m.off)
+    if (!m.buf || m.off % 4 || (uint64_t)count * 4 > m.bytes || m.off > m.buf->bytes || m.bytes > m.buf->bytes - m.off)
         return imx_fail(IMX_E_ARG, "CLBlast GEMM: matrix %s needs %lld floats, its piece of memory has %llu bytes",
                         name, (long long)count, (unsigned long long)m.bytes);
     *element = m.off / 4;
     return IMX_OK;
 }
 
-imx_status imx_dev_blas_gemm(struct imx_dev *dev, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
-                             struct imx_mem a, struct imx_mem b, struct imx_mem c)
+imx_status imx_dev_blas_gemm(struct imx_dev *dev, bool ta, bool tb, int64_t m, int64_t n, int64_t k, struct imx_mem a,
+                             struct imx_mem b, struct imx_mem c)
 {
     struct imx_cl *cl = imx_cl_of(dev);
     size_t oa = 0, ob = 0, oc = 0;
@@ -71,8 +70,8 @@ void imx_cl_blas_finish(struct imx_cl *cl)
     (void)cl;
 }
 
-imx_status imx_dev_blas_gemm(struct imx_dev *dev, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
-                             struct imx_mem a, struct imx_mem b, struct imx_mem c)
+imx_status imx_dev_blas_gemm(struct imx_dev *dev, bool ta, bool tb, int64_t m, int64_t n, int64_t k, struct imx_mem a,
+                             struct imx_mem b, struct imx_mem c)
 {
     (void)dev, (void)ta, (void)tb, (void)m, (void)n, (void)k, (void)a, (void)b, (void)c;
     return imx_fail(IMX_E_UNSUPPORTED, "this build has no CLBlast");

@@ -78,8 +78,7 @@ static void digest_of(const void *data, size_t size, unsigned char digest[32])
     imx_sha256_end(&h, digest);
 }
 
-static void head_of(const struct imx_cl_key *key, const unsigned char *binary, uint64_t size,
-                    unsigned char head[HEAD])
+static void head_of(const struct imx_cl_key *key, const unsigned char *binary, uint64_t size, unsigned char head[HEAD])
 {
     const uint32_t format = FORMAT;
     memcpy(head, magic, 8);

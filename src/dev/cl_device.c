@@ -102,11 +102,15 @@ static imx_status cl_alloc(struct imx_dev *dev, uint64_t bytes, struct imx_buf *
     if (!bytes)
         return imx_fail(IMX_E_ARG, "an allocation of 0 bytes was asked for");
     if (bytes > dev->caps.max_alloc_bytes)
-        return imx_fail(IMX_E_NOMEM, "one allocation of %llu bytes is more than %s allows (%llu); use a smaller batch "
-                        "or model", want, dev->caps.name, (unsigned long long)dev->caps.max_alloc_bytes);
+        return imx_fail(IMX_E_NOMEM,
+                        "one allocation of %llu bytes is more than %s allows (%llu); use a smaller batch "
+                        "or model",
+                        want, dev->caps.name, (unsigned long long)dev->caps.max_alloc_bytes);
     if (dev->caps.memory_bytes && dev->count.bytes_now + bytes > dev->caps.memory_bytes)
-        return imx_fail(IMX_E_NOMEM, "%s has %llu bytes of memory, %llu are in use and %llu more were asked for; use a "
-                        "smaller batch or model", dev->caps.name, (unsigned long long)dev->caps.memory_bytes,
+        return imx_fail(IMX_E_NOMEM,
+                        "%s has %llu bytes of memory, %llu are in use and %llu more were asked for; use a "
+                        "smaller batch or model",
+                        dev->caps.name, (unsigned long long)dev->caps.memory_bytes,
                         (unsigned long long)dev->count.bytes_now, want);
     struct imx_buf *buf = calloc(1, sizeof *buf);
     if (!buf)
@@ -192,8 +196,7 @@ static imx_status cl_copy(struct imx_dev *dev, struct imx_mem dst, struct imx_me
     if (dst.buf == src.buf && dst.off < src.off + n && src.off < dst.off + n)
         return imx_fail(IMX_E_ARG, "copy: the source at %llu and the target at %llu overlap (%llu bytes)",
                         (unsigned long long)src.off, (unsigned long long)dst.off, (unsigned long long)n);
-    const cl_int code =
-        clEnqueueCopyBuffer(cl->queue, src.buf->mem, dst.buf->mem, src.off, dst.off, n, 0, NULL, NULL);
+    const cl_int code = clEnqueueCopyBuffer(cl->queue, src.buf->mem, dst.buf->mem, src.off, dst.off, n, 0, NULL, NULL);
     return code == CL_SUCCESS ? IMX_OK : imx_cl_fail(cl, code, false, "copy");
 }
 
@@ -206,8 +209,8 @@ static imx_status cl_fill(struct imx_dev *dev, struct imx_mem dst, uint32_t patt
     if (dst.off % 4 || dst.bytes % 4)
         return imx_fail(IMX_E_ARG, "fill: offset %llu and size %llu must be multiples of 4",
                         (unsigned long long)dst.off, (unsigned long long)dst.bytes);
-    const cl_int code = clEnqueueFillBuffer(cl->queue, dst.buf->mem, &pattern, sizeof pattern, dst.off, dst.bytes, 0,
-                                            NULL, NULL);
+    const cl_int code =
+        clEnqueueFillBuffer(cl->queue, dst.buf->mem, &pattern, sizeof pattern, dst.off, dst.bytes, 0, NULL, NULL);
     return code == CL_SUCCESS ? IMX_OK : imx_cl_fail(cl, code, false, "fill");
 }
 
@@ -248,8 +251,16 @@ static void cl_release(struct imx_dev *dev)
 }
 
 static const struct imx_dev_vt vt = {
-    .alloc = cl_alloc, .free = cl_free, .upload = cl_upload, .download = cl_download, .copy = cl_copy, .fill = cl_fill,
-    .launch = imx_cl_launch, .sync = cl_sync, .group_limit = cl_group_limit, .release = cl_release,
+    .alloc = cl_alloc,
+    .free = cl_free,
+    .upload = cl_upload,
+    .download = cl_download,
+    .copy = cl_copy,
+    .fill = cl_fill,
+    .launch = imx_cl_launch,
+    .sync = cl_sync,
+    .group_limit = cl_group_limit,
+    .release = cl_release,
 };
 
 /* Device d of platform p, in the loader's order. */
@@ -266,8 +277,8 @@ static imx_status find(int p, int d, cl_platform_id *platform, cl_device_id *dev
     n = 0;
     code = clGetDeviceIDs(*platform, CL_DEVICE_TYPE_ALL, 32, devices, &n);
     if (code != CL_SUCCESS || d < 0 || (cl_uint)d >= n || d >= 32)
-        return imx_fail(IMX_E_NODEVICE, "OpenCL platform %d has no device %d (%s, %u devices)", p, d,
-                        imx_cl_name(code), code == CL_SUCCESS ? n : 0);
+        return imx_fail(IMX_E_NODEVICE, "OpenCL platform %d has no device %d (%s, %u devices)", p, d, imx_cl_name(code),
+                        code == CL_SUCCESS ? n : 0);
     *device = devices[d];
     return IMX_OK;
 }
@@ -308,7 +319,8 @@ static imx_status measure_rounds(struct imx_cl *cl)
     IMX_TRY(dev->vt->alloc(dev, 64, &buf));
     const struct imx_mem mem = { buf, 0, 64 };
     const struct imx_launch one = { { 1, 1, 1 }, { 1, 1, 1 }, NULL };
-    imx_status s = imx_run_limit_rounds(dev, one, &(struct imx_k_limit_rounds){ .dst = mem, .rounds = ROUNDS, .seed = 1 });
+    imx_status s =
+        imx_run_limit_rounds(dev, one, &(struct imx_k_limit_rounds){ .dst = mem, .rounds = ROUNDS, .seed = 1 });
     if (s == IMX_OK)
         s = dev->vt->download(dev, &got, mem, sizeof got);
     dev->vt->free(dev, buf);

@@ -103,8 +103,7 @@ static imx_status bind(struct imx_cl *cl, const struct imx_cl_kernel *k, const v
     return IMX_OK;
 }
 
-static imx_status check_shape(const struct imx_cl *cl, const struct imx_cl_kernel *k,
-                              const struct imx_launch *launch)
+static imx_status check_shape(const struct imx_cl *cl, const struct imx_cl_kernel *k, const struct imx_launch *launch)
 {
     const struct imx_caps *caps = &cl->base.caps;
     const size_t *g = launch->global, *l = launch->local;
@@ -115,14 +114,17 @@ static imx_status check_shape(const struct imx_cl *cl, const struct imx_cl_kerne
         return IMX_OK;
     for (int i = 0; i < 3; i++) {
         if (!l[i] || g[i] % l[i])
-            return imx_fail(IMX_E_ARG, "kernel %s: global size %zu in dimension %d is no multiple of the work-group's %zu",
+            return imx_fail(IMX_E_ARG,
+                            "kernel %s: global size %zu in dimension %d is no multiple of the work-group's %zu",
                             k->kernel->name, g[i], i, l[i]);
         if (caps->max_items[i] && l[i] > caps->max_items[i])
-            return imx_fail(IMX_E_UNSUPPORTED, "kernel %s: a work-group of %zu in dimension %d is more than %s allows (%u)",
+            return imx_fail(IMX_E_UNSUPPORTED,
+                            "kernel %s: a work-group of %zu in dimension %d is more than %s allows (%u)",
                             k->kernel->name, l[i], i, caps->name, caps->max_items[i]);
     }
     if (l[0] * l[1] * l[2] > k->group_limit)
-        return imx_fail(IMX_E_UNSUPPORTED, "kernel %s: a work-group of %zux%zux%zu is more than this kernel allows on %s (%u)",
+        return imx_fail(IMX_E_UNSUPPORTED,
+                        "kernel %s: a work-group of %zux%zux%zu is more than this kernel allows on %s (%u)",
                         k->kernel->name, l[0], l[1], l[2], caps->name, k->group_limit);
     return IMX_OK;
 }
@@ -143,8 +145,8 @@ static imx_status enqueue(struct imx_cl *cl, const struct imx_cl_kernel *k, cons
     cl_uint dims = 3; /* a piece of one row still has its offset in that dimension */
     while (dims > 1 && global[dims - 1] == 1 && local[dims - 1] <= 1 && !offset[dims - 1])
         dims--;
-    const cl_int code = clEnqueueNDRangeKernel(cl->queue, k->handle, dims, offset, global, free_choice ? NULL : local,
-                                               0, NULL, NULL);
+    const cl_int code =
+        clEnqueueNDRangeKernel(cl->queue, k->handle, dims, offset, global, free_choice ? NULL : local, 0, NULL, NULL);
     if (code == CL_SUCCESS)
         return IMX_OK;
     char what[160];
@@ -192,8 +194,8 @@ static size_t rows_in(double budget_ns, double ns_per_row, size_t rows)
 
 /* Queues the launch in pieces of at most the budget. While the cost is unknown each piece is waited for and the
  * next is sized by it (at most four times as long); the slowest row seen counts. */
-static imx_status in_pieces(struct imx_cl *cl, const struct imx_cl_kernel *k, const struct imx_launch *launch,
-                            int dim, size_t step, uint64_t key)
+static imx_status in_pieces(struct imx_cl *cl, const struct imx_cl_kernel *k, const struct imx_launch *launch, int dim,
+                            size_t step, uint64_t key)
 {
     const size_t rows = (launch->global[dim] + step - 1) / step;
     const double budget = cl->launch_ms * 1e6;

@@ -34,7 +34,7 @@ struct list {
     struct imx_dev_info *info;
     struct where {
         int p, d, icd; /* platform and device as that driver's own loader counts; icd -1: all drivers loaded */
-    } *where;
+    } * where;
     size_t n;
     int platforms;
 };
@@ -112,8 +112,10 @@ static void tell_platform(int fd, int p, cl_platform_id platform)
         if (code != CL_SUCCESS && code != CL_DEVICE_NOT_FOUND)
             snprintf(r.info.why, sizeof r.info.why, "the driver answers with %s (%d)", imx_cl_name(code), code);
         else
-            snprintf(r.info.why, sizeof r.info.why, "the platform has no devices%s", strcmp(name, "rusticl") ? "" :
-                     "; RUSTICL_ENABLE=radeonsi (AMD), iris (Intel) or llvmpipe (CPU) switches one on");
+            snprintf(r.info.why, sizeof r.info.why, "the platform has no devices%s",
+                     strcmp(name, "rusticl")
+                         ? ""
+                         : "; RUSTICL_ENABLE=radeonsi (AMD), iris (Intel) or llvmpipe (CPU) switches one on");
         send_record(fd, &r);
         return;
     }
@@ -343,8 +345,10 @@ imx_status imx_cl_open(int p, int d, struct imx_dev **out)
     if (!known)
         return imx_fail(IMX_E_NODEVICE, "there is no device %s", id);
     if (!right)
-        return imx_fail(IMX_E_NODEVICE, "device %s belongs to another driver than the one this process has loaded, and "
-                        "they cannot be loaded together because one of the installed drivers is broken", id);
+        return imx_fail(IMX_E_NODEVICE,
+                        "device %s belongs to another driver than the one this process has loaded, and "
+                        "they cannot be loaded together because one of the installed drivers is broken",
+                        id);
     IMX_TRY(imx_cl_open_at(where.p, where.d, out));
     snprintf((*out)->caps.id, sizeof(*out)->caps.id, "%s", id);
     return IMX_OK;

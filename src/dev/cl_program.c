@@ -36,8 +36,8 @@ static cl_program from_cache(struct imx_cl *cl, const struct imx_cl_key *key, co
     cl_int code = CL_SUCCESS, binary_code = CL_SUCCESS;
     if (!imx_cl_cache_read(key, &binary, &size))
         return NULL;
-    cl_program program = clCreateProgramWithBinary(cl->context, 1, &cl->device, &size,
-                                                   (const unsigned char **)&binary, &binary_code, &code);
+    cl_program program = clCreateProgramWithBinary(cl->context, 1, &cl->device, &size, (const unsigned char **)&binary,
+                                                   &binary_code, &code);
     if (program && code == CL_SUCCESS && binary_code == CL_SUCCESS)
         code = clBuildProgram(program, 1, &cl->device, options, NULL, NULL);
     free(binary);
@@ -144,8 +144,7 @@ static imx_status grow(struct imx_cl *cl)
     return IMX_OK;
 }
 
-static imx_status make(struct imx_cl *cl, const struct imx_kernel *kernel, const char *options,
-                       struct imx_cl_kernel *k)
+static imx_status make(struct imx_cl *cl, const struct imx_kernel *kernel, const char *options, struct imx_cl_kernel *k)
 {
     struct imx_cl_program *program = NULL;
     cl_int code = CL_SUCCESS;
@@ -159,7 +158,8 @@ static imx_status make(struct imx_cl *cl, const struct imx_kernel *kernel, const
     if (!handle || code != CL_SUCCESS)
         return imx_cl_fail(cl, code, false, kernel->name);
     if (clGetKernelWorkGroupInfo(handle, cl->device, CL_KERNEL_WORK_GROUP_SIZE, sizeof limit, &limit, NULL) !=
-            CL_SUCCESS || !limit || limit > cl->base.caps.max_group)
+            CL_SUCCESS ||
+        !limit || limit > cl->base.caps.max_group)
         limit = cl->base.caps.max_group;
     if (clGetKernelWorkGroupInfo(handle, cl->device, CL_KERNEL_LOCAL_MEM_SIZE, sizeof local, &local, NULL) !=
         CL_SUCCESS)

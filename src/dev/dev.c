@@ -45,7 +45,8 @@ static imx_status nothing_there(const struct imx_dev_info *list, size_t n, const
         if (!list[i].usable)
             used += (size_t)snprintf(seen + used, sizeof seen - used, " %s: %s.",
                                      list[i].caps.name[0] ? list[i].caps.name : list[i].caps.platform, list[i].why);
-    return imx_fail(IMX_E_NODEVICE, "no %s device can be used.%s Install a driver: pocl-opencl-icd (any CPU), "
+    return imx_fail(IMX_E_NODEVICE,
+                    "no %s device can be used.%s Install a driver: pocl-opencl-icd (any CPU), "
                     "intel-opencl-icd (Intel graphics), mesa-opencl-icd with RUSTICL_ENABLE=radeonsi (AMD), or the GPU "
                     "vendor's own driver; `infomax devices` says what was found, --device host needs none",
                     spec, seen);
@@ -114,7 +115,8 @@ static imx_status find(const struct imx_dev_info *list, size_t n, const char *sp
         *at = choose_auto(list, n, automatic ? -1 : !strcasecmp(spec, "cpu") ? IMX_DEV_CPU : IMX_DEV_GPU);
         if (*at == n && automatic) {
             *at = n - 1;
-            snprintf(why_text, sizeof why_text, "there is no usable OpenCL device, so the plain host code runs, which "
+            snprintf(why_text, sizeof why_text,
+                     "there is no usable OpenCL device, so the plain host code runs, which "
                      "is slow; pocl-opencl-icd makes the CPU an OpenCL device");
         }
         return *at == n ? nothing_there(list, n, spec) : IMX_OK;
@@ -134,8 +136,8 @@ static imx_status find(const struct imx_dev_info *list, size_t n, const char *sp
             first_bad = i;
     }
     if (first_bad < n)
-        return imx_fail(IMX_E_NODEVICE, "device \"%s\" (%s, %s) cannot be used: %s", spec, list[first_bad].caps.platform,
-                        list[first_bad].caps.name, list[first_bad].why);
+        return imx_fail(IMX_E_NODEVICE, "device \"%s\" (%s, %s) cannot be used: %s", spec,
+                        list[first_bad].caps.platform, list[first_bad].caps.name, list[first_bad].why);
     if (n == 1)
         return nothing_there(list, n, "OpenCL");
     return imx_fail(IMX_E_NODEVICE, "no device is called \"%s\"; `infomax devices` lists them", spec);

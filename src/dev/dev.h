@@ -15,12 +15,12 @@ enum imx_dev_type { IMX_DEV_HOST, IMX_DEV_CPU, IMX_DEV_GPU, IMX_DEV_ACCELERATOR 
 /* What a device can do; queried, never guessed from a version string. */
 struct imx_caps {
     enum imx_dev_type type;
-    char id[16];         /* "host" or "P:D" */
+    char id[16]; /* "host" or "P:D" */
     char platform[128];
     char name[128];
     char vendor[128];
     char driver[128];
-    char opencl[64];     /* CL_DEVICE_VERSION, "" on the host */
+    char opencl[64]; /* CL_DEVICE_VERSION, "" on the host */
     uint32_t compute_units;
     uint64_t memory_bytes;
     uint64_t max_alloc_bytes;
@@ -33,13 +33,14 @@ struct imx_caps {
     bool unified;
     bool fp16;
     bool subgroups;
-    bool blas;            /* imx_dev_blas_gemm works here */
+    bool blas; /* imx_dev_blas_gemm works here */
 };
 
 struct imx_buf; /* one allocation of a device; opaque above src/dev */
 
 /* A piece of an allocation: what ops take. off is in bytes; as a kernel argument it must be a multiple of
- * caps.align_bytes (4096 always is), transfers, copies and fills take any offset (fills: multiples of 4). bytes == 0 means "absent" (an optional argument that is not there). */
+ * caps.align_bytes (4096 always is), transfers, copies and fills take any offset (fills: multiples of 4). bytes == 0
+ * means "absent" (an optional argument that is not there). */
 struct imx_mem {
     struct imx_buf *buf;
     uint64_t off, bytes;
@@ -92,7 +93,7 @@ struct imx_dev {
     const struct imx_dev_vt *vt;
     struct imx_caps caps;
     struct imx_dev_count count;
-    bool lost;          /* after E_LOST no OpenCL call is made any more */
+    bool lost;               /* after E_LOST no OpenCL call is made any more */
     char quarantine[16][64]; /* "op/variant" that failed on this driver */
     int n_quarantine;
 };
@@ -130,8 +131,8 @@ IMX_MUST_CHECK imx_status imx_dev_list(struct imx_dev_info **out, size_t *n);
 
 /* C[m,n] = op(A) op(B) by CLBlast on the device's queue: an OpenCL library behind the device layer because it
  * takes cl_mem. E_UNSUPPORTED when the build or the device has none. ta: A stored [k,m]; tb: B stored [n,k]. */
-imx_status imx_dev_blas_gemm(struct imx_dev *dev, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
-                             struct imx_mem a, struct imx_mem b, struct imx_mem c);
+imx_status imx_dev_blas_gemm(struct imx_dev *dev, bool ta, bool tb, int64_t m, int64_t n, int64_t k, struct imx_mem a,
+                             struct imx_mem b, struct imx_mem c);
 bool imx_dev_has_blas(const struct imx_dev *dev);
 
 #endif

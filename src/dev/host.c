@@ -92,8 +92,15 @@ static void host_release(struct imx_dev *dev)
 }
 
 static const struct imx_dev_vt vt = {
-    .alloc = host_alloc, .free = host_free, .upload = host_upload, .download = host_download, .copy = host_copy,
-    .fill = host_fill, .launch = host_launch, .sync = host_sync, .group_limit = host_group_limit,
+    .alloc = host_alloc,
+    .free = host_free,
+    .upload = host_upload,
+    .download = host_download,
+    .copy = host_copy,
+    .fill = host_fill,
+    .launch = host_launch,
+    .sync = host_sync,
+    .group_limit = host_group_limit,
     .release = host_release,
 };
 
@@ -107,9 +114,18 @@ void imx_host_caps(struct imx_caps *caps)
     const long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE), cores = sysconf(_SC_NPROCESSORS_ONLN);
     const uint64_t memory = pages > 0 && size > 0 ? (uint64_t)pages * (uint64_t)size : 0;
     *caps = (struct imx_caps){
-        .type = IMX_DEV_HOST, .id = "host", .platform = "infomax", .name = "host (plain C reference)",
-        .vendor = "infomax", .driver = "-", .compute_units = cores > 0 ? (uint32_t)cores : 1, .memory_bytes = memory,
-        .max_alloc_bytes = memory, .align_bytes = 64, .vec_float = 1, .unified = true,
+        .type = IMX_DEV_HOST,
+        .id = "host",
+        .platform = "infomax",
+        .name = "host (plain C reference)",
+        .vendor = "infomax",
+        .driver = "-",
+        .compute_units = cores > 0 ? (uint32_t)cores : 1,
+        .memory_bytes = memory,
+        .max_alloc_bytes = memory,
+        .align_bytes = 64,
+        .vec_float = 1,
+        .unified = true,
     };
 }
 

@@ -15,8 +15,8 @@ struct imx_kernel_arg {
 };
 
 struct imx_kernel_source {
-    const char *name;   /* file stem: one program per stem and options */
-    const char *text;   /* includes resolved */
+    const char *name; /* file stem: one program per stem and options */
+    const char *text; /* includes resolved */
     size_t length;
 };
 

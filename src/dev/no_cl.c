@@ -23,8 +23,8 @@ bool imx_dev_has_blas(const struct imx_dev *dev)
     return false;
 }
 
-imx_status imx_dev_blas_gemm(struct imx_dev *dev, bool ta, bool tb, int64_t m, int64_t n, int64_t k,
-                             struct imx_mem a, struct imx_mem b, struct imx_mem c)
+imx_status imx_dev_blas_gemm(struct imx_dev *dev, bool ta, bool tb, int64_t m, int64_t n, int64_t k, struct imx_mem a,
+                             struct imx_mem b, struct imx_mem c)
 {
     (void)dev, (void)ta, (void)tb, (void)m, (void)n, (void)k, (void)a, (void)b, (void)c;
     return imx_fail(IMX_E_UNSUPPORTED, "this build has no OpenCL");

@@ -11,8 +11,8 @@ static imx_status time_mad(struct imx_dev *dev, struct imx_mem dst, bool wide, s
     const size_t most = dev->caps.max_group, local = wide ? 1 : most >= 64 ? 64 : most >= 16 ? 16 : 1;
     const struct imx_launch launch = { { items, 1, 1 }, { local, 1, 1 }, wide ? NULL : "-DWIDE=float4 -DLANES=4" };
     const double start = imx_now();
-    IMX_TRY(imx_run_peak_mad(dev, launch, &(struct imx_k_peak_mad){ .dst = dst, .rounds = rounds, .scale = 0.5f,
-                                                                   .shift = 1.0f }));
+    IMX_TRY(imx_run_peak_mad(dev, launch,
+                             &(struct imx_k_peak_mad){ .dst = dst, .rounds = rounds, .scale = 0.5f, .shift = 1.0f }));
     IMX_TRY(dev->vt->sync(dev));
     *s = imx_now() - start;
     return IMX_OK;

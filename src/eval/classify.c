@@ -141,8 +141,7 @@ static imx_status standardise(const struct imx_samples *s, float *mean, float *s
     return IMX_OK;
 }
 
-static imx_status check(const struct imx_classify *how, const struct imx_samples *train,
-                        const struct imx_samples *test)
+static imx_status check(const struct imx_classify *how, const struct imx_samples *train, const struct imx_samples *test)
 {
     if (train->d != test->d)
         return imx_fail(IMX_E_DATA, "training features have %d values, test features %d", train->d, test->d);

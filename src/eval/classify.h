@@ -1,8 +1,8 @@
 /* Classifiers on frozen features, trained on the engine itself (dim_method 7.1).
  *   mlp:    linear d->200 -> dropout 0.1 -> batch norm -> ReLU -> linear 200->K
  *   linear: linear d->K on features standardised by the training set
- * cross-entropy, Adam 1e-4 (0.5, 0.999), batch 64, step size x0.1 at epochs 50 and 100. The accuracy is the mean of the test
- * accuracies of the last tenth of the epochs (at least one): the paper's mean over the last 100 of 1,000. */
+ * cross-entropy, Adam 1e-4 (0.5, 0.999), batch 64, step size x0.1 at epochs 50 and 100. The accuracy is the mean of the
+ * test accuracies of the last tenth of the epochs (at least one): the paper's mean over the last 100 of 1,000. */
 #ifndef IMX_EVAL_CLASSIFY_H
 #define IMX_EVAL_CLASSIFY_H
 

@@ -15,8 +15,8 @@ struct imx_encode {
     struct imx_map map[IMX_FEATURE_COUNT];
 };
 
-/* Builds the graph for batches of `batch` stored images on the device (borrowed); weights are drawn from `seed` until the
- * caller loads others into ->store. */
+/* Builds the graph for batches of `batch` stored images on the device (borrowed); weights are drawn from `seed` until
+ * the caller loads others into ->store. */
 IMX_MUST_CHECK imx_status imx_encode_create(struct imx_dev *dev, const struct imx_encoder *encoder, int32_t batch,
                                             int32_t h, int32_t w, int32_t c, uint64_t seed, struct imx_encode **out);
 void imx_encode_destroy(struct imx_encode *e);
@@ -24,8 +24,9 @@ void imx_encode_destroy(struct imx_encode *e);
 /* Values per image of a feature. */
 int32_t imx_encode_width(const struct imx_encode *e, enum imx_feature f);
 
-/* Encodes n images of bytes [n,h,w,c], any n. out[f] (NULL: not wanted) receives [n, width(f)]; conv is flattened in PyTorch's order
- * (c,h,w). progress (may be NULL) is told the number of images done and returns false to stop (E_STOPPED). */
+/* Encodes n images of bytes [n,h,w,c], any n. out[f] (NULL: not wanted) receives [n, width(f)]; conv is flattened in
+ * PyTorch's order (c,h,w). progress (may be NULL) is told the number of images done and returns false to stop
+ * (E_STOPPED). */
 IMX_MUST_CHECK imx_status imx_encode_run(struct imx_encode *e, const uint8_t *bytes, int64_t n,
                                          float *const out[IMX_FEATURE_COUNT],
                                          bool (*progress)(void *user, int64_t done), void *user);

@@ -33,7 +33,8 @@ int imx_features_open(const struct imx_features_options *o, struct imx_features 
     if (!f)
         return imx_fail(IMX_E_NOMEM, "no memory for an encoder");
     IMX_GO(imx_dev_open(o->device, &f->dev, NULL));
-    IMX_GO(imx_encode_create(f->dev, encoder, o->batch ? o->batch : 64, o->height, o->width, o->channels, 0, &f->encode));
+    IMX_GO(
+        imx_encode_create(f->dev, encoder, o->batch ? o->batch : 64, o->height, o->width, o->channels, 0, &f->encode));
     IMX_GO(imx_weights_read(o->weights, f->encode->store));
     *out = f;
     return IMX_OK;
@@ -47,7 +48,8 @@ int32_t imx_features_width(const struct imx_features *f, enum imx_features_layer
     return imx_encode_width(f->encode, (enum imx_feature)layer);
 }
 
-int imx_features_run(struct imx_features *f, const uint8_t *pixels, int64_t n, enum imx_features_layer layer, float *out)
+int imx_features_run(struct imx_features *f, const uint8_t *pixels, int64_t n, enum imx_features_layer layer,
+                     float *out)
 {
     float *to[IMX_FEATURE_COUNT] = { NULL };
     to[layer] = out;

@@ -109,8 +109,8 @@ static imx_status compare(struct imx_graph *g, const imx_tid t[3], struct search
             IMX_TRY(imx_graph_run(g));
             IMX_TRY(imx_graph_download(g, t[2], s->score));
             imx_parallel(0, s->rows, merge_row, s);
-            if (s->how->progress && !s->how->progress(s->how->user, s->col * s->test->n + s->cols * (s->row + s->rows),
-                                                      total * s->test->n))
+            if (s->how->progress &&
+                !s->how->progress(s->how->user, s->col * s->test->n + s->cols * (s->row + s->rows), total * s->test->n))
                 return imx_fail(IMX_E_STOPPED, "stopped while looking for neighbours");
         }
     }

@@ -21,15 +21,19 @@ static const char style[] =
     "h2{font-size:18px;margin:34px 0 10px}p.dim,.dim{color:var(--dim)}"
     ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:18px 0}"
     ".tile,figure,.card{background:var(--card);border:1px solid var(--line);border-radius:8px}"
-    ".tile{padding:10px 14px}.tile b{display:block;font-size:21px;font-weight:600}.tile span{color:var(--dim);font-size:13px}"
+    ".tile{padding:10px 14px}.tile b{display:block;font-size:21px;font-weight:600}.tile "
+    "span{color:var(--dim);font-size:13px}"
     ".grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(320px,1fr));gap:14px}"
-    "figure{margin:0;padding:10px 12px}figcaption{font-weight:600;margin-bottom:4px}svg{width:100%;height:auto;display:block}"
+    "figure{margin:0;padding:10px "
+    "12px}figcaption{font-weight:600;margin-bottom:4px}svg{width:100%;height:auto;display:block}"
     "svg text{fill:var(--dim);font:11px system-ui,sans-serif}.axis{stroke:var(--line);stroke-width:1}"
-    ".s1{stroke:var(--s1)}.s2{stroke:var(--s2)}.line{fill:none;stroke-width:2;stroke-linejoin:round}.s2.line{stroke-dasharray:5 4}"
+    ".s1{stroke:var(--s1)}.s2{stroke:var(--s2)}.line{fill:none;stroke-width:2;stroke-linejoin:round}.s2.line{stroke-"
+    "dasharray:5 4}"
     ".key{font-size:12px;color:var(--dim)}.key i{display:inline-block;width:14px;height:3px;margin:0 5px 3px 10px}"
     "table{border-collapse:collapse;width:100%}.card{padding:4px 14px;overflow-x:auto}"
     "td,th{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}"
-    "tr:last-child td{border-bottom:0}th{color:var(--dim);font-weight:500}td.n,th.n{text-align:right}code{font-size:13px}";
+    "tr:last-child "
+    "td{border-bottom:0}th{color:var(--dim);font-weight:500}td.n,th.n{text-align:right}code{font-size:13px}";
 
 void imx_html_text(struct imx_text *t, const char *s)
 {
@@ -88,7 +92,8 @@ static imx_status read_metrics(const char *run, struct curves *c)
         return imx_fail(IMX_E_DATA, "%s holds no metrics.jsonl: it is no run folder", run);
     IMX_TRY(imx_file_read(path, 1 << 28, &text, &bytes));
     imx_status s = IMX_OK;
-    for (char *line = text, *end; s == IMX_OK && (end = memchr(line, '\n', (size_t)(text + bytes - line))); line = end + 1) {
+    for (char *line = text, *end; s == IMX_OK && (end = memchr(line, '\n', (size_t)(text + bytes - line)));
+         line = end + 1) {
         struct imx_json_doc doc;
         if (imx_json_parse(line, (size_t)(end - line), NULL, &doc) != IMX_OK)
             continue; /* a torn line costs one point */
@@ -157,7 +162,8 @@ static void put_curves(struct imx_text *t, const struct curves *c)
     tile(t, text, "training time");
     imx_text_put(t, "</div>\n<div class=grid>\n");
     const struct imx_series loss[] = { { "loss", c->col[LOSS], "s1" } };
-    const struct imx_series mi[] = { { "bound", c->col[MI], "s1" }, { "ceiling of the estimator", c->col[CEILING], "s2" } };
+    const struct imx_series mi[] = { { "bound", c->col[MI], "s1" },
+                                     { "ceiling of the estimator", c->col[CEILING], "s2" } };
     const struct imx_series speed[] = { { "images/s", c->col[SPEED], "s1" } };
     imx_plot_lines(t, "Loss", "step", c->col[STEP], c->n, loss, 1);
     imx_plot_lines(t, "Mutual information, nats", "step", c->col[STEP], c->n, mi, 2);
@@ -196,14 +202,16 @@ static void put_probes(struct imx_text *t, const char *run)
     struct dirent **name = NULL;
     const int n = scandir(run, &name, is_probe, alphasort);
     if (n > 0)
-        imx_text_put(t, "<h2>What the features are worth</h2>\n<div class=card><table>\n<tr><th>layer<th>classifier<th>encoder"
-                        "<th class=n>accuracy<th class=n>images to learn<th class=n>images to test\n");
+        imx_text_put(
+            t, "<h2>What the features are worth</h2>\n<div class=card><table>\n<tr><th>layer<th>classifier<th>encoder"
+               "<th class=n>accuracy<th class=n>images to learn<th class=n>images to test\n");
     for (int i = 0; i < n; i++) {
         char path[4096], *text = NULL;
         size_t bytes = 0;
         struct imx_json_doc doc = { 0 };
         if (imx_join(path, sizeof path, run, name[i]->d_name) &&
-            imx_file_read(path, 1 << 20, &text, &bytes) == IMX_OK && imx_json_parse(text, bytes, NULL, &doc) == IMX_OK) {
+            imx_file_read(path, 1 << 20, &text, &bytes) == IMX_OK &&
+            imx_json_parse(text, bytes, NULL, &doc) == IMX_OK) {
             if (doc.root->type == IMX_JSON_OBJECT)
                 probe_row(t, doc.root);
             else if (doc.root->type == IMX_JSON_ARRAY)
@@ -241,7 +249,11 @@ static void put_node(struct imx_text *t, const char *prefix, const struct imx_js
             pair(t, name, c->string);
         } else {
             imx_double_text(c->number, value);
-            pair(t, name, c->type == IMX_JSON_NUMBER ? value : c->type == IMX_JSON_NULL ? "-" : c->truth ? "yes" : "no");
+            pair(t, name,
+                 c->type == IMX_JSON_NUMBER ? value
+                 : c->type == IMX_JSON_NULL ? "-"
+                 : c->truth                 ? "yes"
+                                            : "no");
         }
     }
 }

@@ -1,5 +1,5 @@
-/* The map of the features: the two main directions of the centred rows, found by power iteration on x^T x without forming
- * it, with a fixed start, so that the same features give the same picture. See report.h. */
+/* The map of the features: the two main directions of the centred rows, found by power iteration on x^T x without
+ * forming it, with a fixed start, so that the same features give the same picture. See report.h. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,10 +132,12 @@ static imx_status put_map(struct imx_text *t, const float *x, size_t n, size_t d
         return imx_fail(IMX_E_NOMEM, "no memory for a map of %zu points", n);
     const imx_status s = imx_pca2(x, n, d, xy, share);
     if (s == IMX_OK) {
-        imx_text_printf(t, "<h2>Map of the features</h2>\n<figure style=\"max-width:640px\"><figcaption>%zu images on the two "
-                        "main directions of y (%.0f %% and %.0f %% of the variance)%s</figcaption>\n"
-                        "<svg viewBox=\"0 0 %d %d\" role=img fill-opacity=.75>\n",
-                        n, 100 * share[0], 100 * share[1], label ? ", coloured by class" : "", SIDE, SIDE);
+        imx_text_printf(
+            t,
+            "<h2>Map of the features</h2>\n<figure style=\"max-width:640px\"><figcaption>%zu images on the two "
+            "main directions of y (%.0f %% and %.0f %% of the variance)%s</figcaption>\n"
+            "<svg viewBox=\"0 0 %d %d\" role=img fill-opacity=.75>\n",
+            n, 100 * share[0], 100 * share[1], label ? ", coloured by class" : "", SIDE, SIDE);
         put_points(t, xy, n, label, every);
         imx_text_put(t, "</svg></figure>\n");
     }

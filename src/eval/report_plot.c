@@ -37,8 +37,8 @@ static void put_axes(struct imx_text *t, const struct axis *x, const struct axis
 {
     for (double v = y->low; v <= y->high + y->tick / 2; v += y->tick) {
         const double at = down(y, v), shown = fabs(v) < y->tick / 1e6 ? 0 : v;
-        imx_text_printf(t, "<path class=axis d=\"M%d %.1fH%d\"/><text x=%d y=%.1f text-anchor=end>%.6g</text>\n", LEFT, at,
-                        WIDTH - RIGHT, LEFT - 6, at + 4, shown);
+        imx_text_printf(t, "<path class=axis d=\"M%d %.1fH%d\"/><text x=%d y=%.1f text-anchor=end>%.6g</text>\n", LEFT,
+                        at, WIDTH - RIGHT, LEFT - 6, at + 4, shown);
     }
     for (double v = x->low; v <= x->high; v += x->tick)
         imx_text_printf(t, "<text x=%.1f y=%d text-anchor=middle>%.6g</text>\n", across(x, v), HEIGHT - BOTTOM + 15, v);

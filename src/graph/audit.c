@@ -8,9 +8,9 @@
 
 struct side {
     struct imx_arg arg[IMX_MAX_ARGS];
-    void *raw[IMX_MAX_ARGS];     /* as on the device */
-    void *wide[IMX_MAX_ARGS];    /* what the oracle works on: double for f32, else raw's copy */
-    double *mag[IMX_MAX_ARGS];   /* outputs, f32 only */
+    void *raw[IMX_MAX_ARGS];   /* as on the device */
+    void *wide[IMX_MAX_ARGS];  /* what the oracle works on: double for f32, else raw's copy */
+    double *mag[IMX_MAX_ARGS]; /* outputs, f32 only */
 };
 
 static uint64_t bytes_of(const struct imx_arg *a)

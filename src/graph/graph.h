@@ -81,8 +81,8 @@ void imx_graph_output(struct imx_graph *g, imx_tid t);
  * Gradients of parameters land in the store's gradient arena; those of other tensors are named by g->grad. */
 IMX_MUST_CHECK imx_status imx_graph_backward(struct imx_graph *g, imx_tid loss, imx_tid dloss);
 
-/* Commits the store if need be, chooses variants, lays out memory, allocates. limit: bytes that this graph's own memory may
- * take (0: the device's). E_NOMEM says what is needed. */
+/* Commits the store if need be, chooses variants, lays out memory, allocates. limit: bytes that this graph's own memory
+ * may take (0: the device's). E_NOMEM says what is needed. */
 IMX_MUST_CHECK imx_status imx_graph_plan(struct imx_graph *g, uint64_t limit);
 
 /* Queues every node; does not wait for the device. */

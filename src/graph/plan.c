@@ -1,6 +1,6 @@
 /* The memory plan. Every temporary tensor and every node's scratch lives from its first to its last node; pieces whose
- * lives overlap must not share bytes. Greedy by size: the largest piece first, each at the lowest offset of the first pool
- * where it fits. The lower bound is the most bytes that are alive at any one node. */
+ * lives overlap must not share bytes. Greedy by size: the largest piece first, each at the lowest offset of the first
+ * pool where it fits. The lower bound is the most bytes that are alive at any one node. */
 #include "graph/graph.h"
 
 #include <stdlib.h>
@@ -65,8 +65,8 @@ static int collect(const struct imx_graph *g, struct piece *piece)
     for (int t = 1; t < g->n_tensors; t++) {
         const struct imx_tensor *x = &g->tensor[t];
         if (x->place == IMX_PLACE_TEMP && x->first >= 0)
-            piece[n++] = (struct piece){ padded((uint64_t)x->count * imx_dtype_size(x->dtype)), 0, x->first, x->last, 0,
-                                         t, -1 };
+            piece[n++] =
+                (struct piece){ padded((uint64_t)x->count * imx_dtype_size(x->dtype)), 0, x->first, x->last, 0, t, -1 };
     }
     for (int i = 0; i < g->n_nodes; i++)
         if (g->node[i].workspace)
@@ -153,8 +153,7 @@ static imx_status allocate(struct imx_graph *g, const struct piece *piece, int n
             IMX_TRY(g->dev->vt->alloc(g->dev, padded(bytes), &buf));
             x->mem = (struct imx_mem){ buf, 0, bytes };
         } else if (x->place == IMX_PLACE_PARAM || x->place == IMX_PLACE_GRAD) {
-            x->mem = imx_store_mem(g->store, x->index,
-                                   x->place == IMX_PLACE_PARAM ? IMX_ARENA_PARAM : IMX_ARENA_GRAD);
+            x->mem = imx_store_mem(g->store, x->index, x->place == IMX_PLACE_PARAM ? IMX_ARENA_PARAM : IMX_ARENA_GRAD);
         } else if (x->place == IMX_PLACE_ARENA) {
             x->mem = imx_store_arena(g->store, (enum imx_arena)x->index);
         }

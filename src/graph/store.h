@@ -28,18 +28,11 @@ struct imx_param {
     enum imx_layout layout;
     enum imx_init init;
     int32_t fan_in;
-    bool state;      /* running statistic: no gradient, not touched by the optimizer */
-    uint64_t off;    /* bytes in its arena, a multiple of 4096; set by the store */
+    bool state;   /* running statistic: no gradient, not touched by the optimizer */
+    uint64_t off; /* bytes in its arena, a multiple of 4096; set by the store */
 };
 
-enum imx_arena {
-    IMX_ARENA_PARAM,
-    IMX_ARENA_GRAD,
-    IMX_ARENA_M,
-    IMX_ARENA_V,
-    IMX_ARENA_STATE,
-    IMX_ARENA_COUNT
-};
+enum imx_arena { IMX_ARENA_PARAM, IMX_ARENA_GRAD, IMX_ARENA_M, IMX_ARENA_V, IMX_ARENA_STATE, IMX_ARENA_COUNT };
 
 struct imx_store {
     struct imx_dev *dev; /* borrowed */

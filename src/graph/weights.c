@@ -59,8 +59,8 @@ static void unlist(struct listing *l)
     free(l->entry);
 }
 
-imx_status imx_weights_save(const char *path, struct imx_store *store, const char *prefix,
-                            bool moments, const struct imx_st_pair *meta, size_t n_meta)
+imx_status imx_weights_save(const char *path, struct imx_store *store, const char *prefix, bool moments,
+                            const struct imx_st_pair *meta, size_t n_meta)
 {
     struct listing l;
     imx_status status = list(&l, store, prefix, moments ? 3 : 1);

@@ -81,10 +81,8 @@ static imx_status read_type(const char *descr, struct imx_npy *out)
 {
     const uint16_t probe = 1;
     const bool little = *(const uint8_t *)&probe == 1;
-    if (strlen(descr) != 3 || !strchr("<>|=", descr[0]) || !strchr("biuf", descr[1]) ||
-        !strchr("1248", descr[2]))
-        return imx_fail(IMX_E_FORMAT, "it holds elements of type '%s', and only plain numbers are read",
-                        descr);
+    if (strlen(descr) != 3 || !strchr("<>|=", descr[0]) || !strchr("biuf", descr[1]) || !strchr("1248", descr[2]))
+        return imx_fail(IMX_E_FORMAT, "it holds elements of type '%s', and only plain numbers are read", descr);
     out->kind = descr[1];
     out->width = descr[2] - '0';
     out->swapped = out->width > 1 && ((descr[0] == '<' && !little) || (descr[0] == '>' && little));
@@ -131,8 +129,8 @@ imx_status imx_npy_parse(const void *data, size_t bytes, uint64_t total, struct 
     if (bytes < 12 || memcmp(d, "\x93NUMPY", 6) || d[6] < 1 || d[6] > 3)
         return imx_fail(IMX_E_FORMAT, "it is not a .npy file");
     const size_t wide = d[6] == 1 ? 2 : 4;
-    const size_t length = wide == 2 ? (size_t)d[9] << 8 | d[8]
-                                    : (size_t)d[11] << 24 | (size_t)d[10] << 16 | (size_t)d[9] << 8 | d[8];
+    const size_t length =
+        wide == 2 ? (size_t)d[9] << 8 | d[8] : (size_t)d[11] << 24 | (size_t)d[10] << 16 | (size_t)d[9] << 8 | d[8];
     out->offset = 8 + wide + length;
     if (length > LARGEST || out->offset > bytes)
         return imx_fail(IMX_E_FORMAT, "its .npy header is longer than it may be");
@@ -145,8 +143,7 @@ imx_status imx_npy_parse(const void *data, size_t bytes, uint64_t total, struct 
             return imx_fail(IMX_E_FORMAT, "its shape is impossible");
     }
     if (__builtin_mul_overflow(out->count, size, &size) || total < out->offset || size != total - out->offset)
-        return imx_fail(IMX_E_FORMAT,
-                        "it should hold %llu numbers of %d bytes but has %llu bytes: it is damaged",
+        return imx_fail(IMX_E_FORMAT, "it should hold %llu numbers of %d bytes but has %llu bytes: it is damaged",
                         (unsigned long long)out->count, out->width,
                         (unsigned long long)(total > out->offset ? total - out->offset : 0));
     return IMX_OK;
@@ -212,8 +209,7 @@ size_t imx_npy_header(const char *descr, int32_t rank, const uint64_t *shape, ch
     return total;
 }
 
-imx_status
-imx_npy_write(const char *path, const char *descr, int32_t rank, const uint64_t *shape, const void *elements)
+imx_status imx_npy_write(const char *path, const char *descr, int32_t rank, const uint64_t *shape, const void *elements)
 {
     char head[1024];
     struct imx_atomic *f = NULL;
@@ -223,8 +219,7 @@ imx_npy_write(const char *path, const char *descr, int32_t rank, const uint64_t 
     for (int32_t i = 0; bytes && i < rank; i++)
         size *= (size_t)shape[i];
     if (!bytes)
-        return imx_fail(IMX_E_ARG, "%s: an array of type '%s' and rank %d cannot be written", path, descr,
-                        rank);
+        return imx_fail(IMX_E_ARG, "%s: an array of type '%s' and rank %d cannot be written", path, descr, rank);
     IMX_TRY(imx_atomic_create(path, &f));
     IMX_GO(imx_atomic_write(f, head, bytes));
     IMX_GO(imx_atomic_write(f, elements, size));

@@ -36,7 +36,7 @@ size_t imx_npy_header(const char *descr, int32_t rank, const uint64_t *shape, ch
 
 /* Writes a whole array, atomically. The elements are little endian, the last index runs fastest. E_ARG, E_IO,
  * E_NOMEM. */
-IMX_MUST_CHECK imx_status
-imx_npy_write(const char *path, const char *descr, int32_t rank, const uint64_t *shape, const void *elements);
+IMX_MUST_CHECK imx_status imx_npy_write(const char *path, const char *descr, int32_t rank, const uint64_t *shape,
+                                        const void *elements);
 
 #endif

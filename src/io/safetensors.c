@@ -75,8 +75,8 @@ static void sort_by_size(const struct imx_st_save *what, size_t *order)
                 order[k++] = i;
 }
 
-/* The JSON header, padded with blanks so that length field and header are a multiple of 64 bytes; *hash_at = where in it
- * the 64 digits of the hash belong. */
+/* The JSON header, padded with blanks so that length field and header are a multiple of 64 bytes; *hash_at = where in
+ * it the 64 digits of the hash belong. */
 static imx_status header(const struct imx_st_save *what, const size_t *order, struct imx_text *out, size_t *hash_at)
 {
     struct imx_json j = { 0 };

@@ -1,7 +1,7 @@
-/* safetensors files: checkpoints, encoders, traces. Layout: u64 length N, N bytes of JSON, data. Written with the data on
- * a 64-byte boundary, atomically and durably, with the SHA-256 of the data in __metadata__. Read into memory of its own
- * under limits that a hostile file cannot stretch: header at most 1 MiB (and, beyond 64 KiB, a tenth of the file), 65,536
- * tensors, names of 256 bytes, rank 8, no holes, no overlap, nothing behind the data. */
+/* safetensors files: checkpoints, encoders, traces. Layout: u64 length N, N bytes of JSON, data. Written with the data
+ * on a 64-byte boundary, atomically and durably, with the SHA-256 of the data in __metadata__. Read into memory of its
+ * own under limits that a hostile file cannot stretch: header at most 1 MiB (and, beyond 64 KiB, a tenth of the file),
+ * 65,536 tensors, names of 256 bytes, rank 8, no holes, no overlap, nothing behind the data. */
 #ifndef IMX_IO_SAFETENSORS_H
 #define IMX_IO_SAFETENSORS_H
 
@@ -20,8 +20,8 @@ struct imx_st_tensor {
     enum imx_st_type type;
     int rank; /* 0: a scalar */
     int64_t shape[IMX_ST_RANK];
-    /* Writing: the values, or NULL when they come from fill(). Reading: inside the file's memory, little-endian, aligned
-     * to the element only in files that keep to it (ours do). */
+    /* Writing: the values, or NULL when they come from fill(). Reading: inside the file's memory, little-endian,
+     * aligned to the element only in files that keep to it (ours do). */
     const void *data;
 };
 
@@ -34,8 +34,8 @@ struct imx_st_save {
     size_t n;
     const struct imx_st_pair *meta; /* "sha256" is added */
     size_t n_meta;
-    /* Writes the values of tensor i, imx_st_bytes() of them, to dst: called for tensors whose data is NULL, in the order
-     * of the file, so that no second copy of a model is needed. */
+    /* Writes the values of tensor i, imx_st_bytes() of them, to dst: called for tensors whose data is NULL, in the
+     * order of the file, so that no second copy of a model is needed. */
     imx_status (*fill)(void *user, size_t i, void *dst);
     void *user;
 };

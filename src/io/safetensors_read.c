@@ -85,8 +85,7 @@ static imx_status no_holes(const struct imx_safetensors *f)
             return bad(f, f->tensor[i].name, "overlaps another or leaves a hole before it");
         at += imx_st_bytes(&f->tensor[i]);
     }
-    return at == f->bytes + f->n_bytes ? IMX_OK
-                                       : imx_fail(IMX_E_FORMAT, "%s: bytes follow the last tensor", f->name);
+    return at == f->bytes + f->n_bytes ? IMX_OK : imx_fail(IMX_E_FORMAT, "%s: bytes follow the last tensor", f->name);
 }
 
 static imx_status check_meta(const struct imx_safetensors *f, const struct imx_json_node *meta)

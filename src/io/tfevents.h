@@ -1,5 +1,5 @@
-/* TensorBoard event files: records of {length, CRC, Event message, CRC}, appended and flushed one by one, so that a reader
- * sees a running training and skips a torn last record. */
+/* TensorBoard event files: records of {length, CRC, Event message, CRC}, appended and flushed one by one, so that a
+ * reader sees a running training and skips a torn last record. */
 #ifndef IMX_IO_TFEVENTS_H
 #define IMX_IO_TFEVENTS_H
 

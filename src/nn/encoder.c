@@ -6,18 +6,37 @@
 
 #include "ops/pool2d.h"
 
-#define CONV(o, k, s, p)         { IMX_LAYER_CONV, o, k, s, p, 0, 0, false }
-#define CONV_LOCAL(o, k, s, p)   { IMX_LAYER_CONV, o, k, s, p, 0, 0, true }
-#define CONV_POOL(o, k, s, p)    { IMX_LAYER_CONV, o, k, s, p, 3, 2, false }
-#define FC(o)                    { IMX_LAYER_FC, o, 0, 0, 0, 0, 0, false }
-#define OUT(o)                   { IMX_LAYER_OUT, o, 0, 0, 0, 0, 0, false }
+#define CONV(o, k, s, p)                                                                                               \
+    {                                                                                                                  \
+        IMX_LAYER_CONV, o, k, s, p, 0, 0, false                                                                        \
+    }
+#define CONV_LOCAL(o, k, s, p)                                                                                         \
+    {                                                                                                                  \
+        IMX_LAYER_CONV, o, k, s, p, 0, 0, true                                                                         \
+    }
+#define CONV_POOL(o, k, s, p)                                                                                          \
+    {                                                                                                                  \
+        IMX_LAYER_CONV, o, k, s, p, 3, 2, false                                                                        \
+    }
+#define FC(o)                                                                                                          \
+    {                                                                                                                  \
+        IMX_LAYER_FC, o, 0, 0, 0, 0, 0, false                                                                          \
+    }
+#define OUT(o)                                                                                                         \
+    {                                                                                                                  \
+        IMX_LAYER_OUT, o, 0, 0, 0, 0, 0, false                                                                         \
+    }
 
 const struct imx_encoder imx_encoders[] = {
     { "basic28", 28, 1, { CONV(64, 5, 2, 2), CONV_LOCAL(128, 5, 2, 2), FC(1024), OUT(64) } },
     { "basic32", 32, 3, { CONV(64, 4, 2, 1), CONV_LOCAL(128, 4, 2, 1), CONV(256, 4, 2, 1), FC(1024), OUT(64) } },
-    { "basic64", 64, 3,
+    { "basic64",
+      64,
+      3,
       { CONV(64, 4, 2, 1), CONV(128, 4, 2, 1), CONV_LOCAL(256, 4, 2, 1), CONV(512, 4, 2, 1), FC(1024), OUT(64) } },
-    { "alex64", 64, 3,
+    { "alex64",
+      64,
+      3,
       { CONV_POOL(96, 3, 1, 1), CONV_POOL(192, 3, 1, 1), CONV_LOCAL(384, 3, 1, 1), CONV(384, 3, 1, 1),
         CONV_POOL(192, 3, 1, 1), FC(4096), FC(4096), OUT(64) } },
     { 0 },

@@ -17,8 +17,8 @@ struct imx_layer {
 
 struct imx_encoder {
     const char *name;
-    int32_t size;        /* image side it was made for; any that fits the strides will do */
-    int32_t channels;    /* usual number of image channels */
+    int32_t size;     /* image side it was made for; any that fits the strides will do */
+    int32_t channels; /* usual number of image channels */
     struct imx_layer layer[12];
 };
 

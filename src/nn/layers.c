@@ -44,8 +44,11 @@ struct imx_map imx_nn_conv(struct imx_build *b, struct imx_map src, const char *
                            int32_t stride, int32_t pad, bool bias)
 {
     const struct imx_conv2d d = { src.n, src.h, src.w, src.c, o, k, stride, pad, bias };
-    const struct imx_param wei = { .count = (int64_t)o * src.c * k * k, .dims = { o, src.c, k, k },
-                                   .layout = IMX_LAYOUT_CONV, .init = IMX_INIT_UNIFORM, .fan_in = src.c * k * k };
+    const struct imx_param wei = { .count = (int64_t)o * src.c * k * k,
+                                   .dims = { o, src.c, k, k },
+                                   .layout = IMX_LAYOUT_CONV,
+                                   .init = IMX_INIT_UNIFORM,
+                                   .fan_in = src.c * k * k };
     imx_graph_label(b->g, "%s", prefix);
     const imx_tid w = parameter(b, wei, prefix, "weight");
     const imx_tid bia = bias ? imx_nn_vector(b, prefix, "bias", o, IMX_INIT_UNIFORM, src.c * k * k, false) : 0;
@@ -117,13 +120,13 @@ struct imx_map imx_nn_layernorm(struct imx_build *b, struct imx_map src, const c
     return dst;
 }
 
-struct imx_map imx_nn_pool(struct imx_build *b, struct imx_map src, int32_t kind, int32_t k, int32_t stride, int32_t pad)
+struct imx_map imx_nn_pool(struct imx_build *b, struct imx_map src, int32_t kind, int32_t k, int32_t stride,
+                           int32_t pad)
 {
     const struct imx_pool2d d = { src.n, src.h, src.w, src.c, k, stride, pad, kind };
     const struct imx_map dst = result(b, src.n, imx_pool2d_out(src.h, &d), imx_pool2d_out(src.w, &d), src.c, "pooled");
-    const imx_tid at = kind == IMX_POOL_MAX
-                           ? imx_graph_temp(b->g, IMX_I32, (int64_t)dst.n * dst.h * dst.w * dst.c, "at")
-                           : 0;
+    const imx_tid at =
+        kind == IMX_POOL_MAX ? imx_graph_temp(b->g, IMX_I32, (int64_t)dst.n * dst.h * dst.w * dst.c, "at") : 0;
     imx_graph_node(b->g, &imx_op_pool2d_fwd, &d, (imx_tid[]){ src.t, dst.t, at });
     return dst;
 }

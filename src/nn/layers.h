@@ -37,11 +37,13 @@ struct imx_map imx_nn_linear_add(struct imx_build *b, struct imx_map src, const 
 struct imx_map imx_nn_batchnorm(struct imx_build *b, struct imx_map src, const char *prefix, bool relu);
 /* PREFIX.{weight,bias} over the channels of each row. */
 struct imx_map imx_nn_layernorm(struct imx_build *b, struct imx_map src, const char *prefix);
-struct imx_map imx_nn_pool(struct imx_build *b, struct imx_map src, int32_t kind, int32_t k, int32_t stride, int32_t pad);
+struct imx_map imx_nn_pool(struct imx_build *b, struct imx_map src, int32_t kind, int32_t k, int32_t stride,
+                           int32_t pad);
 struct imx_map imx_nn_dropout(struct imx_build *b, struct imx_map src, float p);
 
-/* The end of a training graph: gradient norm and Adam over the whole arenas, two nodes whatever the number of parameters.
- * *hyp is the input that imx_adam_hyp fills for each step, *norm the output of gradnorm. After imx_graph_backward. */
+/* The end of a training graph: gradient norm and Adam over the whole arenas, two nodes whatever the number of
+ * parameters. *hyp is the input that imx_adam_hyp fills for each step, *norm the output of gradnorm. After
+ * imx_graph_backward. */
 void imx_nn_adam(struct imx_graph *g, imx_tid *hyp, imx_tid *norm);
 
 /* Single parameters, for callers that need the weight itself. */

@@ -9,16 +9,16 @@
 struct imx_dim_spec {
     const struct imx_encoder *encoder;
     struct imx_critic_spec critic;
-    int32_t batch, h, w, c;   /* stored images */
-    int32_t croph, cropw;     /* what the encoder sees; 0: h and w */
+    int32_t batch, h, w, c; /* stored images */
+    int32_t croph, cropw;   /* what the encoder sees; 0: h and w */
 };
 
 struct imx_dim_graph {
-    struct imx_graph *g;                            /* owned */
-    struct imx_store *store;                        /* borrowed */
-    imx_tid bytes, aug, mean, invstd, hyp;          /* inputs */
-    imx_tid image, loss, info, norm;                /* outputs: [n,h,w,c], [1], [3], [2] */
-    int32_t locals;                                 /* P, per image */
+    struct imx_graph *g;                   /* owned */
+    struct imx_store *store;               /* borrowed */
+    imx_tid bytes, aug, mean, invstd, hyp; /* inputs */
+    imx_tid image, loss, info, norm;       /* outputs: [n,h,w,c], [1], [3], [2] */
+    int32_t locals;                        /* P, per image */
 };
 
 /* Builds, differentiates and plans. memory_limit as in imx_graph_plan. */

@@ -12,17 +12,24 @@ static bool supports(const struct imx_caps *caps, const void *problem)
 static imx_status run_fwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_act_problem *d = problem;
-    return imx_run_act_fwd(dev, imx_launch_vec(dev, (size_t)d->n), &(struct imx_k_act_fwd){
-        .src = a->m[IMX_ACT_FWD_SRC], .dst = a->m[IMX_ACT_FWD_DST], .n = (uint32_t)d->n, .kind = d->kind,
-        .slope = d->slope });
+    return imx_run_act_fwd(dev, imx_launch_vec(dev, (size_t)d->n),
+                           &(struct imx_k_act_fwd){ .src = a->m[IMX_ACT_FWD_SRC],
+                                                    .dst = a->m[IMX_ACT_FWD_DST],
+                                                    .n = (uint32_t)d->n,
+                                                    .kind = d->kind,
+                                                    .slope = d->slope });
 }
 
 static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_act_problem *d = problem;
-    return imx_run_act_bwd(dev, imx_launch_vec(dev, (size_t)d->n), &(struct imx_k_act_bwd){
-        .src = a->m[IMX_ACT_BWD_SRC], .ddst = a->m[IMX_ACT_BWD_DDST], .dsrc = a->m[IMX_ACT_BWD_DSRC],
-        .n = (uint32_t)d->n, .kind = d->kind, .slope = d->slope });
+    return imx_run_act_bwd(dev, imx_launch_vec(dev, (size_t)d->n),
+                           &(struct imx_k_act_bwd){ .src = a->m[IMX_ACT_BWD_SRC],
+                                                    .ddst = a->m[IMX_ACT_BWD_DDST],
+                                                    .dsrc = a->m[IMX_ACT_BWD_DSRC],
+                                                    .n = (uint32_t)d->n,
+                                                    .kind = d->kind,
+                                                    .slope = d->slope });
 }
 
 static const struct imx_variant fwd = { "cl", supports, NULL, run_fwd };

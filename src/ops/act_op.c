@@ -72,8 +72,8 @@ static imx_status grad_src(struct imx_emit *e, const struct imx_act_problem *d, 
         kind.kind = IMX_ACT_SIGMOID;
     } else {
         const bool is_tanh = d->kind == IMX_ACT_TANH;
-        const struct imx_axpby sum = is_tanh ? (struct imx_axpby){ d->n, -2.0f, 0.0f }
-                                             : (struct imx_axpby){ d->n, -2.0f, 1.0f };
+        const struct imx_axpby sum =
+            is_tanh ? (struct imx_axpby){ d->n, -2.0f, 0.0f } : (struct imx_axpby){ d->n, -2.0f, 1.0f };
         const imx_tid f = e->tensor(e, IMX_F32, d->n, "f"), tf = e->tensor(e, IMX_F32, d->n, "tf");
         outer = e->tensor(e, IMX_F32, d->n, "outer");
         IMX_TRY(e->node(e, &imx_op_act_fwd, d, (const imx_tid[]){ src, f }));
@@ -102,22 +102,54 @@ static imx_status grad_bwd(struct imx_emit *e, const void *problem, const imx_ti
 }
 
 static const char *const cases[] = {
-    "n37_kind1_slope0",   "n77_kind2_slope0.200000003", "n129_kind3_slope0", "n16_kind4_slope0",
-    "n1000_kind5_slope0", "n15_kind0_slope0",  "n1_kind1_slope0",   "n5000_kind2_slope0.00999999978",
-    "n4099_kind1_slope0", "n4100_kind3_slope0", "n4101_kind4_slope0", "n4102_kind5_slope0", NULL,
+    "n37_kind1_slope0",
+    "n77_kind2_slope0.200000003",
+    "n129_kind3_slope0",
+    "n16_kind4_slope0",
+    "n1000_kind5_slope0",
+    "n15_kind0_slope0",
+    "n1_kind1_slope0",
+    "n5000_kind2_slope0.00999999978",
+    "n4099_kind1_slope0",
+    "n4100_kind3_slope0",
+    "n4101_kind4_slope0",
+    "n4102_kind5_slope0",
+    NULL,
 };
 
 /* exp 3, division 2.5, log1p 2, tanh 5 ulps, each entering the result at most once or twice */
 const struct imx_op imx_op_act_fwd = {
-    .name = "act_fwd", .problem_size = sizeof(struct imx_act_problem), .fields = fields, .n_args = 2,
-    .args = args_fwd, .check = check, .ref_f32 = imx_ref_act_fwd_f32, .ref_f64 = imx_ref_act_fwd_f64,
-    .variants = imx_variants_act_fwd, .flop = flop, .terms = terms, .exact = false, .ulps = 8, .grad = grad_fwd,
+    .name = "act_fwd",
+    .problem_size = sizeof(struct imx_act_problem),
+    .fields = fields,
+    .n_args = 2,
+    .args = args_fwd,
+    .check = check,
+    .ref_f32 = imx_ref_act_fwd_f32,
+    .ref_f64 = imx_ref_act_fwd_f64,
+    .variants = imx_variants_act_fwd,
+    .flop = flop,
+    .terms = terms,
+    .exact = false,
+    .ulps = 8,
+    .grad = grad_fwd,
     .cases = cases,
 };
 
 const struct imx_op imx_op_act_bwd = {
-    .name = "act_bwd", .problem_size = sizeof(struct imx_act_problem), .fields = fields, .n_args = 3,
-    .args = args_bwd, .check = check, .ref_f32 = imx_ref_act_bwd_f32, .ref_f64 = imx_ref_act_bwd_f64,
-    .variants = imx_variants_act_bwd, .flop = flop, .terms = terms, .exact = false, .ulps = 14, .grad = grad_bwd,
+    .name = "act_bwd",
+    .problem_size = sizeof(struct imx_act_problem),
+    .fields = fields,
+    .n_args = 3,
+    .args = args_bwd,
+    .check = check,
+    .ref_f32 = imx_ref_act_bwd_f32,
+    .ref_f64 = imx_ref_act_bwd_f64,
+    .variants = imx_variants_act_bwd,
+    .flop = flop,
+    .terms = terms,
+    .exact = false,
+    .ulps = 14,
+    .grad = grad_bwd,
     .cases = cases,
 };

@@ -16,12 +16,35 @@ struct imx_batchnorm {
     int32_t rows, cols, act; /* IMX_ACT_NONE or IMX_ACT_RELU */
     float eps, momentum;
 };
-enum { IMX_BN_FWD_SRC, IMX_BN_FWD_GAMMA, IMX_BN_FWD_BETA, IMX_BN_FWD_RUN_MEAN, IMX_BN_FWD_RUN_VAR, IMX_BN_FWD_DST,
-       IMX_BN_FWD_MEAN, IMX_BN_FWD_INVSTD };
-enum { IMX_BN_BWD_SRC, IMX_BN_BWD_DDST, IMX_BN_BWD_GAMMA, IMX_BN_BWD_BETA, IMX_BN_BWD_MEAN, IMX_BN_BWD_INVSTD,
-       IMX_BN_BWD_DSRC, IMX_BN_BWD_DGAMMA, IMX_BN_BWD_DBETA };
-enum { IMX_BN_INFER_SRC, IMX_BN_INFER_GAMMA, IMX_BN_INFER_BETA, IMX_BN_INFER_RUN_MEAN, IMX_BN_INFER_RUN_VAR,
-       IMX_BN_INFER_DST };
+enum {
+    IMX_BN_FWD_SRC,
+    IMX_BN_FWD_GAMMA,
+    IMX_BN_FWD_BETA,
+    IMX_BN_FWD_RUN_MEAN,
+    IMX_BN_FWD_RUN_VAR,
+    IMX_BN_FWD_DST,
+    IMX_BN_FWD_MEAN,
+    IMX_BN_FWD_INVSTD
+};
+enum {
+    IMX_BN_BWD_SRC,
+    IMX_BN_BWD_DDST,
+    IMX_BN_BWD_GAMMA,
+    IMX_BN_BWD_BETA,
+    IMX_BN_BWD_MEAN,
+    IMX_BN_BWD_INVSTD,
+    IMX_BN_BWD_DSRC,
+    IMX_BN_BWD_DGAMMA,
+    IMX_BN_BWD_DBETA
+};
+enum {
+    IMX_BN_INFER_SRC,
+    IMX_BN_INFER_GAMMA,
+    IMX_BN_INFER_BETA,
+    IMX_BN_INFER_RUN_MEAN,
+    IMX_BN_INFER_RUN_VAR,
+    IMX_BN_INFER_DST
+};
 extern const struct imx_op imx_op_batchnorm_fwd, imx_op_batchnorm_bwd, imx_op_batchnorm_infer;
 
 #endif

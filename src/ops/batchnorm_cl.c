@@ -40,32 +40,25 @@ static uint64_t ws_infer(const struct imx_caps *caps, const void *problem)
     return (uint64_t)((const struct imx_batchnorm *)problem)->cols * sizeof(float);
 }
 
-static imx_status apply(struct imx_dev *dev,
-                        const struct imx_batchnorm *d,
-                        bool strips,
-                        struct imx_mem src,
-                        struct imx_mem gamma,
-                        struct imx_mem beta,
-                        struct imx_mem mean,
-                        struct imx_mem invstd,
+static imx_status apply(struct imx_dev *dev, const struct imx_batchnorm *d, bool strips, struct imx_mem src,
+                        struct imx_mem gamma, struct imx_mem beta, struct imx_mem mean, struct imx_mem invstd,
                         struct imx_mem dst)
 {
     const struct imx_rowchunk chunk = imx_rowchunk(d->rows, strips);
     if (strips)
-        return imx_run_bn_apply_strip(
-            dev, imx_launch_strips(chunk, d->cols),
-            &(struct imx_k_bn_apply_strip){ .src = src,
-                                            .gamma = gamma,
-                                            .beta = beta,
-                                            .mean = mean,
-                                            .invstd = invstd,
-                                            .dst = dst,
-                                            .rows = d->rows,
-                                            .cols = d->cols,
-                                            .chunk = chunk.rows,
-                                            .act = d->act,
-                                            .strip = imx_strip(chunk),
-                                            .block = imx_strip_rows(chunk, d->cols, 4) });
+        return imx_run_bn_apply_strip(dev, imx_launch_strips(chunk, d->cols),
+                                      &(struct imx_k_bn_apply_strip){ .src = src,
+                                                                      .gamma = gamma,
+                                                                      .beta = beta,
+                                                                      .mean = mean,
+                                                                      .invstd = invstd,
+                                                                      .dst = dst,
+                                                                      .rows = d->rows,
+                                                                      .cols = d->cols,
+                                                                      .chunk = chunk.rows,
+                                                                      .act = d->act,
+                                                                      .strip = imx_strip(chunk),
+                                                                      .block = imx_strip_rows(chunk, d->cols, 4) });
     return imx_run_bn_apply_column(dev, imx_launch_columns(dev, chunk, d->cols),
                                    &(struct imx_k_bn_apply_column){ .src = src,
                                                                     .gamma = gamma,
@@ -79,28 +72,24 @@ static imx_status apply(struct imx_dev *dev,
                                                                     .act = d->act });
 }
 
-static imx_status
-forward(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_args *a, bool strips)
+static imx_status forward(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_args *a, bool strips)
 {
     const struct imx_rowchunk chunk = imx_rowchunk(d->rows, strips);
     const int32_t width = strips ? 16 : 1;
     if (strips)
-        IMX_TRY(imx_run_bn_stat_strip(
-            dev, imx_launch_strips(chunk, d->cols),
-            &(struct imx_k_bn_stat_strip){ .src = a->m[IMX_BN_FWD_SRC],
-                                           .part = a->ws,
-                                           .rows = d->rows,
-                                           .cols = d->cols,
-                                           .chunk = chunk.rows,
-                                           .strip = imx_strip(chunk),
-                                           .block = imx_strip_rows(chunk, d->cols, 8) }));
+        IMX_TRY(imx_run_bn_stat_strip(dev, imx_launch_strips(chunk, d->cols),
+                                      &(struct imx_k_bn_stat_strip){ .src = a->m[IMX_BN_FWD_SRC],
+                                                                     .part = a->ws,
+                                                                     .rows = d->rows,
+                                                                     .cols = d->cols,
+                                                                     .chunk = chunk.rows,
+                                                                     .strip = imx_strip(chunk),
+                                                                     .block = imx_strip_rows(chunk, d->cols, 8) }));
     else
-        IMX_TRY(imx_run_bn_stat_column(dev, imx_launch_columns(dev, chunk, d->cols),
-                                       &(struct imx_k_bn_stat_column){ .src = a->m[IMX_BN_FWD_SRC],
-                                                                       .part = a->ws,
-                                                                       .rows = d->rows,
-                                                                       .cols = d->cols,
-                                                                       .chunk = chunk.rows }));
+        IMX_TRY(imx_run_bn_stat_column(
+            dev, imx_launch_columns(dev, chunk, d->cols),
+            &(struct imx_k_bn_stat_column){
+                .src = a->m[IMX_BN_FWD_SRC], .part = a->ws, .rows = d->rows, .cols = d->cols, .chunk = chunk.rows }));
     IMX_TRY(imx_run_bn_stat_finish(dev, imx_launch_finish(dev, d->cols, width),
                                    &(struct imx_k_bn_stat_finish){ .part = a->ws,
                                                                    .run_mean = a->m[IMX_BN_FWD_RUN_MEAN],
@@ -117,8 +106,7 @@ forward(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_arg
                  a->m[IMX_BN_FWD_MEAN], a->m[IMX_BN_FWD_INVSTD], a->m[IMX_BN_FWD_DST]);
 }
 
-static imx_status
-infer(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_args *a, bool strips)
+static imx_status infer(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_args *a, bool strips)
 {
     IMX_TRY(imx_run_bn_invstd(
         dev, imx_launch_1d(dev, (size_t)d->cols, NULL),
@@ -128,27 +116,25 @@ infer(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_args 
                  a->m[IMX_BN_INFER_RUN_MEAN], a->ws, a->m[IMX_BN_INFER_DST]);
 }
 
-static imx_status
-back_sums(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_args *a, bool strips)
+static imx_status back_sums(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_args *a, bool strips)
 {
     const struct imx_rowchunk chunk = imx_rowchunk(d->rows, strips);
     const struct imx_mem *m = a->m;
     if (strips)
-        return imx_run_bn_back_strip(
-            dev, imx_launch_strips(chunk, d->cols),
-            &(struct imx_k_bn_back_strip){ .src = m[IMX_BN_BWD_SRC],
-                                           .ddst = m[IMX_BN_BWD_DDST],
-                                           .gamma = m[IMX_BN_BWD_GAMMA],
-                                           .beta = m[IMX_BN_BWD_BETA],
-                                           .mean = m[IMX_BN_BWD_MEAN],
-                                           .invstd = m[IMX_BN_BWD_INVSTD],
-                                           .part = a->ws,
-                                           .rows = d->rows,
-                                           .cols = d->cols,
-                                           .chunk = chunk.rows,
-                                           .act = d->act,
-                                           .strip = imx_strip(chunk),
-                                           .block = imx_strip_rows(chunk, d->cols, 4) });
+        return imx_run_bn_back_strip(dev, imx_launch_strips(chunk, d->cols),
+                                     &(struct imx_k_bn_back_strip){ .src = m[IMX_BN_BWD_SRC],
+                                                                    .ddst = m[IMX_BN_BWD_DDST],
+                                                                    .gamma = m[IMX_BN_BWD_GAMMA],
+                                                                    .beta = m[IMX_BN_BWD_BETA],
+                                                                    .mean = m[IMX_BN_BWD_MEAN],
+                                                                    .invstd = m[IMX_BN_BWD_INVSTD],
+                                                                    .part = a->ws,
+                                                                    .rows = d->rows,
+                                                                    .cols = d->cols,
+                                                                    .chunk = chunk.rows,
+                                                                    .act = d->act,
+                                                                    .strip = imx_strip(chunk),
+                                                                    .block = imx_strip_rows(chunk, d->cols, 4) });
     return imx_run_bn_back_column(dev, imx_launch_columns(dev, chunk, d->cols),
                                   &(struct imx_k_bn_back_column){ .src = m[IMX_BN_BWD_SRC],
                                                                   .ddst = m[IMX_BN_BWD_DDST],
@@ -163,8 +149,7 @@ back_sums(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_a
                                                                   .act = d->act });
 }
 
-static imx_status
-backward(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_args *a, bool strips)
+static imx_status backward(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_args *a, bool strips)
 {
     const struct imx_rowchunk chunk = imx_rowchunk(d->rows, strips);
     const struct imx_mem *m = a->m;
@@ -179,23 +164,22 @@ backward(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_ar
                                                                    .cols = d->cols,
                                                                    .width = width }));
     if (strips)
-        return imx_run_bn_dsrc_strip(
-            dev, imx_launch_strips(chunk, d->cols),
-            &(struct imx_k_bn_dsrc_strip){ .src = m[IMX_BN_BWD_SRC],
-                                           .ddst = m[IMX_BN_BWD_DDST],
-                                           .gamma = m[IMX_BN_BWD_GAMMA],
-                                           .beta = m[IMX_BN_BWD_BETA],
-                                           .mean = m[IMX_BN_BWD_MEAN],
-                                           .invstd = m[IMX_BN_BWD_INVSTD],
-                                           .dgamma = m[IMX_BN_BWD_DGAMMA],
-                                           .dbeta = m[IMX_BN_BWD_DBETA],
-                                           .dsrc = m[IMX_BN_BWD_DSRC],
-                                           .rows = d->rows,
-                                           .cols = d->cols,
-                                           .chunk = chunk.rows,
-                                           .act = d->act,
-                                           .strip = imx_strip(chunk),
-                                           .block = imx_strip_rows(chunk, d->cols, 4) });
+        return imx_run_bn_dsrc_strip(dev, imx_launch_strips(chunk, d->cols),
+                                     &(struct imx_k_bn_dsrc_strip){ .src = m[IMX_BN_BWD_SRC],
+                                                                    .ddst = m[IMX_BN_BWD_DDST],
+                                                                    .gamma = m[IMX_BN_BWD_GAMMA],
+                                                                    .beta = m[IMX_BN_BWD_BETA],
+                                                                    .mean = m[IMX_BN_BWD_MEAN],
+                                                                    .invstd = m[IMX_BN_BWD_INVSTD],
+                                                                    .dgamma = m[IMX_BN_BWD_DGAMMA],
+                                                                    .dbeta = m[IMX_BN_BWD_DBETA],
+                                                                    .dsrc = m[IMX_BN_BWD_DSRC],
+                                                                    .rows = d->rows,
+                                                                    .cols = d->cols,
+                                                                    .chunk = chunk.rows,
+                                                                    .act = d->act,
+                                                                    .strip = imx_strip(chunk),
+                                                                    .block = imx_strip_rows(chunk, d->cols, 4) });
     return imx_run_bn_dsrc_column(dev, imx_launch_columns(dev, chunk, d->cols),
                                   &(struct imx_k_bn_dsrc_column){ .src = m[IMX_BN_BWD_SRC],
                                                                   .ddst = m[IMX_BN_BWD_DDST],
@@ -248,8 +232,8 @@ static const struct imx_variant v_bwd_strip = { "cl_strip", supports_strip, ws_s
 static const struct imx_variant v_bwd_column = { "cl_column", supports_column, ws_column, bwd_column };
 static const struct imx_variant v_infer_strip = { "cl_strip", supports_strip, ws_infer, infer_strip };
 static const struct imx_variant v_infer_column = { "cl_column", supports_column, ws_infer, infer_column };
-extern const struct imx_variant *const imx_variants_batchnorm_fwd[],
-    *const imx_variants_batchnorm_bwd[], *const imx_variants_batchnorm_infer[];
+extern const struct imx_variant *const imx_variants_batchnorm_fwd[], *const imx_variants_batchnorm_bwd[],
+                                                                         *const imx_variants_batchnorm_infer[];
 const struct imx_variant *const imx_variants_batchnorm_fwd[] = { &v_fwd_strip, &v_fwd_column, NULL };
 const struct imx_variant *const imx_variants_batchnorm_bwd[] = { &v_bwd_strip, &v_bwd_column, NULL };
 const struct imx_variant *const imx_variants_batchnorm_infer[] = { &v_infer_strip, &v_infer_column, NULL };

@@ -3,11 +3,11 @@
 #include "ops/ref.h"
 
 extern const struct imx_variant *const imx_variants_batchnorm_fwd[], *const imx_variants_batchnorm_bwd[],
-    *const imx_variants_batchnorm_infer[];
+                                                                         *const imx_variants_batchnorm_infer[];
 
 static const struct imx_field fields[] = {
-    { "r", offsetof(struct imx_batchnorm, rows), false },  { "c", offsetof(struct imx_batchnorm, cols), false },
-    { "_act", offsetof(struct imx_batchnorm, act), false }, { "eps", offsetof(struct imx_batchnorm, eps), true },
+    { "r", offsetof(struct imx_batchnorm, rows), false },      { "c", offsetof(struct imx_batchnorm, cols), false },
+    { "_act", offsetof(struct imx_batchnorm, act), false },    { "eps", offsetof(struct imx_batchnorm, eps), true },
     { "mom", offsetof(struct imx_batchnorm, momentum), true }, { NULL, 0, false },
 };
 
@@ -90,9 +90,15 @@ static imx_status grad_fwd(struct imx_emit *e, const void *problem, const imx_ti
     const struct imx_batchnorm *d = problem;
     const imx_tid dsrc = e->tensor(e, IMX_F32, (int64_t)d->rows * d->cols, "dsrc");
     const imx_tid dgamma = e->tensor(e, IMX_F32, d->cols, "dgamma"), dbeta = e->tensor(e, IMX_F32, d->cols, "dbeta");
-    const imx_tid bwd[] = { arg[IMX_BN_FWD_SRC],  darg[IMX_BN_FWD_DST],   arg[IMX_BN_FWD_GAMMA],
-                            arg[IMX_BN_FWD_BETA], arg[IMX_BN_FWD_MEAN],   arg[IMX_BN_FWD_INVSTD],
-                            dsrc,                 dgamma,                 dbeta };
+    const imx_tid bwd[] = { arg[IMX_BN_FWD_SRC],
+                            darg[IMX_BN_FWD_DST],
+                            arg[IMX_BN_FWD_GAMMA],
+                            arg[IMX_BN_FWD_BETA],
+                            arg[IMX_BN_FWD_MEAN],
+                            arg[IMX_BN_FWD_INVSTD],
+                            dsrc,
+                            dgamma,
+                            dbeta };
     darg[IMX_BN_FWD_SRC] = dsrc;
     darg[IMX_BN_FWD_GAMMA] = dgamma;
     darg[IMX_BN_FWD_BETA] = dbeta;
@@ -101,28 +107,61 @@ static imx_status grad_fwd(struct imx_emit *e, const void *problem, const imx_ti
 }
 
 static const char *const cases[] = {
-    "r37c19_act0eps1e-05mom0.1", "r72c33_act1eps1e-05mom0.1",  "r1c5_act0eps1e-05mom0.1",
-    "r2c1_act1eps0.001mom1",     "r8c16_act0eps1e-05mom0.05",  "r64c128_act1eps1e-05mom0.1",
-    "r600c40_act1eps1e-05mom0.1", "r1031c3_act0eps1e-05mom0.1", "r129c530_act1eps1e-05mom0.1",
-    NULL,
+    "r37c19_act0eps1e-05mom0.1",   "r72c33_act1eps1e-05mom0.1",
+    "r1c5_act0eps1e-05mom0.1",     "r2c1_act1eps0.001mom1",
+    "r8c16_act0eps1e-05mom0.05",   "r64c128_act1eps1e-05mom0.1",
+    "r600c40_act1eps1e-05mom0.1",  "r1031c3_act0eps1e-05mom0.1",
+    "r129c530_act1eps1e-05mom0.1", NULL,
 };
 
 const struct imx_op imx_op_batchnorm_fwd = {
-    .name = "batchnorm_fwd", .problem_size = sizeof(struct imx_batchnorm), .fields = fields, .n_args = 8,
-    .args = args_fwd, .check = check, .ref_f32 = imx_ref_batchnorm_fwd_f32, .ref_f64 = imx_ref_batchnorm_fwd_f64,
-    .variants = imx_variants_batchnorm_fwd, .flop = flop, .terms = terms, .exact = false, .ulps = 8,
-    .grad = grad_fwd, .cases = cases,
+    .name = "batchnorm_fwd",
+    .problem_size = sizeof(struct imx_batchnorm),
+    .fields = fields,
+    .n_args = 8,
+    .args = args_fwd,
+    .check = check,
+    .ref_f32 = imx_ref_batchnorm_fwd_f32,
+    .ref_f64 = imx_ref_batchnorm_fwd_f64,
+    .variants = imx_variants_batchnorm_fwd,
+    .flop = flop,
+    .terms = terms,
+    .exact = false,
+    .ulps = 8,
+    .grad = grad_fwd,
+    .cases = cases,
 };
 
 const struct imx_op imx_op_batchnorm_bwd = {
-    .name = "batchnorm_bwd", .problem_size = sizeof(struct imx_batchnorm), .fields = fields, .n_args = 9,
-    .args = args_bwd, .check = check, .ref_f32 = imx_ref_batchnorm_bwd_f32, .ref_f64 = imx_ref_batchnorm_bwd_f64,
-    .variants = imx_variants_batchnorm_bwd, .flop = flop, .terms = terms, .exact = false, .ulps = 8, .cases = cases,
+    .name = "batchnorm_bwd",
+    .problem_size = sizeof(struct imx_batchnorm),
+    .fields = fields,
+    .n_args = 9,
+    .args = args_bwd,
+    .check = check,
+    .ref_f32 = imx_ref_batchnorm_bwd_f32,
+    .ref_f64 = imx_ref_batchnorm_bwd_f64,
+    .variants = imx_variants_batchnorm_bwd,
+    .flop = flop,
+    .terms = terms,
+    .exact = false,
+    .ulps = 8,
+    .cases = cases,
 };
 
 const struct imx_op imx_op_batchnorm_infer = {
-    .name = "batchnorm_infer", .problem_size = sizeof(struct imx_batchnorm), .fields = fields, .n_args = 6,
-    .args = args_infer, .check = check, .ref_f32 = imx_ref_batchnorm_infer_f32,
-    .ref_f64 = imx_ref_batchnorm_infer_f64, .variants = imx_variants_batchnorm_infer, .flop = flop,
-    .terms = terms_infer, .exact = false, .ulps = 8, .cases = cases,
+    .name = "batchnorm_infer",
+    .problem_size = sizeof(struct imx_batchnorm),
+    .fields = fields,
+    .n_args = 6,
+    .args = args_infer,
+    .check = check,
+    .ref_f32 = imx_ref_batchnorm_infer_f32,
+    .ref_f64 = imx_ref_batchnorm_infer_f64,
+    .variants = imx_variants_batchnorm_infer,
+    .flop = flop,
+    .terms = terms_infer,
+    .exact = false,
+    .ulps = 8,
+    .cases = cases,
 };

@@ -45,8 +45,9 @@ void REF(imx_ref_batchnorm_fwd)(const void *problem, void *const *arg REF_MAG)
         for (int r = 0; r < d->rows; r++) {
             const int64_t i = (int64_t)r * d->cols + c;
             dst[i] = relu(gamma[c] * (src[i] - m) * inv + beta[c], d->act);
-            REF_MAG_SET(IMX_BN_FWD_DST, i, real_abs(beta[c]) + real_abs(gamma[c]) * inv *
-                        (real_abs(src[i]) + m_abs + real_abs(src[i] - m) * inv_rel));
+            REF_MAG_SET(IMX_BN_FWD_DST, i,
+                        real_abs(beta[c]) +
+                            real_abs(gamma[c]) * inv * (real_abs(src[i]) + m_abs + real_abs(src[i] - m) * inv_rel));
         }
         (void)inv_rel, (void)m_abs;
     }
@@ -64,15 +65,15 @@ void REF(imx_ref_batchnorm_infer)(const void *problem, void *const *arg REF_MAG)
             const int64_t i = (int64_t)r * d->cols + c;
             const real scale = gamma[c] / real_sqrt(var[c] + (real)d->eps);
             dst[i] = relu((src[i] - mean[c]) * scale + beta[c], d->act);
-            REF_MAG_SET(IMX_BN_INFER_DST, i, (real_abs(src[i]) + real_abs(mean[c])) * real_abs(scale) * 2 +
-                        real_abs(beta[c]));
+            REF_MAG_SET(IMX_BN_INFER_DST, i,
+                        (real_abs(src[i]) + real_abs(mean[c])) * real_abs(scale) * 2 + real_abs(beta[c]));
         }
 }
 
 /* What flows into one element before the norm: ddst, or 0 where the ReLU stopped it. */
 struct passed {
-    real g;    /* the gradient */
-    real mag;  /* what its error is measured against: large where the sign is a matter of rounding */
+    real g;   /* the gradient */
+    real mag; /* what its error is measured against: large where the sign is a matter of rounding */
 };
 
 static struct passed pass(const struct imx_batchnorm *d, real x, real x_mag, real gamma, real beta, real ddst)
@@ -112,8 +113,8 @@ void REF(imx_ref_batchnorm_bwd)(const void *problem, void *const *arg REF_MAG)
             const real x = (src[i] - mean[c]) * invstd[c], x_mag = (real_abs(src[i]) + real_abs(mean[c])) * invstd[c];
             const struct passed p = pass(d, x, x_mag, gamma[c], beta[c], ddst[i]);
             dsrc[i] = gamma[c] * invstd[c] * (p.g - sum / rows - x * dot / rows);
-            REF_MAG_SET(IMX_BN_BWD_DSRC, i, real_abs(gamma[c]) * invstd[c] *
-                        (p.mag + sum_mag / rows + x_mag * dot_mag / rows));
+            REF_MAG_SET(IMX_BN_BWD_DSRC, i,
+                        real_abs(gamma[c]) * invstd[c] * (p.mag + sum_mag / rows + x_mag * dot_mag / rows));
         }
         (void)sum_mag, (void)dot_mag;
     }

@@ -70,8 +70,8 @@ fail:
 }
 
 /* Seconds of one execution, over `inner` of them with one wait at the end. */
-static imx_status sample(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *v,
-                         const void *problem, const struct imx_args *args, int inner, double *seconds)
+static imx_status sample(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *v, const void *problem,
+                         const struct imx_args *args, int inner, double *seconds)
 {
     const double start = imx_now();
     for (int i = 0; i < inner; i++)

@@ -14,20 +14,20 @@ struct imx_bench_limit {
 
 struct imx_bench_row {
     const struct imx_op *op;
-    const char *direction;   /* "forward", "backward-data", "backward-weights", "backward", or "" */
+    const char *direction; /* "forward", "backward-data", "backward-weights", "backward", or "" */
     char problem[192];
     char variant[64];
-    int runs;                /* samples behind the median */
+    int runs;                  /* samples behind the median */
     double ms, ms_min, ms_max; /* one execution: median and extremes of the samples */
-    double gflops, gbps;     /* of the op's own arithmetic and arguments */
-    double of_limit;         /* limit's time / ms; 0 when the limit is not known */
+    double gflops, gbps;       /* of the op's own arithmetic and arguments */
+    double of_limit;           /* limit's time / ms; 0 when the limit is not known */
 };
 
 /* A problem of the model. */
 struct imx_bench_case {
-    const char *group;       /* "gemm", "conv2d", "critic" */
+    const char *group; /* "gemm", "conv2d", "critic" */
     const char *op, *direction;
-    const void *problem;     /* the struct of that op */
+    const void *problem; /* the struct of that op */
 };
 
 /* Every problem, grouped, ends with group NULL. */

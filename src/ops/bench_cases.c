@@ -6,23 +6,36 @@
 #include "ops/gemm.h"
 
 /* A linear layer of `in` to `out` over `rows`: y = x W^T; dx = dy W; dW = dy^T x. */
-#define LINEAR(rows, in, out)                                                                        \
-    { "gemm", "gemm", "forward", &(const struct imx_gemm){ .m = rows, .n = out, .k = in, .tb = 1 } }, \
-    { "gemm", "gemm", "backward-data", &(const struct imx_gemm){ .m = rows, .n = in, .k = out } },    \
-    { "gemm", "gemm", "backward-weights", &(const struct imx_gemm){ .m = out, .n = in, .k = rows, .ta = 1 } }
+#define LINEAR(rows, in, out)                                                                                          \
+    { "gemm", "gemm", "forward", &(const struct imx_gemm){ .m = rows, .n = out, .k = in, .tb = 1 } },                  \
+        { "gemm", "gemm", "backward-data", &(const struct imx_gemm){ .m = rows, .n = in, .k = out } },                 \
+    {                                                                                                                  \
+        "gemm", "gemm", "backward-weights", &(const struct imx_gemm)                                                   \
+        {                                                                                                              \
+            .m = out, .n = in, .k = rows, .ta = 1                                                                      \
+        }                                                                                                              \
+    }
 
-#define CONV_AS(batch, op, direction, size, in, out, kernel, step, border)                           \
-    { "conv2d", op, direction,                                                                       \
-      &(const struct imx_conv2d){ .n = batch, .h = size, .w = size, .c = in, .o = out, .k = kernel,  \
-                                  .stride = step, .pad = border } }
-#define CONV(batch, size, in, out, kernel, step, border)                                             \
-    CONV_AS(batch, "conv2d_fwd", "forward", size, in, out, kernel, step, border),                    \
-    CONV_AS(batch, "conv2d_bwd_data", "backward-data", size, in, out, kernel, step, border),         \
-    CONV_AS(batch, "conv2d_bwd_wei", "backward-weights", size, in, out, kernel, step, border)
+#define CONV_AS(batch, op, direction, size, in, out, kernel, step, border)                                             \
+    {                                                                                                                  \
+        "conv2d", op, direction, &(const struct imx_conv2d)                                                            \
+        {                                                                                                              \
+            .n = batch, .h = size, .w = size, .c = in, .o = out, .k = kernel, .stride = step, .pad = border            \
+        }                                                                                                              \
+    }
+#define CONV(batch, size, in, out, kernel, step, border)                                                               \
+    CONV_AS(batch, "conv2d_fwd", "forward", size, in, out, kernel, step, border),                                      \
+        CONV_AS(batch, "conv2d_bwd_data", "backward-data", size, in, out, kernel, step, border),                       \
+        CONV_AS(batch, "conv2d_bwd_wei", "backward-weights", size, in, out, kernel, step, border)
 
-#define CRITIC(...)                                                                                  \
-    { "critic", "critic_fwd", "forward", &(const struct imx_critic){ __VA_ARGS__ } },                \
-    { "critic", "critic_bwd", "backward", &(const struct imx_critic){ __VA_ARGS__ } }
+#define CRITIC(...)                                                                                                    \
+    { "critic", "critic_fwd", "forward", &(const struct imx_critic){ __VA_ARGS__ } },                                  \
+    {                                                                                                                  \
+        "critic", "critic_bwd", "backward", &(const struct imx_critic)                                                 \
+        {                                                                                                              \
+            __VA_ARGS__                                                                                                \
+        }                                                                                                              \
+    }
 
 const struct imx_bench_case imx_bench_cases[] = {
     /* local head: 64 locals of 64 images */

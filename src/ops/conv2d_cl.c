@@ -15,8 +15,8 @@ static size_t round_up(size_t x, size_t to)
 static bool tile16_supports(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 &&
-           caps->max_items[0] >= 16 && caps->max_items[1] >= 16;
+    return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 && caps->max_items[0] >= 16 &&
+           caps->max_items[1] >= 16;
 }
 
 static bool tile8_supports(const struct imx_caps *caps, const void *problem)
@@ -49,14 +49,8 @@ static int tile8_rank(const struct imx_caps *caps, const void *problem)
     return 2;
 }
 
-static imx_status tile_work(struct imx_dev *dev,
-                            const struct imx_conv2d_work *k,
-                            struct imx_mem src,
-                            struct imx_mem wei,
-                            struct imx_mem bia,
-                            struct imx_mem dst,
-                            bool has_bias,
-                            size_t group)
+static imx_status tile_work(struct imx_dev *dev, const struct imx_conv2d_work *k, struct imx_mem src,
+                            struct imx_mem wei, struct imx_mem bia, struct imx_mem dst, bool has_bias, size_t group)
 {
     const size_t edge = 4 * group, rows = (size_t)k->images * (size_t)k->out_h * (size_t)k->out_w;
     const struct imx_launch launch = {
@@ -96,16 +90,14 @@ static imx_status tile_work(struct imx_dev *dev,
                                                             .has_bias = has_bias });
 }
 
-static imx_status
-tile_fwd(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
+static imx_status tile_fwd(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
 {
     const struct imx_conv2d_work work = imx_conv2d_work_fwd(d);
     return tile_work(dev, &work, a->m[IMX_CONV2D_FWD_SRC], a->m[IMX_CONV2D_FWD_WEI], a->m[IMX_CONV2D_FWD_BIA],
                      a->m[IMX_CONV2D_FWD_DST], d->bias, group);
 }
 
-static imx_status
-tile_data(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
+static imx_status tile_data(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
 {
     for (int32_t fy = 0; fy < d->stride; fy++)
         for (int32_t fx = 0; fx < d->stride; fx++) {
@@ -131,8 +123,7 @@ static uint64_t wei_workspace(const struct imx_caps *caps, const struct imx_conv
     return slices == 1 ? 0 : (uint64_t)slices * (uint64_t)(d->o * d->k * d->k * d->c) * sizeof(float);
 }
 
-static imx_status
-tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
+static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
 {
     const size_t edge = 4 * group, cols = (size_t)(d->k * d->k * d->c);
     const int slices = wei_slices(&dev->caps, d, (int)edge);
@@ -142,43 +133,42 @@ tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args 
         { group, group, 1 },
         tile_options(group),
     };
-    IMX_TRY(imx_run_conv2d_tile_wei(
-        dev, launch,
-        &(struct imx_k_conv2d_tile_wei){
-            .src = a->m[IMX_CONV2D_BWD_WEI_SRC],
-            .ddst = a->m[IMX_CONV2D_BWD_WEI_DDST],
-            .part = slices == 1 ? a->m[IMX_CONV2D_BWD_WEI_DWEI] : a->ws,
-            .n = d->n,
-            .h = d->h,
-            .w = d->w,
-            .c = d->c,
-            .o = d->o,
-            .k = d->k,
-            .stride = d->stride,
-            .pad = d->pad,
-            .slice_pixels = (int32_t)round_up((size_t)((pixels + slices - 1) / slices), 16) }));
+    IMX_TRY(
+        imx_run_conv2d_tile_wei(dev, launch,
+                                &(struct imx_k_conv2d_tile_wei){
+                                    .src = a->m[IMX_CONV2D_BWD_WEI_SRC],
+                                    .ddst = a->m[IMX_CONV2D_BWD_WEI_DDST],
+                                    .part = slices == 1 ? a->m[IMX_CONV2D_BWD_WEI_DWEI] : a->ws,
+                                    .n = d->n,
+                                    .h = d->h,
+                                    .w = d->w,
+                                    .c = d->c,
+                                    .o = d->o,
+                                    .k = d->k,
+                                    .stride = d->stride,
+                                    .pad = d->pad,
+                                    .slice_pixels = (int32_t)round_up((size_t)((pixels + slices - 1) / slices), 16) }));
     if (slices == 1)
         return IMX_OK;
-    return imx_run_conv2d_sum_slices(dev, imx_launch_1d(dev, cols * (size_t)d->o, NULL),
-                                     &(struct imx_k_conv2d_sum_slices){ .part = a->ws,
-                                                                        .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI],
-                                                                        .count = (int32_t)cols * d->o,
-                                                                        .slices = slices });
+    return imx_run_conv2d_sum_slices(
+        dev, imx_launch_1d(dev, cols * (size_t)d->o, NULL),
+        &(struct imx_k_conv2d_sum_slices){
+            .part = a->ws, .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI], .count = (int32_t)cols * d->o, .slices = slices });
 }
 
-#define TILE_VARIANTS(direction)                                                                             \
-  static imx_status direction##16(struct imx_dev * dev, const void *problem, const struct imx_args *args)    \
-  {                                                                                                          \
-    return tile_##direction(dev, problem, args, 16);                                                         \
-  }                                                                                                          \
-  static imx_status direction##8(struct imx_dev * dev, const void *problem, const struct imx_args *args)     \
-  {                                                                                                          \
-    return tile_##direction(dev, problem, args, 8);                                                          \
-  }                                                                                                          \
-  static imx_status direction##4(struct imx_dev * dev, const void *problem, const struct imx_args *args)     \
-  {                                                                                                          \
-    return tile_##direction(dev, problem, args, 4);                                                          \
-  }
+#define TILE_VARIANTS(direction)                                                                                       \
+    static imx_status direction##16(struct imx_dev * dev, const void *problem, const struct imx_args *args)            \
+    {                                                                                                                  \
+        return tile_##direction(dev, problem, args, 16);                                                               \
+    }                                                                                                                  \
+    static imx_status direction##8(struct imx_dev * dev, const void *problem, const struct imx_args *args)             \
+    {                                                                                                                  \
+        return tile_##direction(dev, problem, args, 8);                                                                \
+    }                                                                                                                  \
+    static imx_status direction##4(struct imx_dev * dev, const void *problem, const struct imx_args *args)             \
+    {                                                                                                                  \
+        return tile_##direction(dev, problem, args, 4);                                                                \
+    }
 TILE_VARIANTS(fwd)
 TILE_VARIANTS(data)
 TILE_VARIANTS(wei)
@@ -198,20 +188,16 @@ static uint64_t wei4_workspace(const struct imx_caps *caps, const void *problem)
     return wei_workspace(caps, problem, 16);
 }
 
-static const struct imx_variant variant_fwd16 = { "cl_tile_local", tile16_supports, NULL, fwd16,
-                                                  tile16_rank };
+static const struct imx_variant variant_fwd16 = { "cl_tile_local", tile16_supports, NULL, fwd16, tile16_rank };
 static const struct imx_variant variant_fwd8 = { "cl_tile_local8", tile8_supports, NULL, fwd8, tile8_rank };
 static const struct imx_variant variant_fwd4 = { "cl_tile_local4", tile4_supports, NULL, fwd4, tile8_rank };
-static const struct imx_variant variant_data16 = { "cl_tile_local", tile16_supports, NULL, data16,
-                                                   tile16_rank };
+static const struct imx_variant variant_data16 = { "cl_tile_local", tile16_supports, NULL, data16, tile16_rank };
 static const struct imx_variant variant_data8 = { "cl_tile_local8", tile8_supports, NULL, data8, tile8_rank };
 static const struct imx_variant variant_data4 = { "cl_tile_local4", tile4_supports, NULL, data4, tile8_rank };
 static const struct imx_variant variant_wei16 = { "cl_tile_local", tile16_supports, wei16_workspace, wei16,
                                                   tile16_rank };
-static const struct imx_variant variant_wei8 = { "cl_tile_local8", tile8_supports, wei8_workspace, wei8,
-                                                 tile8_rank };
-static const struct imx_variant variant_wei4 = { "cl_tile_local4", tile4_supports, wei4_workspace, wei4,
-                                                 tile8_rank };
+static const struct imx_variant variant_wei8 = { "cl_tile_local8", tile8_supports, wei8_workspace, wei8, tile8_rank };
+static const struct imx_variant variant_wei4 = { "cl_tile_local4", tile4_supports, wei4_workspace, wei4, tile8_rank };
 
 extern const struct imx_variant *const imx_variants_conv2d_fwd[], *const imx_variants_conv2d_bwd_data[],
                                                                       *const imx_variants_conv2d_bwd_wei[];

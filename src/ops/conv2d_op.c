@@ -8,10 +8,10 @@
 extern const struct imx_variant *const imx_variants_conv2d_fwd[], *const imx_variants_conv2d_bwd_data[],
                                                                       *const imx_variants_conv2d_bwd_wei[];
 
-#define FIELD(key, name)                                                                                     \
-  {                                                                                                          \
-    key, offsetof(struct imx_conv2d, name), false                                                            \
-  }
+#define FIELD(key, name)                                                                                               \
+    {                                                                                                                  \
+        key, offsetof(struct imx_conv2d, name), false                                                                  \
+    }
 static const struct imx_field fields[] = {
     FIELD("n", n), FIELD("h", h),      FIELD("w", w),   FIELD("c", c),        FIELD("_o", o),
     FIELD("k", k), FIELD("s", stride), FIELD("p", pad), FIELD("_bias", bias), { NULL, 0, false },
@@ -49,29 +49,24 @@ static void args_fwd(const void *problem, struct imx_arg *arg)
     const struct imx_conv2d *d = problem;
     arg[IMX_CONV2D_FWD_SRC] = (struct imx_arg){ "src", IMX_IN, IMX_F32, src_count(d), IMX_FILL_REAL, 0 };
     arg[IMX_CONV2D_FWD_WEI] = (struct imx_arg){ "wei", IMX_IN, IMX_F32, wei_count(d), IMX_FILL_REAL, 0 };
-    arg[IMX_CONV2D_FWD_BIA] =
-        (struct imx_arg){ "bia", IMX_IN, IMX_F32, d->bias ? d->o : 0, IMX_FILL_REAL, 0 };
+    arg[IMX_CONV2D_FWD_BIA] = (struct imx_arg){ "bia", IMX_IN, IMX_F32, d->bias ? d->o : 0, IMX_FILL_REAL, 0 };
     arg[IMX_CONV2D_FWD_DST] = (struct imx_arg){ "dst", IMX_OUT, IMX_F32, dst_count(d), IMX_FILL_REAL, 0 };
 }
 
 static void args_bwd_data(const void *problem, struct imx_arg *arg)
 {
     const struct imx_conv2d *d = problem;
-    arg[IMX_CONV2D_BWD_DATA_DDST] =
-        (struct imx_arg){ "ddst", IMX_IN, IMX_F32, dst_count(d), IMX_FILL_REAL, 0 };
+    arg[IMX_CONV2D_BWD_DATA_DDST] = (struct imx_arg){ "ddst", IMX_IN, IMX_F32, dst_count(d), IMX_FILL_REAL, 0 };
     arg[IMX_CONV2D_BWD_DATA_WEI] = (struct imx_arg){ "wei", IMX_IN, IMX_F32, wei_count(d), IMX_FILL_REAL, 0 };
-    arg[IMX_CONV2D_BWD_DATA_DSRC] =
-        (struct imx_arg){ "dsrc", IMX_OUT, IMX_F32, src_count(d), IMX_FILL_REAL, 0 };
+    arg[IMX_CONV2D_BWD_DATA_DSRC] = (struct imx_arg){ "dsrc", IMX_OUT, IMX_F32, src_count(d), IMX_FILL_REAL, 0 };
 }
 
 static void args_bwd_wei(const void *problem, struct imx_arg *arg)
 {
     const struct imx_conv2d *d = problem;
     arg[IMX_CONV2D_BWD_WEI_SRC] = (struct imx_arg){ "src", IMX_IN, IMX_F32, src_count(d), IMX_FILL_REAL, 0 };
-    arg[IMX_CONV2D_BWD_WEI_DDST] =
-        (struct imx_arg){ "ddst", IMX_IN, IMX_F32, dst_count(d), IMX_FILL_REAL, 0 };
-    arg[IMX_CONV2D_BWD_WEI_DWEI] =
-        (struct imx_arg){ "dwei", IMX_OUT, IMX_F32, wei_count(d), IMX_FILL_REAL, 0 };
+    arg[IMX_CONV2D_BWD_WEI_DDST] = (struct imx_arg){ "ddst", IMX_IN, IMX_F32, dst_count(d), IMX_FILL_REAL, 0 };
+    arg[IMX_CONV2D_BWD_WEI_DWEI] = (struct imx_arg){ "dwei", IMX_OUT, IMX_F32, wei_count(d), IMX_FILL_REAL, 0 };
 }
 
 static double flop(const void *problem)
@@ -99,8 +94,7 @@ static int64_t terms_bwd_wei(const void *problem)
 }
 
 /* Each emits one direction as a node and returns its new result in *out. */
-static imx_status
-emit_fwd(struct imx_emit *e, const struct imx_conv2d *d, imx_tid src, imx_tid wei, imx_tid *out)
+static imx_status emit_fwd(struct imx_emit *e, const struct imx_conv2d *d, imx_tid src, imx_tid wei, imx_tid *out)
 {
     struct imx_conv2d plain = *d;
     plain.bias = 0;
@@ -109,8 +103,7 @@ emit_fwd(struct imx_emit *e, const struct imx_conv2d *d, imx_tid src, imx_tid we
     return e->node(e, &imx_op_conv2d_fwd, &plain, arg);
 }
 
-static imx_status
-emit_data(struct imx_emit *e, const struct imx_conv2d *d, imx_tid ddst, imx_tid wei, imx_tid *out)
+static imx_status emit_data(struct imx_emit *e, const struct imx_conv2d *d, imx_tid ddst, imx_tid wei, imx_tid *out)
 {
     struct imx_conv2d plain = *d;
     plain.bias = 0;
@@ -119,8 +112,7 @@ emit_data(struct imx_emit *e, const struct imx_conv2d *d, imx_tid ddst, imx_tid 
     return e->node(e, &imx_op_conv2d_bwd_data, &plain, arg);
 }
 
-static imx_status
-emit_wei(struct imx_emit *e, const struct imx_conv2d *d, imx_tid src, imx_tid ddst, imx_tid *out)
+static imx_status emit_wei(struct imx_emit *e, const struct imx_conv2d *d, imx_tid src, imx_tid ddst, imx_tid *out)
 {
     struct imx_conv2d plain = *d;
     plain.bias = 0;

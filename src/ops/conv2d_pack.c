@@ -48,14 +48,8 @@ static uint64_t packed_bytes(const struct imx_caps *caps, const struct imx_conv2
     return page((terms * (uint64_t)up(k->cols, t.nr) + (uint64_t)k->in_c) * sizeof(float));
 }
 
-static imx_status run_work(struct imx_dev *dev,
-                           const struct imx_conv2d_work *k,
-                           struct imx_mem src,
-                           struct imx_mem wei,
-                           struct imx_mem bia,
-                           struct imx_mem dst,
-                           bool has_bias,
-                           struct imx_mem ws)
+static imx_status run_work(struct imx_dev *dev, const struct imx_conv2d_work *k, struct imx_mem src, struct imx_mem wei,
+                           struct imx_mem bia, struct imx_mem dst, bool has_bias, struct imx_mem ws)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
     const int32_t rows = k->images * k->out_h * k->out_w, taps = k->taps_a * k->taps_b;
@@ -76,9 +70,7 @@ static imx_status run_work(struct imx_dev *dev,
                                                                      .w_c = k->w_c,
                                                                      .w_j = k->w_j,
                                                                      .cols = k->cols }));
-    const struct imx_launch launch = { { (size_t)((rows + tile_m - 1) / tile_m), panels, 1 },
-                                       { 1, 1, 1 },
-                                       t.options };
+    const struct imx_launch launch = { { (size_t)((rows + tile_m - 1) / tile_m), panels, 1 }, { 1, 1, 1 }, t.options };
     return imx_run_conv2d_cpu(dev, launch,
                               &(struct imx_k_conv2d_cpu){ .src = src,
                                                           .wei = ws,
@@ -153,8 +145,7 @@ static struct wei_plan wei_plan(const struct imx_caps *caps, const struct imx_co
     p.slice_pixels = up((p.pixels + p.slices - 1) / p.slices, 256);
     p.slices = (p.pixels + p.slice_pixels - 1) / p.slice_pixels;
     p.ddst_bytes = page((uint64_t)up(d->o, t.mr) * (uint64_t)p.pixels * sizeof(float));
-    p.part_bytes =
-        p.slices == 1 ? 0 : page((uint64_t)p.slices * (uint64_t)d->o * (uint64_t)p.cols * sizeof(float));
+    p.part_bytes = p.slices == 1 ? 0 : page((uint64_t)p.slices * (uint64_t)d->o * (uint64_t)p.cols * sizeof(float));
     return p;
 }
 
@@ -169,8 +160,7 @@ static imx_status wei_run(struct imx_dev *dev, const void *problem, const struct
     const struct imx_conv2d *d = problem;
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
     const struct wei_plan p = wei_plan(&dev->caps, d);
-    const struct imx_mem ddst = imx_part(a->ws, 0, p.ddst_bytes),
-                         part = imx_part(a->ws, p.ddst_bytes, p.part_bytes);
+    const struct imx_mem ddst = imx_part(a->ws, 0, p.ddst_bytes), part = imx_part(a->ws, p.ddst_bytes, p.part_bytes);
     const struct imx_launch launch = { { (size_t)p.panels, (size_t)p.slices, 1 }, { 1, 1, 1 }, t.options };
     IMX_TRY(imx_cpu_pack(dev, a->m[IMX_CONV2D_BWD_WEI_DDST], ddst, d->o, p.pixels, t.mr, 1, d->o));
     IMX_TRY(imx_run_conv2d_cpu_wei(
@@ -189,16 +179,12 @@ static imx_status wei_run(struct imx_dev *dev, const void *problem, const struct
                                         .slice_pixels = p.slice_pixels }));
     if (p.slices == 1)
         return IMX_OK;
-    return imx_run_conv2d_sum_slices(dev, imx_launch_1d(dev, (size_t)p.cols * (size_t)d->o, NULL),
-                                     &(struct imx_k_conv2d_sum_slices){ .part = part,
-                                                                        .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI],
-                                                                        .count = p.cols * d->o,
-                                                                        .slices = p.slices });
+    return imx_run_conv2d_sum_slices(
+        dev, imx_launch_1d(dev, (size_t)p.cols * (size_t)d->o, NULL),
+        &(struct imx_k_conv2d_sum_slices){
+            .part = part, .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI], .count = p.cols * d->o, .slices = p.slices });
 }
 
-const struct imx_variant imx_variant_conv2d_fwd_cpu = { "cl_pack_cpu", supports, fwd_workspace, fwd_run,
-                                                        rank };
-const struct imx_variant imx_variant_conv2d_data_cpu = { "cl_pack_cpu", supports, data_workspace, data_run,
-                                                         rank };
-const struct imx_variant imx_variant_conv2d_wei_cpu = { "cl_pack_cpu", supports, wei_workspace, wei_run,
-                                                        rank };
+const struct imx_variant imx_variant_conv2d_fwd_cpu = { "cl_pack_cpu", supports, fwd_workspace, fwd_run, rank };
+const struct imx_variant imx_variant_conv2d_data_cpu = { "cl_pack_cpu", supports, data_workspace, data_run, rank };
+const struct imx_variant imx_variant_conv2d_wei_cpu = { "cl_pack_cpu", supports, wei_workspace, wei_run, rank };

@@ -48,13 +48,12 @@ void REF(imx_ref_conv2d_bwd_data)(const void *problem, void *const *arg REF_MAG)
                     for (int r = 0; r < d->k; r++)
                         for (int s = 0; s < d->k; s++) {
                             const int up = iy + d->pad - r, left = ix + d->pad - s;
-                            if (up < 0 || up % d->stride || up / d->stride >= p || left < 0 ||
-                                left % d->stride || left / d->stride >= q)
+                            if (up < 0 || up % d->stride || up / d->stride >= p || left < 0 || left % d->stride ||
+                                left / d->stride >= q)
                                 continue;
                             for (int o = 0; o < d->o; o++) {
-                                const real term =
-                                    ddst[((n * p + up / d->stride) * q + left / d->stride) * d->o + o] *
-                                    wei[((o * d->k + r) * d->k + s) * d->c + c];
+                                const real term = ddst[((n * p + up / d->stride) * q + left / d->stride) * d->o + o] *
+                                                  wei[((o * d->k + r) * d->k + s) * d->c + c];
                                 sum += term;
                                 mag_sum += real_abs(term);
                             }

@@ -12,13 +12,7 @@
 
 #include <math.h>
 
-enum {
-    TILE_ROWS = 1024,
-    PAGE = 4096,
-    LANES = 16,
-    FINISH_LANES = 64 /* LANES of critic.cl */,
-    MEGA = 1 << 20
-};
+enum { TILE_ROWS = 1024, PAGE = 4096, LANES = 16, FINISH_LANES = 64 /* LANES of critic.cl */, MEGA = 1 << 20 };
 
 /* How a device type shares a tile among work-items. */
 struct shape {
@@ -79,8 +73,7 @@ static uint64_t gemm_scratch(const struct imx_caps *caps, struct imx_gemm g)
     return most;
 }
 
-static uint64_t
-all_gemm_scratch(const struct imx_caps *caps, const struct imx_critic *d, int rows, bool backward)
+static uint64_t all_gemm_scratch(const struct imx_caps *caps, const struct imx_critic *d, int rows, bool backward)
 {
     uint64_t most = 0;
     for (int pair = 0; pair < (d->d1 ? 2 : 1); pair++) {
@@ -121,13 +114,12 @@ static struct layout layout_of(const struct imx_critic *d, const struct shape *s
     return l;
 }
 
-static uint64_t
-workspace(const struct imx_caps *caps, const struct imx_critic *d, const struct shape *shape, bool backward)
+static uint64_t workspace(const struct imx_caps *caps, const struct imx_critic *d, const struct shape *shape,
+                          bool backward)
 {
     const struct layout l = layout_of(d, shape, backward);
     const int rest = l.rows - (l.tiles - 1) * l.tile;
-    const uint64_t full = all_gemm_scratch(caps, d, l.tile, backward),
-                   last = all_gemm_scratch(caps, d, rest, backward);
+    const uint64_t full = all_gemm_scratch(caps, d, l.tile, backward), last = all_gemm_scratch(caps, d, rest, backward);
     return l.end + (full > last ? full : last);
 }
 
@@ -159,13 +151,8 @@ static struct imx_mem scores(const struct run *r)
     return scratch(r, r->l.score[r->d->d1 > 0], (uint64_t)r->rows * (uint64_t)r->l.cols + LANES);
 }
 
-static imx_status gemm(const struct run *r,
-                       struct imx_gemm g,
-                       struct imx_mem a,
-                       struct imx_mem b,
-                       struct imx_mem bia,
-                       struct imx_mem add,
-                       struct imx_mem dst)
+static imx_status gemm(const struct run *r, struct imx_gemm g, struct imx_mem a, struct imx_mem b, struct imx_mem bia,
+                       struct imx_mem add, struct imx_mem dst)
 {
     struct imx_args args = { .ws = imx_part(r->a->ws, r->l.gemm, r->a->ws.bytes - r->l.gemm) };
     args.m[IMX_GEMM_A] = a;
@@ -182,14 +169,13 @@ static imx_status score_tile(const struct run *r)
     const struct imx_critic *d = r->d;
     const struct imx_mem *m = r->a->m, none = { 0 };
     const uint64_t floats = (uint64_t)r->rows * (uint64_t)r->l.cols;
-    const struct imx_mem first = scratch(r, r->l.score[0], floats),
-                         second = scratch(r, r->l.score[1], floats);
+    const struct imx_mem first = scratch(r, r->l.score[0], floats), second = scratch(r, r->l.score[1], floats);
     IMX_TRY(gemm(r, score_gemm(d, r->rows, 0), tile_of(r, IMX_CRITIC_FWD_L0, d->d0), m[IMX_CRITIC_FWD_G0],
                  m[IMX_CRITIC_FWD_GB], none, first));
     if (!d->d1)
         return IMX_OK;
-    return gemm(r, score_gemm(d, r->rows, 1), tile_of(r, IMX_CRITIC_FWD_L1, d->d1), m[IMX_CRITIC_FWD_G1],
-                none, first, second);
+    return gemm(r, score_gemm(d, r->rows, 1), tile_of(r, IMX_CRITIC_FWD_L1, d->d1), m[IMX_CRITIC_FWD_G1], none, first,
+                second);
 }
 
 static struct imx_launch tile_launch(const struct run *r)
@@ -231,8 +217,8 @@ static int per_slot(const struct run *r)
     return (r->rows + r->shape->slots - 1) / r->shape->slots;
 }
 
-static imx_status
-run_fwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *a, const struct shape *shape)
+static imx_status run_fwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *a,
+                          const struct shape *shape)
 {
     struct run r = { dev, d, a, shape, layout_of(d, shape, false), 0, 0 };
     const uint64_t slots = (uint64_t)shape->slots * (uint64_t)r.l.pitch;
@@ -269,24 +255,20 @@ run_fwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *
                                                                  .slots = shape->slots,
                                                                  .est = d->est }));
     const struct imx_mem lanes = scratch(&r, r.l.lanes, 5 * FINISH_LANES);
-    IMX_TRY(imx_run_critic_gather(dev, imx_launch_1d(dev, FINISH_LANES, shape->options),
-                                  &(struct imx_k_critic_gather){ .run_m = top,
-                                                                 .run_s = sum,
-                                                                 .part = part,
-                                                                 .lanes = lanes,
-                                                                 .cols = r.l.cols,
-                                                                 .pitch = r.l.pitch }));
-    return imx_run_critic_finish(
-        dev, column_launch(&r),
-        &(struct imx_k_critic_finish){ .lanes = lanes,
-                                       .stat = a->m[IMX_CRITIC_FWD_STAT],
-                                       .loss = a->m[IMX_CRITIC_FWD_LOSS],
-                                       .info = a->m[IMX_CRITIC_FWD_INFO],
-                                       .cols = r.l.cols,
-                                       .est = d->est,
-                                       .positives = positives(d),
-                                       .negatives = negatives(d),
-                                       .most = (float)log(1 + (d->n - 1.0) * d->p) });
+    IMX_TRY(imx_run_critic_gather(
+        dev, imx_launch_1d(dev, FINISH_LANES, shape->options),
+        &(struct imx_k_critic_gather){
+            .run_m = top, .run_s = sum, .part = part, .lanes = lanes, .cols = r.l.cols, .pitch = r.l.pitch }));
+    return imx_run_critic_finish(dev, column_launch(&r),
+                                 &(struct imx_k_critic_finish){ .lanes = lanes,
+                                                                .stat = a->m[IMX_CRITIC_FWD_STAT],
+                                                                .loss = a->m[IMX_CRITIC_FWD_LOSS],
+                                                                .info = a->m[IMX_CRITIC_FWD_INFO],
+                                                                .cols = r.l.cols,
+                                                                .est = d->est,
+                                                                .positives = positives(d),
+                                                                .negatives = negatives(d),
+                                                                .most = (float)log(1 + (d->n - 1.0) * d->p) });
 }
 
 /* The gradient products of tile t, whose slopes stand where its scores stood. The sums over tiles go back and
@@ -311,8 +293,8 @@ static imx_status spread_tile(const struct run *r, int t)
     return IMX_OK;
 }
 
-static imx_status
-run_bwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *a, const struct shape *shape)
+static imx_status run_bwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *a,
+                          const struct shape *shape)
 {
     struct run r = { dev, d, a, shape, layout_of(d, shape, true), 0, 0 };
     const struct imx_mem sum = scratch(&r, r.l.sum, (uint64_t)shape->slots * (uint64_t)r.l.pitch);
@@ -353,12 +335,10 @@ run_bwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *
     }
     if (!d->bias)
         return IMX_OK;
-    return imx_run_critic_bias(dev, column_launch(&r),
-                               &(struct imx_k_critic_bias){ .run = sum,
-                                                            .dgb = a->m[IMX_CRITIC_BWD_DGB],
-                                                            .cols = r.l.cols,
-                                                            .pitch = r.l.pitch,
-                                                            .slots = shape->slots });
+    return imx_run_critic_bias(
+        dev, column_launch(&r),
+        &(struct imx_k_critic_bias){
+            .run = sum, .dgb = a->m[IMX_CRITIC_BWD_DGB], .cols = r.l.cols, .pitch = r.l.pitch, .slots = shape->slots });
 }
 
 static bool supports_gpu(const struct imx_caps *caps, const void *problem)
@@ -372,19 +352,17 @@ static bool supports_cpu(const struct imx_caps *caps, const void *problem)
     return caps->type == IMX_DEV_CPU && supports_gpu(caps, problem);
 }
 
-#define VARIANT(direction, type, backward)                                                                   \
-  static uint64_t workspace_##direction##_##type(const struct imx_caps *caps, const void *problem)           \
-  {                                                                                                          \
-    return workspace(caps, problem, &shape_##type, backward);                                                \
-  }                                                                                                          \
-  static imx_status run_##direction##_##type(struct imx_dev *dev, const void *problem,                       \
-                                             const struct imx_args *a)                                       \
-  {                                                                                                          \
-    return run_##direction(dev, problem, a, &shape_##type);                                                  \
-  }                                                                                                          \
-  static const struct imx_variant direction##_##type = { "cl_tile_" #type, supports_##type,                  \
-                                                         workspace_##direction##_##type,                     \
-                                                         run_##direction##_##type };
+#define VARIANT(direction, type, backward)                                                                             \
+    static uint64_t workspace_##direction##_##type(const struct imx_caps *caps, const void *problem)                   \
+    {                                                                                                                  \
+        return workspace(caps, problem, &shape_##type, backward);                                                      \
+    }                                                                                                                  \
+    static imx_status run_##direction##_##type(struct imx_dev *dev, const void *problem, const struct imx_args *a)     \
+    {                                                                                                                  \
+        return run_##direction(dev, problem, a, &shape_##type);                                                        \
+    }                                                                                                                  \
+    static const struct imx_variant direction##_##type = { "cl_tile_" #type, supports_##type,                          \
+                                                           workspace_##direction##_##type, run_##direction##_##type };
 
 VARIANT(fwd, cpu, false)
 VARIANT(fwd, gpu, false)

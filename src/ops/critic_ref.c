@@ -81,13 +81,8 @@ struct totals {
 };
 
 /* The negatives of global row iq: infonce returns their logsumexp (with *mag), dv adds to all, jsd to sum. */
-static real forward_negatives(const struct imx_critic *d,
-                              const struct scorer *t,
-                              int i,
-                              int64_t iq,
-                              struct totals *sum,
-                              struct lse *all,
-                              real *mag)
+static real forward_negatives(const struct imx_critic *d, const struct scorer *t, int i, int64_t iq, struct totals *sum,
+                              struct lse *all, real *mag)
 {
     struct lse row = { 0 };
     for (int j = 0; j < d->n; j++)
@@ -106,8 +101,7 @@ static real forward_negatives(const struct imx_critic *d,
 }
 
 /* One positive score u with mag mu; stat is its row's logsumexp. */
-static void
-forward_positive(const struct imx_critic *d, real u, real mu, real stat, real stat_mag, struct totals *sum)
+static void forward_positive(const struct imx_critic *d, real u, real mu, real stat, real stat_mag, struct totals *sum)
 {
     if (d->est == IMX_EST_JSD) {
         sum->pos += (double)(ln2 - softplus(-u));
@@ -118,14 +112,13 @@ forward_positive(const struct imx_critic *d, real u, real mu, real stat, real st
     sum->pos_mag += (double)mu;
     if (d->est == IMX_EST_INFONCE) {
         sum->loss += (double)(softplus(stat - u));
-        sum->loss_mag +=
-            (double)(sigmoid(stat - u) * (stat_mag + mu + real_abs(stat - u)) + softplus(stat - u));
+        sum->loss_mag += (double)(sigmoid(stat - u) * (stat_mag + mu + real_abs(stat - u)) + softplus(stat - u));
     }
 }
 
 /* Turns the sums into means, and the means into LOSS and INFO. */
-static void
-forward_finish(const struct imx_critic *d, struct totals *sum, const struct lse *all, real *loss, real *info)
+static void forward_finish(const struct imx_critic *d, struct totals *sum, const struct lse *all, real *loss,
+                           real *info)
 {
     const double rows = (double)d->n * d->q, positives = rows * d->p, negatives = positives * (d->n - 1);
     const double neg_count = d->est == IMX_EST_INFONCE ? rows : negatives;
@@ -194,13 +187,7 @@ void REF(imx_ref_critic_fwd)(const void *problem, void *const *arg REF_MAG)
 
 /* d loss / d u of one pair, and its mag. gate = sum over the row's positives of sigmoid(A - pos), for
  * infonce. */
-static real slope(const struct imx_critic *d,
-                  bool positive,
-                  real u,
-                  real mu,
-                  real stat,
-                  real gate,
-                  real gate_mag,
+static real slope(const struct imx_critic *d, bool positive, real u, real mu, real stat, real gate, real gate_mag,
                   real *mag)
 {
     const real positives = (real)d->n * (real)d->q * (real)d->p, negatives = positives * (real)(d->n - 1);
@@ -227,12 +214,12 @@ static real slope(const struct imx_critic *d,
 }
 
 /* x += by * with, for one pair of embeddings: DL of row jp gets w g, DG of row iq gets w l. */
-#define SPREAD(out, row, len, from, from_row)                                                                \
-  for (int k = 0; k < (len); k++) {                                                                          \
-    const real v = (from)[(from_row) * (len) + k];                                                           \
-    ((real *)arg[out])[(row) * (len) + k] += w * v;                                                          \
-    REF_MAG_SET(out, (row) * (len) + k, mag[out][(row) * (len) + k] + w_mag * real_abs(v));                  \
-  }
+#define SPREAD(out, row, len, from, from_row)                                                                          \
+    for (int k = 0; k < (len); k++) {                                                                                  \
+        const real v = (from)[(from_row) * (len) + k];                                                                 \
+        ((real *)arg[out])[(row) * (len) + k] += w * v;                                                                \
+        REF_MAG_SET(out, (row) * (len) + k, mag[out][(row) * (len) + k] + w_mag * real_abs(v));                        \
+    }
 
 void REF(imx_ref_critic_bwd)(const void *problem, void *const *arg REF_MAG)
 {
@@ -248,8 +235,7 @@ void REF(imx_ref_critic_bwd)(const void *problem, void *const *arg REF_MAG)
     const real *pos = arg[IMX_CRITIC_BWD_POS], *stat = arg[IMX_CRITIC_BWD_STAT];
     const real step = t.scale * *(const real *)arg[IMX_CRITIC_BWD_DLOSS];
     const int64_t globals = (int64_t)d->n * d->q, locals = (int64_t)d->n * d->p;
-    const int64_t count[] = { locals * d->d0, globals * d->d0, locals * d->d1, globals * d->d1,
-                              d->bias ? globals : 0 };
+    const int64_t count[] = { locals * d->d0, globals * d->d0, locals * d->d1, globals * d->d1, d->bias ? globals : 0 };
     for (int o = 0; o < 5; o++)
         for (int64_t k = 0; k < count[o]; k++) {
             ((real *)arg[IMX_CRITIC_BWD_DL0 + o])[k] = 0;

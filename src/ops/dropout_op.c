@@ -48,14 +48,27 @@ static imx_status grad(struct imx_emit *e, const void *problem, const imx_tid *a
 }
 
 static const char *const cases[] = {
-    "n1_stream4_p0.5",    "n16_stream4_p0", "n31_stream68_p0.100000001", "n1000_stream4_p0.899999976",
-    "n4099_stream132_p0.200000003", NULL,
+    "n1_stream4_p0.5",
+    "n16_stream4_p0",
+    "n31_stream68_p0.100000001",
+    "n1000_stream4_p0.899999976",
+    "n4099_stream132_p0.200000003",
+    NULL,
 };
 
 const struct imx_op imx_op_dropout = {
-    .name = "dropout", .problem_size = sizeof(struct imx_dropout), .fields = fields, .n_args = 3,
-    .args = args, .check = check, .ref_f32 = imx_ref_dropout_f32, .ref_f64 = imx_ref_dropout_f64,
-    .variants = imx_variants_dropout, .flop = flop, .terms = terms,
+    .name = "dropout",
+    .problem_size = sizeof(struct imx_dropout),
+    .fields = fields,
+    .n_args = 3,
+    .args = args,
+    .check = check,
+    .ref_f32 = imx_ref_dropout_f32,
+    .ref_f64 = imx_ref_dropout_f64,
+    .variants = imx_variants_dropout,
+    .flop = flop,
+    .terms = terms,
     .exact = false, /* 1/(1-p) is no integer */
-    .grad = grad, .cases = cases,
+    .grad = grad,
+    .cases = cases,
 };

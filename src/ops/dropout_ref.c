@@ -1,6 +1,6 @@
 /* Dropout, element by element. See dropout.h. */
-#include "ops/dropout.h"
 #include "base/philox.h"
+#include "ops/dropout.h"
 #include "ops/real.h"
 #include "ops/ref.h"
 

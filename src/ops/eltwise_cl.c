@@ -13,18 +13,25 @@ static imx_status run_axpby(struct imx_dev *dev, const void *problem, const stru
 {
     const struct imx_axpby *d = problem;
     if (d->beta == 0.0f)
-        return imx_run_axpby_scale(dev, imx_launch_vec(dev, (size_t)d->n), &(struct imx_k_axpby_scale){
-            .a = a->m[IMX_AXPBY_A], .dst = a->m[IMX_AXPBY_DST], .n = (uint32_t)d->n, .alpha = d->alpha });
-    return imx_run_axpby(dev, imx_launch_vec(dev, (size_t)d->n), &(struct imx_k_axpby){
-        .a = a->m[IMX_AXPBY_A], .b = a->m[IMX_AXPBY_B], .dst = a->m[IMX_AXPBY_DST], .n = (uint32_t)d->n,
-        .alpha = d->alpha, .beta = d->beta });
+        return imx_run_axpby_scale(
+            dev, imx_launch_vec(dev, (size_t)d->n),
+            &(struct imx_k_axpby_scale){
+                .a = a->m[IMX_AXPBY_A], .dst = a->m[IMX_AXPBY_DST], .n = (uint32_t)d->n, .alpha = d->alpha });
+    return imx_run_axpby(dev, imx_launch_vec(dev, (size_t)d->n),
+                         &(struct imx_k_axpby){ .a = a->m[IMX_AXPBY_A],
+                                                .b = a->m[IMX_AXPBY_B],
+                                                .dst = a->m[IMX_AXPBY_DST],
+                                                .n = (uint32_t)d->n,
+                                                .alpha = d->alpha,
+                                                .beta = d->beta });
 }
 
 static imx_status run_mul(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_mul *d = problem;
-    return imx_run_mul(dev, imx_launch_vec(dev, (size_t)d->n), &(struct imx_k_mul){
-        .a = a->m[IMX_MUL_A], .b = a->m[IMX_MUL_B], .dst = a->m[IMX_MUL_DST], .n = (uint32_t)d->n });
+    return imx_run_mul(dev, imx_launch_vec(dev, (size_t)d->n),
+                       &(struct imx_k_mul){
+                           .a = a->m[IMX_MUL_A], .b = a->m[IMX_MUL_B], .dst = a->m[IMX_MUL_DST], .n = (uint32_t)d->n });
 }
 
 static imx_status run_bias_add(struct imx_dev *dev, const void *problem, const struct imx_args *a)
@@ -32,9 +39,11 @@ static imx_status run_bias_add(struct imx_dev *dev, const void *problem, const s
     const struct imx_bias_add *d = problem;
     const size_t chunks = ((size_t)d->cols + imx_vec(dev) - 1) / imx_vec(dev);
     return imx_run_bias_add(dev, imx_launch_1d(dev, (size_t)d->rows * chunks, imx_vec_options(dev)),
-                            &(struct imx_k_bias_add){
-                                .src = a->m[IMX_BIAS_ADD_SRC], .bia = a->m[IMX_BIAS_ADD_BIA],
-                                .dst = a->m[IMX_BIAS_ADD_DST], .rows = (uint32_t)d->rows, .cols = (uint32_t)d->cols });
+                            &(struct imx_k_bias_add){ .src = a->m[IMX_BIAS_ADD_SRC],
+                                                      .bia = a->m[IMX_BIAS_ADD_BIA],
+                                                      .dst = a->m[IMX_BIAS_ADD_DST],
+                                                      .rows = (uint32_t)d->rows,
+                                                      .cols = (uint32_t)d->cols });
 }
 
 static const struct imx_variant axpby = { "cl", supports, NULL, run_axpby };

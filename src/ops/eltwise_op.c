@@ -64,16 +64,31 @@ static imx_status grad_axpby(struct imx_emit *e, const void *problem, const imx_
 }
 
 static const char *const axpby_cases[] = {
-    "n1_alpha1_beta0",        "n15_alpha-2_beta0", "n16_alpha1_beta1", "n33_alpha0.5_beta-1.25",
-    "n4097_alpha2_beta0",     "n5000_alpha-1_beta3", "n4111_alpha0.100000001_beta0.300000012", NULL,
+    "n1_alpha1_beta0",
+    "n15_alpha-2_beta0",
+    "n16_alpha1_beta1",
+    "n33_alpha0.5_beta-1.25",
+    "n4097_alpha2_beta0",
+    "n5000_alpha-1_beta3",
+    "n4111_alpha0.100000001_beta0.300000012",
+    NULL,
 };
 
 const struct imx_op imx_op_axpby = {
-    .name = "axpby", .problem_size = sizeof(struct imx_axpby), .fields = axpby_fields, .n_args = 3,
-    .args = args_axpby, .check = check_axpby, .ref_f32 = imx_ref_axpby_f32, .ref_f64 = imx_ref_axpby_f64,
-    .variants = imx_variants_axpby, .flop = flop_axpby, .terms = terms_two,
+    .name = "axpby",
+    .problem_size = sizeof(struct imx_axpby),
+    .fields = axpby_fields,
+    .n_args = 3,
+    .args = args_axpby,
+    .check = check_axpby,
+    .ref_f32 = imx_ref_axpby_f32,
+    .ref_f64 = imx_ref_axpby_f64,
+    .variants = imx_variants_axpby,
+    .flop = flop_axpby,
+    .terms = terms_two,
     .exact = false, /* alpha and beta need not be small integers */
-    .grad = grad_axpby, .cases = axpby_cases,
+    .grad = grad_axpby,
+    .cases = axpby_cases,
 };
 
 /* ---- mul ---- */
@@ -120,9 +135,19 @@ static imx_status grad_mul(struct imx_emit *e, const void *problem, const imx_ti
 static const char *const mul_cases[] = { "n1", "n16", "n31", "n1000", "n4099", NULL };
 
 const struct imx_op imx_op_mul = {
-    .name = "mul", .problem_size = sizeof(struct imx_mul), .fields = mul_fields, .n_args = 3,
-    .args = args_mul, .check = check_mul, .ref_f32 = imx_ref_mul_f32, .ref_f64 = imx_ref_mul_f64,
-    .variants = imx_variants_mul, .flop = flop_mul, .terms = terms_two, .exact = true, .grad = grad_mul,
+    .name = "mul",
+    .problem_size = sizeof(struct imx_mul),
+    .fields = mul_fields,
+    .n_args = 3,
+    .args = args_mul,
+    .check = check_mul,
+    .ref_f32 = imx_ref_mul_f32,
+    .ref_f64 = imx_ref_mul_f64,
+    .variants = imx_variants_mul,
+    .flop = flop_mul,
+    .terms = terms_two,
+    .exact = true,
+    .grad = grad_mul,
     .cases = mul_cases,
 };
 
@@ -180,8 +205,18 @@ static const char *const bias_add_cases[] = {
 };
 
 const struct imx_op imx_op_bias_add = {
-    .name = "bias_add", .problem_size = sizeof(struct imx_bias_add), .fields = bias_add_fields, .n_args = 3,
-    .args = args_bias_add, .check = check_bias_add, .ref_f32 = imx_ref_bias_add_f32,
-    .ref_f64 = imx_ref_bias_add_f64, .variants = imx_variants_bias_add, .flop = flop_bias_add, .terms = terms_two,
-    .exact = true, .grad = grad_bias_add, .cases = bias_add_cases,
+    .name = "bias_add",
+    .problem_size = sizeof(struct imx_bias_add),
+    .fields = bias_add_fields,
+    .n_args = 3,
+    .args = args_bias_add,
+    .check = check_bias_add,
+    .ref_f32 = imx_ref_bias_add_f32,
+    .ref_f64 = imx_ref_bias_add_f64,
+    .variants = imx_variants_bias_add,
+    .flop = flop_bias_add,
+    .terms = terms_two,
+    .exact = true,
+    .grad = grad_bias_add,
+    .cases = bias_add_cases,
 };

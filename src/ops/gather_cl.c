@@ -18,17 +18,27 @@ static struct imx_launch over(const struct imx_dev *dev, const struct imx_gather
 static imx_status run_fwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_gather *d = problem;
-    return imx_run_gather_fwd(dev, over(dev, d, d->k), &(struct imx_k_gather_fwd){
-        .src = a->m[IMX_GATHER_FWD_SRC], .idx = a->m[IMX_GATHER_FWD_IDX], .dst = a->m[IMX_GATHER_FWD_DST],
-        .n = (uint32_t)d->n, .p = (uint32_t)d->p, .c = (uint32_t)d->c, .k = (uint32_t)d->k });
+    return imx_run_gather_fwd(dev, over(dev, d, d->k),
+                              &(struct imx_k_gather_fwd){ .src = a->m[IMX_GATHER_FWD_SRC],
+                                                          .idx = a->m[IMX_GATHER_FWD_IDX],
+                                                          .dst = a->m[IMX_GATHER_FWD_DST],
+                                                          .n = (uint32_t)d->n,
+                                                          .p = (uint32_t)d->p,
+                                                          .c = (uint32_t)d->c,
+                                                          .k = (uint32_t)d->k });
 }
 
 static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_gather *d = problem;
-    return imx_run_gather_bwd(dev, over(dev, d, d->p), &(struct imx_k_gather_bwd){
-        .ddst = a->m[IMX_GATHER_BWD_DDST], .idx = a->m[IMX_GATHER_BWD_IDX], .dsrc = a->m[IMX_GATHER_BWD_DSRC],
-        .n = (uint32_t)d->n, .p = (uint32_t)d->p, .c = (uint32_t)d->c, .k = (uint32_t)d->k });
+    return imx_run_gather_bwd(dev, over(dev, d, d->p),
+                              &(struct imx_k_gather_bwd){ .ddst = a->m[IMX_GATHER_BWD_DDST],
+                                                          .idx = a->m[IMX_GATHER_BWD_IDX],
+                                                          .dsrc = a->m[IMX_GATHER_BWD_DSRC],
+                                                          .n = (uint32_t)d->n,
+                                                          .p = (uint32_t)d->p,
+                                                          .c = (uint32_t)d->c,
+                                                          .k = (uint32_t)d->k });
 }
 
 static const struct imx_variant fwd = { "cl", supports, NULL, run_fwd };

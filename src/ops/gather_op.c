@@ -85,15 +85,35 @@ static const char *const cases[] = {
 };
 
 const struct imx_op imx_op_gather_fwd = {
-    .name = "gather_fwd", .problem_size = sizeof(struct imx_gather), .fields = fields, .n_args = 3,
-    .args = args_fwd, .check = check, .ref_f32 = imx_ref_gather_fwd_f32, .ref_f64 = imx_ref_gather_fwd_f64,
-    .variants = imx_variants_gather_fwd, .flop = flop_none, .terms = terms, .exact = true, .grad = grad_fwd,
+    .name = "gather_fwd",
+    .problem_size = sizeof(struct imx_gather),
+    .fields = fields,
+    .n_args = 3,
+    .args = args_fwd,
+    .check = check,
+    .ref_f32 = imx_ref_gather_fwd_f32,
+    .ref_f64 = imx_ref_gather_fwd_f64,
+    .variants = imx_variants_gather_fwd,
+    .flop = flop_none,
+    .terms = terms,
+    .exact = true,
+    .grad = grad_fwd,
     .cases = cases,
 };
 
 const struct imx_op imx_op_gather_bwd = {
-    .name = "gather_bwd", .problem_size = sizeof(struct imx_gather), .fields = fields, .n_args = 3,
-    .args = args_bwd, .check = check, .ref_f32 = imx_ref_gather_bwd_f32, .ref_f64 = imx_ref_gather_bwd_f64,
-    .variants = imx_variants_gather_bwd, .flop = flop_bwd, .terms = terms, .exact = true, .grad = grad_bwd,
+    .name = "gather_bwd",
+    .problem_size = sizeof(struct imx_gather),
+    .fields = fields,
+    .n_args = 3,
+    .args = args_bwd,
+    .check = check,
+    .ref_f32 = imx_ref_gather_bwd_f32,
+    .ref_f64 = imx_ref_gather_bwd_f64,
+    .variants = imx_variants_gather_bwd,
+    .flop = flop_bwd,
+    .terms = terms,
+    .exact = true,
+    .grad = grad_bwd,
     .cases = cases,
 };

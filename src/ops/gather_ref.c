@@ -6,9 +6,9 @@
 void REF(imx_ref_gather_fwd)(const void *problem, void *const *arg REF_MAG)
 {
     const struct imx_gather *d = problem;
-    const real *src = arg[IMX_GATHER_FWD_SRC];      /* [n,p,c] */
-    const int32_t *idx = arg[IMX_GATHER_FWD_IDX];   /* [n,k] */
-    real *dst = arg[IMX_GATHER_FWD_DST];            /* [n,k,c] */
+    const real *src = arg[IMX_GATHER_FWD_SRC];    /* [n,p,c] */
+    const int32_t *idx = arg[IMX_GATHER_FWD_IDX]; /* [n,k] */
+    real *dst = arg[IMX_GATHER_FWD_DST];          /* [n,k,c] */
     for (int64_t n = 0; n < d->n; n++)
         for (int64_t t = 0; t < d->k; t++)
             for (int64_t c = 0; c < d->c; c++) {
@@ -21,9 +21,9 @@ void REF(imx_ref_gather_fwd)(const void *problem, void *const *arg REF_MAG)
 void REF(imx_ref_gather_bwd)(const void *problem, void *const *arg REF_MAG)
 {
     const struct imx_gather *d = problem;
-    const real *ddst = arg[IMX_GATHER_BWD_DDST];    /* [n,k,c] */
-    const int32_t *idx = arg[IMX_GATHER_BWD_IDX];   /* [n,k] */
-    real *dsrc = arg[IMX_GATHER_BWD_DSRC];          /* [n,p,c] */
+    const real *ddst = arg[IMX_GATHER_BWD_DDST];  /* [n,k,c] */
+    const int32_t *idx = arg[IMX_GATHER_BWD_IDX]; /* [n,k] */
+    real *dsrc = arg[IMX_GATHER_BWD_DSRC];        /* [n,p,c] */
     for (int64_t n = 0; n < d->n; n++)
         for (int64_t p = 0; p < d->p; p++)
             for (int64_t c = 0; c < d->c; c++) {

@@ -32,10 +32,7 @@ static uint64_t tile_workspace(const struct imx_caps *caps, const struct imx_gem
     return slices == 1 ? 0 : (uint64_t)slices * (uint64_t)g->m * (uint64_t)g->n * sizeof(float);
 }
 
-static imx_status tile_run(struct imx_dev *dev,
-                           const struct imx_gemm *g,
-                           const struct imx_args *a,
-                           size_t group,
+static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const struct imx_args *a, size_t group,
                            const char *options)
 {
     const size_t edge = 4 * group;
@@ -81,8 +78,8 @@ static imx_status tile_run(struct imx_dev *dev,
 static bool tile16_supports(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 &&
-           caps->max_items[0] >= 16 && caps->max_items[1] >= 16;
+    return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 && caps->max_items[0] >= 16 &&
+           caps->max_items[1] >= 16;
 }
 
 static uint64_t tile16_workspace(const struct imx_caps *caps, const void *problem)
@@ -149,8 +146,8 @@ static bool blas_supports(const struct imx_caps *caps, const void *problem)
 static imx_status blas_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_gemm *g = problem;
-    IMX_TRY(imx_dev_blas_gemm(dev, g->ta, g->tb, g->m, g->n, g->k, a->m[IMX_GEMM_A], a->m[IMX_GEMM_B],
-                              a->m[IMX_GEMM_DST]));
+    IMX_TRY(
+        imx_dev_blas_gemm(dev, g->ta, g->tb, g->m, g->n, g->k, a->m[IMX_GEMM_A], a->m[IMX_GEMM_B], a->m[IMX_GEMM_DST]));
     if (!g->bias && !g->add && g->act == IMX_ACT_NONE)
         return IMX_OK;
     return imx_run_gemm_epilogue(dev, imx_launch_1d(dev, (size_t)g->m * (size_t)g->n, NULL),
@@ -174,12 +171,8 @@ static int blas_rank(const struct imx_caps *caps, const void *problem)
 
 static const struct imx_variant tile16 = { "cl_tile_local", tile16_supports, tile16_workspace, tile16_run,
                                            tile16_rank };
-static const struct imx_variant tile8 = { "cl_tile_local8", tile8_supports, tile8_workspace, tile8_run,
-                                          tile8_rank };
-static const struct imx_variant tile4 = { "cl_tile_local4", tile4_supports, tile4_workspace, tile4_run,
-                                          tile8_rank };
+static const struct imx_variant tile8 = { "cl_tile_local8", tile8_supports, tile8_workspace, tile8_run, tile8_rank };
+static const struct imx_variant tile4 = { "cl_tile_local4", tile4_supports, tile4_workspace, tile4_run, tile8_rank };
 static const struct imx_variant blas = { "cl_clblast", blas_supports, NULL, blas_run, blas_rank };
 extern const struct imx_variant *const imx_variants_gemm[];
-const struct imx_variant *const imx_variants_gemm[] = {
-    &imx_variant_gemm_cpu, &tile16, &tile8, &tile4, &blas, NULL
-};
+const struct imx_variant *const imx_variants_gemm[] = { &imx_variant_gemm_cpu, &tile16, &tile8, &tile4, &blas, NULL };

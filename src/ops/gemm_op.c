@@ -8,10 +8,10 @@
 
 extern const struct imx_variant *const imx_variants_gemm[];
 
-#define FIELD(key, name)                                                                                     \
-  {                                                                                                          \
-    key, offsetof(struct imx_gemm, name), false                                                              \
-  }
+#define FIELD(key, name)                                                                                               \
+    {                                                                                                                  \
+        key, offsetof(struct imx_gemm, name), false                                                                    \
+    }
 static const struct imx_field fields[] = {
     FIELD("m", m),        FIELD("n", n),     FIELD("k", k),      FIELD("_ta", ta),   FIELD("tb", tb),
     FIELD("_bias", bias), FIELD("add", add), FIELD("_act", act), { NULL, 0, false },
@@ -22,8 +22,7 @@ static const char *check(const void *problem)
     const struct imx_gemm *g = problem;
     if (g->m < 1 || g->n < 1 || g->k < 1)
         return "m, n and k must be positive";
-    if ((int64_t)g->m * g->k > INT32_MAX || (int64_t)g->n * g->k > INT32_MAX ||
-        (int64_t)g->m * g->n > INT32_MAX)
+    if ((int64_t)g->m * g->k > INT32_MAX || (int64_t)g->n * g->k > INT32_MAX || (int64_t)g->m * g->n > INT32_MAX)
         return "a matrix has more than 2^31 - 1 elements";
     if (g->ta && g->tb)
         return "ta and tb together are not offered; transpose the result instead";
@@ -54,8 +53,8 @@ static int64_t terms(const void *problem)
 }
 
 /* dst = op(a) op(b) as one more node; dst has m*n elements. */
-static imx_status
-emit_product(struct imx_emit *e, struct imx_gemm g, imx_tid a, imx_tid b, const char *name, imx_tid *dst)
+static imx_status emit_product(struct imx_emit *e, struct imx_gemm g, imx_tid a, imx_tid b, const char *name,
+                               imx_tid *dst)
 {
     *dst = e->tensor(e, IMX_F32, (int64_t)g.m * g.n, name);
     const imx_tid arg[] = { a, b, 0, 0, *dst };

@@ -95,26 +95,16 @@ static uint64_t workspace(const struct imx_caps *caps, const void *problem)
     return p.a_bytes + p.b_bytes + p.part_bytes;
 }
 
-imx_status imx_cpu_pack(struct imx_dev *dev,
-                        struct imx_mem src,
-                        struct imx_mem dst,
-                        int32_t count,
-                        int32_t k,
-                        int32_t width,
-                        int32_t step_j,
-                        int32_t step_k)
+imx_status imx_cpu_pack(struct imx_dev *dev, struct imx_mem src, struct imx_mem dst, int32_t count, int32_t k,
+                        int32_t width, int32_t step_j, int32_t step_k)
 {
     const struct imx_launch launch = { { ((size_t)k + 63) / 64, (size_t)((count + width - 1) / width), 1 },
                                        { 1, 1, 1 },
                                        imx_cpu_tile(&dev->caps).options };
-    return imx_run_gemm_pack(dev, launch,
-                             &(struct imx_k_gemm_pack){ .src = src,
-                                                        .dst = dst,
-                                                        .count = count,
-                                                        .k = k,
-                                                        .width = width,
-                                                        .step_j = step_j,
-                                                        .step_k = step_k });
+    return imx_run_gemm_pack(
+        dev, launch,
+        &(struct imx_k_gemm_pack){
+            .src = src, .dst = dst, .count = count, .k = k, .width = width, .step_j = step_j, .step_k = step_k });
 }
 
 static imx_status run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
@@ -122,8 +112,7 @@ static imx_status run(struct imx_dev *dev, const void *problem, const struct imx
     const struct imx_gemm *g = problem;
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
     const struct plan p = make_plan(&dev->caps, g);
-    struct imx_mem a = args->m[p.turned ? IMX_GEMM_B : IMX_GEMM_A],
-                   b = args->m[p.turned ? IMX_GEMM_A : IMX_GEMM_B];
+    struct imx_mem a = args->m[p.turned ? IMX_GEMM_B : IMX_GEMM_A], b = args->m[p.turned ? IMX_GEMM_A : IMX_GEMM_B];
     const struct imx_mem parts = imx_part(args->ws, p.a_bytes + p.b_bytes, p.part_bytes);
     const bool a_rows = p.turned ? g->tb : !g->ta, b_rows = p.turned ? g->ta : !g->tb;
     if (p.a_packed) {
@@ -137,8 +126,7 @@ static imx_status run(struct imx_dev *dev, const void *problem, const struct imx
         b = packed;
     }
     const struct imx_launch launch = {
-        { (size_t)((p.n + p.tile_n - 1) / p.tile_n), (size_t)((p.m + p.tile_m - 1) / p.tile_m),
-          (size_t)p.slices },
+        { (size_t)((p.n + p.tile_n - 1) / p.tile_n), (size_t)((p.m + p.tile_m - 1) / p.tile_m), (size_t)p.slices },
         { 1, 1, 1 },
         p.a_packed ? t.options_packed : t.options,
     };

@@ -13,17 +13,10 @@ struct imx_cpu_tile {
 struct imx_cpu_tile imx_cpu_tile(const struct imx_caps *caps);
 
 /* dst = packed form (cl/gemm_cpu.cl) of the matrix with element (j, l) at src[j * step_j + l * step_k]. */
-imx_status imx_cpu_pack(struct imx_dev *dev,
-                        struct imx_mem src,
-                        struct imx_mem dst,
-                        int32_t count,
-                        int32_t k,
-                        int32_t width,
-                        int32_t step_j,
-                        int32_t step_k);
+imx_status imx_cpu_pack(struct imx_dev *dev, struct imx_mem src, struct imx_mem dst, int32_t count, int32_t k,
+                        int32_t width, int32_t step_j, int32_t step_k);
 
 extern const struct imx_variant imx_variant_gemm_cpu;
-extern const struct imx_variant imx_variant_conv2d_fwd_cpu, imx_variant_conv2d_data_cpu,
-    imx_variant_conv2d_wei_cpu;
+extern const struct imx_variant imx_variant_conv2d_fwd_cpu, imx_variant_conv2d_data_cpu, imx_variant_conv2d_wei_cpu;
 
 #endif

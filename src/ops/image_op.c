@@ -1,6 +1,6 @@
 /* Bytes to normalised floats as an op. It has no gradient: bytes are data. See image.h. */
-#include "ops/image.h"
 #include "base/philox.h"
+#include "ops/image.h"
 #include "ops/ref.h"
 
 extern const struct imx_variant *const imx_variants_image[];
@@ -68,14 +68,29 @@ static int64_t terms(const void *problem)
 }
 
 static const char *const cases[] = {
-    "n1h1w1c1_croph1w1", "n3h8w8c3_croph8w8",   "n2h9w7c3_croph5w4", "n5h6w5c1_croph3w5",
-    "n2h4w4c4_croph6w6", "n4h16w16c3_croph13w11", NULL,
+    "n1h1w1c1_croph1w1",
+    "n3h8w8c3_croph8w8",
+    "n2h9w7c3_croph5w4",
+    "n5h6w5c1_croph3w5",
+    "n2h4w4c4_croph6w6",
+    "n4h16w16c3_croph13w11",
+    NULL,
 };
 
 const struct imx_op imx_op_image = {
-    .name = "image", .problem_size = sizeof(struct imx_image), .fields = fields, .n_args = 5,
-    .args = args, .check = check, .ref_f32 = imx_ref_image_f32, .ref_f64 = imx_ref_image_f64,
-    .variants = imx_variants_image, .flop = flop, .terms = terms,
-    .exact = false, .ulps = 3, /* a division */
-    .fill = fill, .cases = cases,
+    .name = "image",
+    .problem_size = sizeof(struct imx_image),
+    .fields = fields,
+    .n_args = 5,
+    .args = args,
+    .check = check,
+    .ref_f32 = imx_ref_image_f32,
+    .ref_f64 = imx_ref_image_f64,
+    .variants = imx_variants_image,
+    .flop = flop,
+    .terms = terms,
+    .exact = false,
+    .ulps = 3, /* a division */
+    .fill = fill,
+    .cases = cases,
 };

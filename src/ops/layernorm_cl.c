@@ -65,10 +65,7 @@ static imx_status fwd_group(struct imx_dev *dev, const void *problem, const stru
                                                               .eps = d->eps });
 }
 
-static imx_status finish(struct imx_dev *dev,
-                         const struct imx_layernorm *d,
-                         const struct imx_args *a,
-                         int32_t chunks,
+static imx_status finish(struct imx_dev *dev, const struct imx_layernorm *d, const struct imx_args *a, int32_t chunks,
                          int32_t width)
 {
     return imx_run_ln_part_finish(dev, imx_launch_finish(dev, d->cols, width),

@@ -67,8 +67,14 @@ static imx_status grad_fwd(struct imx_emit *e, const void *problem, const imx_ti
     const struct imx_layernorm *d = problem;
     const imx_tid dsrc = e->tensor(e, IMX_F32, (int64_t)d->rows * d->cols, "dsrc");
     const imx_tid dgamma = e->tensor(e, IMX_F32, d->cols, "dgamma"), dbeta = e->tensor(e, IMX_F32, d->cols, "dbeta");
-    const imx_tid bwd[] = { arg[IMX_LN_FWD_SRC],    darg[IMX_LN_FWD_DST], arg[IMX_LN_FWD_GAMMA], arg[IMX_LN_FWD_MEAN],
-                            arg[IMX_LN_FWD_INVSTD], dsrc,                 dgamma,                dbeta };
+    const imx_tid bwd[] = { arg[IMX_LN_FWD_SRC],
+                            darg[IMX_LN_FWD_DST],
+                            arg[IMX_LN_FWD_GAMMA],
+                            arg[IMX_LN_FWD_MEAN],
+                            arg[IMX_LN_FWD_INVSTD],
+                            dsrc,
+                            dgamma,
+                            dbeta };
     darg[IMX_LN_FWD_SRC] = dsrc;
     darg[IMX_LN_FWD_GAMMA] = dgamma;
     darg[IMX_LN_FWD_BETA] = dbeta;
@@ -76,19 +82,41 @@ static imx_status grad_fwd(struct imx_emit *e, const void *problem, const imx_ti
 }
 
 static const char *const cases[] = {
-    "r19c37_eps1e-05",  "r33c72_eps1e-05",   "r5c1_eps1e-05",   "r1c16_eps0.001",
+    "r19c37_eps1e-05",  "r33c72_eps1e-05",  "r5c1_eps1e-05",    "r1c16_eps0.001",
     "r130c64_eps1e-05", "r600c40_eps1e-05", "r3c1031_eps1e-05", NULL,
 };
 
 const struct imx_op imx_op_layernorm_fwd = {
-    .name = "layernorm_fwd", .problem_size = sizeof(struct imx_layernorm), .fields = fields, .n_args = 6,
-    .args = args_fwd, .check = check, .ref_f32 = imx_ref_layernorm_fwd_f32, .ref_f64 = imx_ref_layernorm_fwd_f64,
-    .variants = imx_variants_layernorm_fwd, .flop = flop, .terms = terms, .exact = false, .ulps = 8,
-    .grad = grad_fwd, .cases = cases,
+    .name = "layernorm_fwd",
+    .problem_size = sizeof(struct imx_layernorm),
+    .fields = fields,
+    .n_args = 6,
+    .args = args_fwd,
+    .check = check,
+    .ref_f32 = imx_ref_layernorm_fwd_f32,
+    .ref_f64 = imx_ref_layernorm_fwd_f64,
+    .variants = imx_variants_layernorm_fwd,
+    .flop = flop,
+    .terms = terms,
+    .exact = false,
+    .ulps = 8,
+    .grad = grad_fwd,
+    .cases = cases,
 };
 
 const struct imx_op imx_op_layernorm_bwd = {
-    .name = "layernorm_bwd", .problem_size = sizeof(struct imx_layernorm), .fields = fields, .n_args = 8,
-    .args = args_bwd, .check = check, .ref_f32 = imx_ref_layernorm_bwd_f32, .ref_f64 = imx_ref_layernorm_bwd_f64,
-    .variants = imx_variants_layernorm_bwd, .flop = flop, .terms = terms, .exact = false, .ulps = 8, .cases = cases,
+    .name = "layernorm_bwd",
+    .problem_size = sizeof(struct imx_layernorm),
+    .fields = fields,
+    .n_args = 8,
+    .args = args_bwd,
+    .check = check,
+    .ref_f32 = imx_ref_layernorm_bwd_f32,
+    .ref_f64 = imx_ref_layernorm_bwd_f64,
+    .variants = imx_variants_layernorm_bwd,
+    .flop = flop,
+    .terms = terms,
+    .exact = false,
+    .ulps = 8,
+    .cases = cases,
 };

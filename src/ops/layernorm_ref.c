@@ -30,8 +30,9 @@ void REF(imx_ref_layernorm_fwd)(const void *problem, void *const *arg REF_MAG)
         REF_MAG_SET(IMX_LN_FWD_INVSTD, r, inv * inv_rel);
         for (int c = 0; c < d->cols; c++) {
             dst[c] = gamma[c] * (src[c] - m) * inv + beta[c];
-            REF_MAG_SET(IMX_LN_FWD_DST, (int64_t)r * d->cols + c, real_abs(beta[c]) + real_abs(gamma[c]) * inv *
-                        (real_abs(src[c]) + m_abs + real_abs(src[c] - m) * inv_rel));
+            REF_MAG_SET(IMX_LN_FWD_DST, (int64_t)r * d->cols + c,
+                        real_abs(beta[c]) +
+                            real_abs(gamma[c]) * inv * (real_abs(src[c]) + m_abs + real_abs(src[c] - m) * inv_rel));
         }
         (void)inv_rel;
     }
@@ -73,8 +74,9 @@ void REF(imx_ref_layernorm_bwd)(const void *problem, void *const *arg REF_MAG)
             const int64_t i = (int64_t)r * d->cols + c;
             const real x = (src[i] - mean[r]) * invstd[r];
             dsrc[i] = invstd[r] * (gamma[c] * ddst[i] - sum / cols - x * dot / cols);
-            REF_MAG_SET(IMX_LN_BWD_DSRC, i, invstd[r] * (real_abs(gamma[c] * ddst[i]) + sum_mag / cols +
-                        (real_abs(src[i]) + real_abs(mean[r])) * invstd[r] * dot_mag / cols));
+            REF_MAG_SET(IMX_LN_BWD_DSRC, i,
+                        invstd[r] * (real_abs(gamma[c] * ddst[i]) + sum_mag / cols +
+                                     (real_abs(src[i]) + real_abs(mean[r])) * invstd[r] * dot_mag / cols));
         }
         (void)sum_mag, (void)dot_mag;
     }

@@ -21,16 +21,23 @@ enum imx_role { IMX_IN, IMX_OUT, IMX_INOUT };
 
 /* How tests fill an input. REAL: uniform in [-1,1), or small integers in exact mode. POSITIVE: (0.1, 2). UNIT: [0,1).
  * INDEX: integers in [0, limit). COUNTER: {seed lo, seed hi, step, 0}. OTHER: the op's own fill hook writes it. */
-enum imx_fill { IMX_FILL_REAL, IMX_FILL_POSITIVE, IMX_FILL_UNIT, IMX_FILL_INDEX, IMX_FILL_BYTES, IMX_FILL_COUNTER,
-                IMX_FILL_OTHER };
+enum imx_fill {
+    IMX_FILL_REAL,
+    IMX_FILL_POSITIVE,
+    IMX_FILL_UNIT,
+    IMX_FILL_INDEX,
+    IMX_FILL_BYTES,
+    IMX_FILL_COUNTER,
+    IMX_FILL_OTHER
+};
 
 struct imx_arg {
     const char *name;
     enum imx_role role;
     enum imx_dtype dtype;
-    int64_t count;       /* elements; 0: this optional argument is absent in this problem */
+    int64_t count; /* elements; 0: this optional argument is absent in this problem */
     enum imx_fill fill;
-    int64_t limit;       /* for INDEX */
+    int64_t limit; /* for INDEX */
 };
 
 /* The memory an op works on, in the order of its arguments; ws = scratch of at least workspace() bytes. */
@@ -44,11 +51,11 @@ struct imx_args {
 struct imx_field {
     const char *key;
     size_t offset;
-    bool is_float;       /* float, printed with %.9g; else int32_t */
+    bool is_float; /* float, printed with %.9g; else int32_t */
 };
 
 struct imx_variant {
-    const char *name;    /* "ref", "cl_tile_cpu", "cl_tile_local" ... */
+    const char *name; /* "ref", "cl_tile_cpu", "cl_tile_local" ... */
     bool (*supports)(const struct imx_caps *caps, const void *problem);
     /* Bytes of scratch; NULL: none. */
     uint64_t (*workspace)(const struct imx_caps *caps, const void *problem);
@@ -70,7 +77,7 @@ struct imx_emit {
 };
 
 struct imx_op {
-    const char *name;             /* "conv2d_fwd"; unique */
+    const char *name; /* "conv2d_fwd"; unique */
     size_t problem_size;
     const struct imx_field *fields; /* ends with key NULL */
     int n_args;
@@ -110,7 +117,8 @@ void imx_problem_print(const struct imx_op *op, const void *problem, char *text,
 IMX_MUST_CHECK imx_status imx_problem_parse(const struct imx_op *op, const char *text, void *problem);
 
 /* The variant that this device uses for this problem: "ref" on the host; else, of those that support it and are
- * not in quarantine, the one of least rank (ties: list order); NULL when there is none. `force` (may be NULL) names the only acceptable one. */
+ * not in quarantine, the one of least rank (ties: list order); NULL when there is none. `force` (may be NULL) names the
+ * only acceptable one. */
 const struct imx_variant *imx_op_pick(const struct imx_dev *dev, const struct imx_op *op, const void *problem,
                                       const char *force);
 

@@ -14,8 +14,17 @@ struct imx_optim {
 };
 enum { IMX_ADAM_PARAM, IMX_ADAM_M, IMX_ADAM_V, IMX_ADAM_GRAD, IMX_ADAM_HYP, IMX_ADAM_NORM };
 enum { IMX_SGD_PARAM, IMX_SGD_M, IMX_SGD_GRAD, IMX_SGD_HYP, IMX_SGD_NORM };
-enum { IMX_HYP_LR, IMX_HYP_B1, IMX_HYP_B2, IMX_HYP_EPS, IMX_HYP_WD, IMX_HYP_C1, IMX_HYP_C2, IMX_HYP_1MB2,
-       IMX_HYP_COUNT };
+enum {
+    IMX_HYP_LR,
+    IMX_HYP_B1,
+    IMX_HYP_B2,
+    IMX_HYP_EPS,
+    IMX_HYP_WD,
+    IMX_HYP_C1,
+    IMX_HYP_C2,
+    IMX_HYP_1MB2,
+    IMX_HYP_COUNT
+};
 extern const struct imx_op imx_op_adam, imx_op_sgd;
 
 /* HYP of step t (1, 2, ...), computed in double and rounded once, as PyTorch does. 1-b2 has its own place because

@@ -94,16 +94,36 @@ static int64_t terms(const void *problem)
 static const char *const cases[] = { "n1", "n15", "n16", "n1001", "n4099", "n20011", NULL };
 
 const struct imx_op imx_op_adam = {
-    .name = "adam", .problem_size = sizeof(struct imx_optim), .fields = fields, .n_args = 6,
-    .args = args_adam, .check = check, .ref_f32 = imx_ref_adam_f32, .ref_f64 = imx_ref_adam_f64,
-    .variants = imx_variants_adam, .flop = flop_adam, .terms = terms,
-    .exact = false, .ulps = 6, /* sqrt 3, division 2.5 */
-    .fill = fill_adam, .cases = cases,
+    .name = "adam",
+    .problem_size = sizeof(struct imx_optim),
+    .fields = fields,
+    .n_args = 6,
+    .args = args_adam,
+    .check = check,
+    .ref_f32 = imx_ref_adam_f32,
+    .ref_f64 = imx_ref_adam_f64,
+    .variants = imx_variants_adam,
+    .flop = flop_adam,
+    .terms = terms,
+    .exact = false,
+    .ulps = 6, /* sqrt 3, division 2.5 */
+    .fill = fill_adam,
+    .cases = cases,
 };
 
 const struct imx_op imx_op_sgd = {
-    .name = "sgd", .problem_size = sizeof(struct imx_optim), .fields = fields, .n_args = 5,
-    .args = args_sgd, .check = check, .ref_f32 = imx_ref_sgd_f32, .ref_f64 = imx_ref_sgd_f64,
-    .variants = imx_variants_sgd, .flop = flop_sgd, .terms = terms, .exact = false, .fill = fill_sgd,
+    .name = "sgd",
+    .problem_size = sizeof(struct imx_optim),
+    .fields = fields,
+    .n_args = 5,
+    .args = args_sgd,
+    .check = check,
+    .ref_f32 = imx_ref_sgd_f32,
+    .ref_f64 = imx_ref_sgd_f64,
+    .variants = imx_variants_sgd,
+    .flop = flop_sgd,
+    .terms = terms,
+    .exact = false,
+    .fill = fill_sgd,
     .cases = cases,
 };

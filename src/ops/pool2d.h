@@ -1,7 +1,7 @@
 /* Max and average pooling, NHWC, square window; output size floor((h + 2*pad - k) / stride) + 1.
- *   pool2d_fwd: args SRC, DST, AT. AT (i32, max only, same count as DST) = h*w index of the first maximum in window order.
- *               Average divides by k*k, padding counted as zeros (PyTorch's default).
- *   pool2d_bwd: args DDST, AT, DSRC; gathers, so it is deterministic. */
+ *   pool2d_fwd: args SRC, DST, AT. AT (i32, max only, same count as DST) = h*w index of the first maximum in window
+ * order. Average divides by k*k, padding counted as zeros (PyTorch's default). pool2d_bwd: args DDST, AT, DSRC;
+ * gathers, so it is deterministic. */
 #ifndef IMX_OPS_POOL2D_H
 #define IMX_OPS_POOL2D_H
 

@@ -5,10 +5,14 @@
 extern const struct imx_variant *const imx_variants_pool2d_fwd[], *const imx_variants_pool2d_bwd[];
 
 static const struct imx_field fields[] = {
-    { "n", offsetof(struct imx_pool2d, n), false },      { "h", offsetof(struct imx_pool2d, h), false },
-    { "w", offsetof(struct imx_pool2d, w), false },      { "c", offsetof(struct imx_pool2d, c), false },
-    { "_k", offsetof(struct imx_pool2d, k), false },     { "s", offsetof(struct imx_pool2d, stride), false },
-    { "p", offsetof(struct imx_pool2d, pad), false },    { "_kind", offsetof(struct imx_pool2d, kind), false },
+    { "n", offsetof(struct imx_pool2d, n), false },
+    { "h", offsetof(struct imx_pool2d, h), false },
+    { "w", offsetof(struct imx_pool2d, w), false },
+    { "c", offsetof(struct imx_pool2d, c), false },
+    { "_k", offsetof(struct imx_pool2d, k), false },
+    { "s", offsetof(struct imx_pool2d, stride), false },
+    { "p", offsetof(struct imx_pool2d, pad), false },
+    { "_kind", offsetof(struct imx_pool2d, kind), false },
     { NULL, 0, false },
 };
 
@@ -39,15 +43,16 @@ static void args_fwd(const void *problem, struct imx_arg *arg)
     const struct imx_pool2d *d = problem;
     arg[IMX_POOL2D_FWD_SRC] = (struct imx_arg){ "src", IMX_IN, IMX_F32, src_count(d), IMX_FILL_REAL, 0 };
     arg[IMX_POOL2D_FWD_DST] = (struct imx_arg){ "dst", IMX_OUT, IMX_F32, dst_count(d), IMX_FILL_REAL, 0 };
-    arg[IMX_POOL2D_FWD_AT] = (struct imx_arg){ "at", IMX_OUT, IMX_I32, d->kind == IMX_POOL_MAX ? dst_count(d) : 0,
-                                               IMX_FILL_REAL, 0 };
+    arg[IMX_POOL2D_FWD_AT] =
+        (struct imx_arg){ "at", IMX_OUT, IMX_I32, d->kind == IMX_POOL_MAX ? dst_count(d) : 0, IMX_FILL_REAL, 0 };
 }
 
 static void args_bwd(const void *problem, struct imx_arg *arg)
 {
     const struct imx_pool2d *d = problem;
     arg[IMX_POOL2D_BWD_DDST] = (struct imx_arg){ "ddst", IMX_IN, IMX_F32, dst_count(d), IMX_FILL_REAL, 0 };
-    arg[IMX_POOL2D_BWD_AT] = (struct imx_arg){ "at", IMX_IN, IMX_I32, d->kind == IMX_POOL_MAX ? dst_count(d) : 0,
+    arg[IMX_POOL2D_BWD_AT] = (struct imx_arg){ "at",           IMX_IN,
+                                               IMX_I32,        d->kind == IMX_POOL_MAX ? dst_count(d) : 0,
                                                IMX_FILL_INDEX, (int64_t)d->h * d->w };
     arg[IMX_POOL2D_BWD_DSRC] = (struct imx_arg){ "dsrc", IMX_OUT, IMX_F32, src_count(d), IMX_FILL_REAL, 0 };
 }
@@ -73,21 +78,42 @@ static imx_status grad_fwd(struct imx_emit *e, const void *problem, const imx_ti
 }
 
 static const char *const cases[] = {
-    "n2h8w8c3_k2s2p0_kind0", "n2h7w9c5_k3s2p1_kind0",  "n1h5w5c1_k5s1p2_kind0",    "n2h8w8c3_k2s2p0_kind1",
-    "n3h6w4c7_k3s1p1_kind1", "n1h1w1c1_k1s1p0_kind0",  "n4h15w15c16_k3s2p0_kind0", "n2h13w11c33_k4s3p2_kind1",
-    NULL,
+    "n2h8w8c3_k2s2p0_kind0",    "n2h7w9c5_k3s2p1_kind0",    "n1h5w5c1_k5s1p2_kind0",
+    "n2h8w8c3_k2s2p0_kind1",    "n3h6w4c7_k3s1p1_kind1",    "n1h1w1c1_k1s1p0_kind0",
+    "n4h15w15c16_k3s2p0_kind0", "n2h13w11c33_k4s3p2_kind1", NULL,
 };
 
 const struct imx_op imx_op_pool2d_fwd = {
-    .name = "pool2d_fwd", .problem_size = sizeof(struct imx_pool2d), .fields = fields, .n_args = 3,
-    .args = args_fwd, .check = check, .ref_f32 = imx_ref_pool2d_fwd_f32, .ref_f64 = imx_ref_pool2d_fwd_f64,
-    .variants = imx_variants_pool2d_fwd, .flop = flop, .terms = terms, .exact = false, .ulps = 1, .grad = grad_fwd,
+    .name = "pool2d_fwd",
+    .problem_size = sizeof(struct imx_pool2d),
+    .fields = fields,
+    .n_args = 3,
+    .args = args_fwd,
+    .check = check,
+    .ref_f32 = imx_ref_pool2d_fwd_f32,
+    .ref_f64 = imx_ref_pool2d_fwd_f64,
+    .variants = imx_variants_pool2d_fwd,
+    .flop = flop,
+    .terms = terms,
+    .exact = false,
+    .ulps = 1,
+    .grad = grad_fwd,
     .cases = cases,
 };
 
 const struct imx_op imx_op_pool2d_bwd = {
-    .name = "pool2d_bwd", .problem_size = sizeof(struct imx_pool2d), .fields = fields, .n_args = 3,
-    .args = args_bwd, .check = check, .ref_f32 = imx_ref_pool2d_bwd_f32, .ref_f64 = imx_ref_pool2d_bwd_f64,
-    .variants = imx_variants_pool2d_bwd, .flop = flop, .terms = terms, .exact = false, .ulps = 1,
+    .name = "pool2d_bwd",
+    .problem_size = sizeof(struct imx_pool2d),
+    .fields = fields,
+    .n_args = 3,
+    .args = args_bwd,
+    .check = check,
+    .ref_f32 = imx_ref_pool2d_bwd_f32,
+    .ref_f64 = imx_ref_pool2d_bwd_f64,
+    .variants = imx_variants_pool2d_bwd,
+    .flop = flop,
+    .terms = terms,
+    .exact = false,
+    .ulps = 1,
     .cases = cases,
 };

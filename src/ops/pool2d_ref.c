@@ -1,7 +1,7 @@
 /* Pooling, the plain way: every window walks all its taps and tests the bounds. See pool2d.h. */
 #include "ops/pool2d.h"
-#include "ops/ref.h"
 #include "ops/real.h"
+#include "ops/ref.h"
 
 void REF(imx_ref_pool2d_fwd)(const void *problem, void *const *arg REF_MAG)
 {

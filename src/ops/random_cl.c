@@ -13,12 +13,16 @@ static imx_status run(struct imx_dev *dev, const void *problem, const struct imx
 {
     const struct imx_random_problem *d = problem;
     if (d->kind == IMX_RANDOM_UNIFORM)
-        return imx_run_random_uniform(dev, imx_launch_draws(dev, (size_t)d->n), &(struct imx_k_random_uniform){
-            .ctr = a->m[IMX_RANDOM_CTR], .dst = a->m[IMX_RANDOM_DST], .n = (uint32_t)d->n,
-            .stream = (uint32_t)d->stream });
-    return imx_run_random_normal(dev, imx_launch_draws(dev, (size_t)d->n), &(struct imx_k_random_normal){
-        .ctr = a->m[IMX_RANDOM_CTR], .dst = a->m[IMX_RANDOM_DST], .n = (uint32_t)d->n,
-        .stream = (uint32_t)d->stream });
+        return imx_run_random_uniform(dev, imx_launch_draws(dev, (size_t)d->n),
+                                      &(struct imx_k_random_uniform){ .ctr = a->m[IMX_RANDOM_CTR],
+                                                                      .dst = a->m[IMX_RANDOM_DST],
+                                                                      .n = (uint32_t)d->n,
+                                                                      .stream = (uint32_t)d->stream });
+    return imx_run_random_normal(dev, imx_launch_draws(dev, (size_t)d->n),
+                                 &(struct imx_k_random_normal){ .ctr = a->m[IMX_RANDOM_CTR],
+                                                                .dst = a->m[IMX_RANDOM_DST],
+                                                                .n = (uint32_t)d->n,
+                                                                .stream = (uint32_t)d->stream });
 }
 
 static const struct imx_variant cl = { "cl", supports, NULL, run };

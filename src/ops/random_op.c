@@ -39,14 +39,28 @@ static int64_t terms(const void *problem)
 }
 
 static const char *const cases[] = {
-    "n1_kind0_stream7",   "n15_kind0_stream8", "n4099_kind0_stream71", "n1_kind1_stream7", "n18_kind1_stream7",
-    "n4101_kind1_stream135", NULL,
+    "n1_kind0_stream7",
+    "n15_kind0_stream8",
+    "n4099_kind0_stream71",
+    "n1_kind1_stream7",
+    "n18_kind1_stream7",
+    "n4101_kind1_stream135",
+    NULL,
 };
 
 const struct imx_op imx_op_random = {
-    .name = "random", .problem_size = sizeof(struct imx_random_problem), .fields = fields, .n_args = 2,
-    .args = args, .check = check, .ref_f32 = imx_ref_random_f32, .ref_f64 = imx_ref_random_f64,
-    .variants = imx_variants_random, .flop = flop, .terms = terms,
-    .exact = false, .ulps = 10, /* log 3 (halved by the root), sqrt 3, cospi or sinpi 4 */
+    .name = "random",
+    .problem_size = sizeof(struct imx_random_problem),
+    .fields = fields,
+    .n_args = 2,
+    .args = args,
+    .check = check,
+    .ref_f32 = imx_ref_random_f32,
+    .ref_f64 = imx_ref_random_f64,
+    .variants = imx_variants_random,
+    .flop = flop,
+    .terms = terms,
+    .exact = false,
+    .ulps = 10, /* log 3 (halved by the root), sqrt 3, cospi or sinpi 4 */
     .cases = cases,
 };

@@ -1,6 +1,6 @@
 /* Random numbers, one by one. See random.h. */
-#include "ops/random.h"
 #include "base/philox.h"
+#include "ops/random.h"
 #include "ops/real.h"
 #include "ops/ref.h"
 

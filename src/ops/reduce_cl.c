@@ -33,37 +33,31 @@ static uint64_t colsum_ws_column(const struct imx_caps *caps, const void *proble
     return colsum_bytes(problem, false);
 }
 
-static imx_status
-colsum(struct imx_dev *dev, const struct imx_colsum *d, const struct imx_args *a, bool strips)
+static imx_status colsum(struct imx_dev *dev, const struct imx_colsum *d, const struct imx_args *a, bool strips)
 {
     const struct imx_rowchunk chunk = imx_rowchunk(d->rows, strips);
     const struct imx_mem part = chunk.count == 1 ? a->m[IMX_REDUCE_DST] : a->ws;
     const int32_t width = strips ? 16 : 1;
     if (strips)
-        IMX_TRY(
-            imx_run_colsum_strip(dev, imx_launch_strips(chunk, d->cols),
-                                 &(struct imx_k_colsum_strip){ .src = a->m[IMX_REDUCE_SRC],
-                                                               .part = part,
-                                                               .rows = d->rows,
-                                                               .cols = d->cols,
-                                                               .chunk = chunk.rows,
-                                                               .strip = imx_strip(chunk),
-                                                               .block = imx_strip_rows(chunk, d->cols, 8) }));
+        IMX_TRY(imx_run_colsum_strip(dev, imx_launch_strips(chunk, d->cols),
+                                     &(struct imx_k_colsum_strip){ .src = a->m[IMX_REDUCE_SRC],
+                                                                   .part = part,
+                                                                   .rows = d->rows,
+                                                                   .cols = d->cols,
+                                                                   .chunk = chunk.rows,
+                                                                   .strip = imx_strip(chunk),
+                                                                   .block = imx_strip_rows(chunk, d->cols, 8) }));
     else
-        IMX_TRY(imx_run_colsum_column(dev, imx_launch_columns(dev, chunk, d->cols),
-                                      &(struct imx_k_colsum_column){ .src = a->m[IMX_REDUCE_SRC],
-                                                                     .part = part,
-                                                                     .rows = d->rows,
-                                                                     .cols = d->cols,
-                                                                     .chunk = chunk.rows }));
+        IMX_TRY(imx_run_colsum_column(
+            dev, imx_launch_columns(dev, chunk, d->cols),
+            &(struct imx_k_colsum_column){
+                .src = a->m[IMX_REDUCE_SRC], .part = part, .rows = d->rows, .cols = d->cols, .chunk = chunk.rows }));
     if (chunk.count == 1)
         return IMX_OK;
-    return imx_run_colsum_finish(dev, imx_launch_finish(dev, d->cols, width),
-                                 &(struct imx_k_colsum_finish){ .part = part,
-                                                                .dst = a->m[IMX_REDUCE_DST],
-                                                                .chunks = chunk.count,
-                                                                .cols = d->cols,
-                                                                .width = width });
+    return imx_run_colsum_finish(
+        dev, imx_launch_finish(dev, d->cols, width),
+        &(struct imx_k_colsum_finish){
+            .part = part, .dst = a->m[IMX_REDUCE_DST], .chunks = chunk.count, .cols = d->cols, .width = width });
 }
 
 static imx_status colsum_strip(struct imx_dev *dev, const void *problem, const struct imx_args *a)
@@ -135,8 +129,7 @@ static imx_status rowreduce_bwd(struct imx_dev *dev, const void *problem, const 
                                               .dsrc = a->m[IMX_ROWREDUCE_BWD_DSRC],
                                               .rows = d->rows,
                                               .cols = d->cols,
-                                              .scale =
-                                                  d->kind == IMX_REDUCE_SUM ? 1.0f : 1.0f / (float)d->cols });
+                                              .scale = d->kind == IMX_REDUCE_SUM ? 1.0f : 1.0f / (float)d->cols });
     return imx_run_rowreduce_back(dev, launch,
                                   &(struct imx_k_rowreduce_back){ .src = a->m[IMX_ROWREDUCE_BWD_SRC],
                                                                   .dst = a->m[IMX_ROWREDUCE_BWD_DST],
@@ -163,8 +156,7 @@ static imx_status rowreduce_bwd_row(struct imx_dev *dev, const void *problem, co
                                               .rows = d->rows,
                                               .cols = d->cols,
                                               .chunk = chunk,
-                                              .scale =
-                                                  d->kind == IMX_REDUCE_SUM ? 1.0f : 1.0f / (float)d->cols });
+                                              .scale = d->kind == IMX_REDUCE_SUM ? 1.0f : 1.0f / (float)d->cols });
 }
 
 /* At most 256 chunks, a multiple of 16 values long. */
@@ -186,8 +178,7 @@ static uint64_t gradnorm_ws(const struct imx_caps *caps, const void *problem)
     return (uint64_t)gradnorm_chunks(((const struct imx_gradnorm *)problem)->n) * 2 * sizeof(float);
 }
 
-static imx_status
-gradnorm(struct imx_dev *dev, const struct imx_gradnorm *d, const struct imx_args *a, bool rows)
+static imx_status gradnorm(struct imx_dev *dev, const struct imx_gradnorm *d, const struct imx_args *a, bool rows)
 {
     const int32_t chunks = gradnorm_chunks(d->n);
     if (rows)
@@ -231,6 +222,5 @@ extern const struct imx_variant *const imx_variants_colsum[],
 const struct imx_variant *const imx_variants_colsum[] = { &v_colsum_strip, &v_colsum_column, NULL };
 const struct imx_variant *const imx_variants_broadcast[] = { &v_broadcast_row, &v_broadcast_column, NULL };
 const struct imx_variant *const imx_variants_rowreduce[] = { &v_rowreduce_row, &v_rowreduce_group, NULL };
-const struct imx_variant *const imx_variants_rowreduce_bwd[] = { &v_rowreduce_bwd_row, &v_rowreduce_bwd,
-                                                                 NULL };
+const struct imx_variant *const imx_variants_rowreduce_bwd[] = { &v_rowreduce_bwd_row, &v_rowreduce_bwd, NULL };
 const struct imx_variant *const imx_variants_gradnorm[] = { &v_gradnorm_row, &v_gradnorm_group, NULL };

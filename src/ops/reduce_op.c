@@ -4,8 +4,9 @@
 #include "base/philox.h"
 #include "ops/ref.h"
 
-extern const struct imx_variant *const imx_variants_colsum[], *const imx_variants_broadcast[],
-    *const imx_variants_rowreduce[], *const imx_variants_rowreduce_bwd[], *const imx_variants_gradnorm[];
+extern const struct imx_variant *const imx_variants_colsum[],
+    *const imx_variants_broadcast[], *const imx_variants_rowreduce[], *const imx_variants_rowreduce_bwd[],
+                                                                          *const imx_variants_gradnorm[];
 
 static const struct imx_field row_fields[] = {
     { "r", offsetof(struct imx_rowreduce, rows), false },
@@ -62,8 +63,8 @@ static void row_bwd_args(const void *problem, struct imx_arg *arg)
 {
     const struct imx_rowreduce *d = problem;
     const bool needs = d->kind >= IMX_REDUCE_MAX;
-    arg[IMX_ROWREDUCE_BWD_SRC] = (struct imx_arg){ "src", IMX_IN, IMX_F32, needs ? row_count(d) : 0, IMX_FILL_OTHER,
-                                                   0 };
+    arg[IMX_ROWREDUCE_BWD_SRC] =
+        (struct imx_arg){ "src", IMX_IN, IMX_F32, needs ? row_count(d) : 0, IMX_FILL_OTHER, 0 };
     arg[IMX_ROWREDUCE_BWD_DST] = (struct imx_arg){ "dst", IMX_IN, IMX_F32, needs ? d->rows : 0, IMX_FILL_OTHER, 0 };
     arg[IMX_ROWREDUCE_BWD_DDST] = (struct imx_arg){ "ddst", IMX_IN, IMX_F32, d->rows, IMX_FILL_REAL, 0 };
     arg[IMX_ROWREDUCE_BWD_DSRC] = (struct imx_arg){ "dsrc", IMX_OUT, IMX_F32, row_count(d), IMX_FILL_REAL, 0 };
@@ -195,43 +196,98 @@ static imx_status broadcast_grad(struct imx_emit *e, const void *problem, const 
 }
 
 static const char *const row_cases[] = {
-    "r5c37_kind0",   "r9c64_kind3",    "r7c19_kind1",   "r33c100_kind2",  "r1c1_kind3",
-    "r130c3_kind0",  "r3c1000_kind3",  "r2c4099_kind1", "r1c65_kind2",    NULL,
+    "r5c37_kind0",  "r9c64_kind3",   "r7c19_kind1",   "r33c100_kind2", "r1c1_kind3",
+    "r130c3_kind0", "r3c1000_kind3", "r2c4099_kind1", "r1c65_kind2",   NULL,
 };
 static const char *const col_cases[] = { "r37c19", "r72c33", "r1c1", "r8c16", "r600c40", "r3c530", "r1031c5", NULL };
 static const char *const norm_cases[] = { "n1", "n5000", "n17", "n4096", "n70001", NULL };
 
 const struct imx_op imx_op_rowreduce = {
-    .name = "rowreduce", .problem_size = sizeof(struct imx_rowreduce), .fields = row_fields, .n_args = 2,
-    .args = row_args, .check = row_check, .ref_f32 = imx_ref_rowreduce_f32, .ref_f64 = imx_ref_rowreduce_f64,
-    .variants = imx_variants_rowreduce, .flop = row_flop, .terms = row_terms, .exact = false, .ulps = 8,
-    .grad = row_grad, .cases = row_cases,
+    .name = "rowreduce",
+    .problem_size = sizeof(struct imx_rowreduce),
+    .fields = row_fields,
+    .n_args = 2,
+    .args = row_args,
+    .check = row_check,
+    .ref_f32 = imx_ref_rowreduce_f32,
+    .ref_f64 = imx_ref_rowreduce_f64,
+    .variants = imx_variants_rowreduce,
+    .flop = row_flop,
+    .terms = row_terms,
+    .exact = false,
+    .ulps = 8,
+    .grad = row_grad,
+    .cases = row_cases,
 };
 
 const struct imx_op imx_op_rowreduce_bwd = {
-    .name = "rowreduce_bwd", .problem_size = sizeof(struct imx_rowreduce), .fields = row_fields, .n_args = 4,
-    .args = row_bwd_args, .check = row_check, .ref_f32 = imx_ref_rowreduce_bwd_f32,
-    .ref_f64 = imx_ref_rowreduce_bwd_f64, .variants = imx_variants_rowreduce_bwd, .flop = row_flop,
-    .terms = one_term, .exact = false, .ulps = 8, .fill = row_bwd_fill, .grad = row_bwd_grad, .cases = row_cases,
+    .name = "rowreduce_bwd",
+    .problem_size = sizeof(struct imx_rowreduce),
+    .fields = row_fields,
+    .n_args = 4,
+    .args = row_bwd_args,
+    .check = row_check,
+    .ref_f32 = imx_ref_rowreduce_bwd_f32,
+    .ref_f64 = imx_ref_rowreduce_bwd_f64,
+    .variants = imx_variants_rowreduce_bwd,
+    .flop = row_flop,
+    .terms = one_term,
+    .exact = false,
+    .ulps = 8,
+    .fill = row_bwd_fill,
+    .grad = row_bwd_grad,
+    .cases = row_cases,
 };
 
 const struct imx_op imx_op_colsum = {
-    .name = "colsum", .problem_size = sizeof(struct imx_colsum), .fields = col_fields, .n_args = 2,
-    .args = col_args, .check = col_check, .ref_f32 = imx_ref_colsum_f32, .ref_f64 = imx_ref_colsum_f64,
-    .variants = imx_variants_colsum, .flop = col_flop, .terms = col_terms, .exact = true, .ulps = 0,
-    .grad = col_grad, .cases = col_cases,
+    .name = "colsum",
+    .problem_size = sizeof(struct imx_colsum),
+    .fields = col_fields,
+    .n_args = 2,
+    .args = col_args,
+    .check = col_check,
+    .ref_f32 = imx_ref_colsum_f32,
+    .ref_f64 = imx_ref_colsum_f64,
+    .variants = imx_variants_colsum,
+    .flop = col_flop,
+    .terms = col_terms,
+    .exact = true,
+    .ulps = 0,
+    .grad = col_grad,
+    .cases = col_cases,
 };
 
 const struct imx_op imx_op_broadcast = {
-    .name = "broadcast", .problem_size = sizeof(struct imx_colsum), .fields = col_fields, .n_args = 2,
-    .args = broadcast_args, .check = col_check, .ref_f32 = imx_ref_broadcast_f32, .ref_f64 = imx_ref_broadcast_f64,
-    .variants = imx_variants_broadcast, .flop = col_flop, .terms = one_term, .exact = true, .ulps = 0,
-    .grad = broadcast_grad, .cases = col_cases,
+    .name = "broadcast",
+    .problem_size = sizeof(struct imx_colsum),
+    .fields = col_fields,
+    .n_args = 2,
+    .args = broadcast_args,
+    .check = col_check,
+    .ref_f32 = imx_ref_broadcast_f32,
+    .ref_f64 = imx_ref_broadcast_f64,
+    .variants = imx_variants_broadcast,
+    .flop = col_flop,
+    .terms = one_term,
+    .exact = true,
+    .ulps = 0,
+    .grad = broadcast_grad,
+    .cases = col_cases,
 };
 
 const struct imx_op imx_op_gradnorm = {
-    .name = "gradnorm", .problem_size = sizeof(struct imx_gradnorm), .fields = norm_fields, .n_args = 2,
-    .args = norm_args, .check = norm_check, .ref_f32 = imx_ref_gradnorm_f32, .ref_f64 = imx_ref_gradnorm_f64,
-    .variants = imx_variants_gradnorm, .flop = norm_flop, .terms = norm_terms, .exact = false, .ulps = 4,
+    .name = "gradnorm",
+    .problem_size = sizeof(struct imx_gradnorm),
+    .fields = norm_fields,
+    .n_args = 2,
+    .args = norm_args,
+    .check = norm_check,
+    .ref_f32 = imx_ref_gradnorm_f32,
+    .ref_f64 = imx_ref_gradnorm_f64,
+    .variants = imx_variants_gradnorm,
+    .flop = norm_flop,
+    .terms = norm_terms,
+    .exact = false,
+    .ulps = 4,
     .cases = norm_cases,
 };

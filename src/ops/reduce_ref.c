@@ -25,10 +25,11 @@ void REF(imx_ref_rowreduce)(const void *problem, void *const *arg REF_MAG)
                  : d->kind == IMX_REDUCE_MEAN ? sum / (real)d->cols
                  : d->kind == IMX_REDUCE_MAX  ? top
                                               : lse;
-        REF_MAG_SET(IMX_REDUCE_DST, r, d->kind == IMX_REDUCE_SUM    ? sum_abs
-                                       : d->kind == IMX_REDUCE_MEAN ? sum_abs / (real)d->cols
-                                       : d->kind == IMX_REDUCE_MAX  ? 0
-                                                                    : 1 + real_abs(top) + spread / sum_exp);
+        REF_MAG_SET(IMX_REDUCE_DST, r,
+                    d->kind == IMX_REDUCE_SUM    ? sum_abs
+                    : d->kind == IMX_REDUCE_MEAN ? sum_abs / (real)d->cols
+                    : d->kind == IMX_REDUCE_MAX  ? 0
+                                                 : 1 + real_abs(top) + spread / sum_exp);
         (void)sum_abs, (void)spread;
     }
 }

@@ -2,8 +2,8 @@
 #ifndef IMX_OPS_REF_H
 #define IMX_OPS_REF_H
 
-#define IMX_REFS(name)                                                                             \
-    void imx_ref_##name##_f32(const void *problem, void *const *arg);                              \
+#define IMX_REFS(name)                                                                                                 \
+    void imx_ref_##name##_f32(const void *problem, void *const *arg);                                                  \
     void imx_ref_##name##_f64(const void *problem, void *const *arg, double *const *mag)
 
 IMX_REFS(act_fwd);

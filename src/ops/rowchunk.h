@@ -64,8 +64,7 @@ static inline struct imx_launch imx_launch_strips(struct imx_rowchunk chunk, int
 }
 
 /* One work-item per column and chunk; neighbouring work-items read neighbouring columns. */
-static inline struct imx_launch
-imx_launch_columns(const struct imx_dev *dev, struct imx_rowchunk chunk, int32_t cols)
+static inline struct imx_launch imx_launch_columns(const struct imx_dev *dev, struct imx_rowchunk chunk, int32_t cols)
 {
     const size_t group = (size_t)imx_group(&dev->caps), groups = ((size_t)cols + group - 1) / group;
     return (struct imx_launch){ { groups * group, (size_t)chunk.count, 1 }, { group, 1, 1 }, NULL };
@@ -98,9 +97,7 @@ static inline struct imx_launch imx_launch_rows(int32_t rows, int32_t per_item)
 static inline struct imx_launch imx_launch_groups(const struct imx_dev *dev, int32_t groups)
 {
     const size_t group = (size_t)imx_group(&dev->caps);
-    return (struct imx_launch){ { (size_t)groups * group, 1, 1 },
-                                { group, 1, 1 },
-                                imx_group_options(&dev->caps) };
+    return (struct imx_launch){ { (size_t)groups * group, 1, 1 }, { group, 1, 1 }, imx_group_options(&dev->caps) };
 }
 
 #endif

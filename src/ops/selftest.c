@@ -15,9 +15,9 @@
 #define GUARD 4096u
 /* NaNs that can be told apart, because arithmetic keeps a NaN's payload: outputs and their guards; guards of inputs;
  * workspace. */
-#define POISON 0xffffdeadu
+#define POISON       0xffffdeadu
 #define POISON_INPUT 0xffffbeefu
-#define POISON_WORK 0xffffcafeu
+#define POISON_WORK  0xffffcafeu
 
 struct slot {
     struct imx_arg arg;
@@ -37,7 +37,7 @@ struct test {
     uint64_t seed;
     bool exact;
     struct slot slot[IMX_MAX_ARGS + 1]; /* the last one is the workspace */
-    int64_t floats, zeros; /* output elements seen, and how many of them the oracle says are 0 */
+    int64_t floats, zeros;              /* output elements seen, and how many of them the oracle says are 0 */
     struct imx_selftest_result *result;
 };
 
@@ -249,8 +249,8 @@ static void check_floats(struct test *t, int i)
         if (bits == POISON)
             fail_case(t, "%s[%lld] was never written (want %.9g)", s->arg.name, (long long)k, want[k]);
         else
-            fail_case(t, "%s[%lld] = %.9g%s, want %.9g, error %.3g, bound %.3g", s->arg.name, (long long)k,
-                      (double)got, origin(bits), want[k], error, bound);
+            fail_case(t, "%s[%lld] = %.9g%s, want %.9g, error %.3g, bound %.3g", s->arg.name, (long long)k, (double)got,
+                      origin(bits), want[k], error, bound);
         return;
     }
 }

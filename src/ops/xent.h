@@ -11,10 +11,22 @@
 struct imx_xent {
     int32_t rows, classes;
 };
-enum { IMX_XENT_FWD_LOGITS, IMX_XENT_FWD_LABEL, IMX_XENT_FWD_LOSS, IMX_XENT_FWD_HITS, IMX_XENT_FWD_LSE,
-       IMX_XENT_FWD_COUNT };
-enum { IMX_XENT_BWD_LOGITS, IMX_XENT_BWD_LABEL, IMX_XENT_BWD_LSE, IMX_XENT_BWD_COUNT, IMX_XENT_BWD_DLOSS,
-       IMX_XENT_BWD_DLOGITS };
+enum {
+    IMX_XENT_FWD_LOGITS,
+    IMX_XENT_FWD_LABEL,
+    IMX_XENT_FWD_LOSS,
+    IMX_XENT_FWD_HITS,
+    IMX_XENT_FWD_LSE,
+    IMX_XENT_FWD_COUNT
+};
+enum {
+    IMX_XENT_BWD_LOGITS,
+    IMX_XENT_BWD_LABEL,
+    IMX_XENT_BWD_LSE,
+    IMX_XENT_BWD_COUNT,
+    IMX_XENT_BWD_DLOSS,
+    IMX_XENT_BWD_DLOGITS
+};
 extern const struct imx_op imx_op_xent_fwd, imx_op_xent_bwd;
 
 #endif

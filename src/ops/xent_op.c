@@ -78,7 +78,7 @@ static int64_t terms_bwd(const void *problem)
 static imx_status grad_fwd(struct imx_emit *e, const void *problem, const imx_tid *arg, imx_tid *darg)
 {
     const imx_tid dlogits = e->tensor(e, IMX_F32, logit_count(problem), "dlogits");
-    const imx_tid bwd[] = { arg[IMX_XENT_FWD_LOGITS], arg[IMX_XENT_FWD_LABEL],  arg[IMX_XENT_FWD_LSE],
+    const imx_tid bwd[] = { arg[IMX_XENT_FWD_LOGITS], arg[IMX_XENT_FWD_LABEL], arg[IMX_XENT_FWD_LSE],
                             arg[IMX_XENT_FWD_COUNT],  darg[IMX_XENT_FWD_LOSS], dlogits };
     darg[IMX_XENT_FWD_LOGITS] = dlogits;
     return e->node(e, &imx_op_xent_bwd, problem, bwd);
@@ -87,15 +87,38 @@ static imx_status grad_fwd(struct imx_emit *e, const void *problem, const imx_ti
 static const char *const cases[] = { "r7c10", "r64c100", "r1c2", "r3c1", "r130c33", "r9c1000", NULL };
 
 const struct imx_op imx_op_xent_fwd = {
-    .name = "xent_fwd", .problem_size = sizeof(struct imx_xent), .fields = fields, .n_args = 6, .args = args_fwd,
-    .check = check, .ref_f32 = imx_ref_xent_fwd_f32, .ref_f64 = imx_ref_xent_fwd_f64,
-    .variants = imx_variants_xent_fwd, .flop = flop, .terms = terms, .exact = false, .ulps = 8, .fill = fill,
-    .grad = grad_fwd, .cases = cases,
+    .name = "xent_fwd",
+    .problem_size = sizeof(struct imx_xent),
+    .fields = fields,
+    .n_args = 6,
+    .args = args_fwd,
+    .check = check,
+    .ref_f32 = imx_ref_xent_fwd_f32,
+    .ref_f64 = imx_ref_xent_fwd_f64,
+    .variants = imx_variants_xent_fwd,
+    .flop = flop,
+    .terms = terms,
+    .exact = false,
+    .ulps = 8,
+    .fill = fill,
+    .grad = grad_fwd,
+    .cases = cases,
 };
 
 const struct imx_op imx_op_xent_bwd = {
-    .name = "xent_bwd", .problem_size = sizeof(struct imx_xent), .fields = fields, .n_args = 6, .args = args_bwd,
-    .check = check, .ref_f32 = imx_ref_xent_bwd_f32, .ref_f64 = imx_ref_xent_bwd_f64,
-    .variants = imx_variants_xent_bwd, .flop = flop, .terms = terms_bwd, .exact = false, .ulps = 8, .fill = fill,
+    .name = "xent_bwd",
+    .problem_size = sizeof(struct imx_xent),
+    .fields = fields,
+    .n_args = 6,
+    .args = args_bwd,
+    .check = check,
+    .ref_f32 = imx_ref_xent_bwd_f32,
+    .ref_f64 = imx_ref_xent_bwd_f64,
+    .variants = imx_variants_xent_bwd,
+    .flop = flop,
+    .terms = terms_bwd,
+    .exact = false,
+    .ulps = 8,
+    .fill = fill,
     .cases = cases,
 };

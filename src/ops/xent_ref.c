@@ -53,7 +53,7 @@ void REF(imx_ref_xent_bwd)(const void *problem, void *const *arg REF_MAG)
             const real p = real_exp(logits[i] - lse[r]), hot = c == label[r];
             const real scale = label[r] < 0 ? 0 : dloss[0] / count[0];
             dlogits[i] = (p - hot) * scale;
-            REF_MAG_SET(IMX_XENT_BWD_DLOGITS, i, (p * (2 + real_abs(logits[i]) + real_abs(lse[r])) + hot) *
-                        real_abs(scale));
+            REF_MAG_SET(IMX_XENT_BWD_DLOGITS, i,
+                        (p * (2 + real_abs(logits[i]) + real_abs(lse[r])) + hot) * real_abs(scale));
         }
 }

@@ -38,8 +38,11 @@ imx_status imx_checkpoint_save(const char *run, struct imx_store *store, const s
     snprintf(step, sizeof step, "%llu", (unsigned long long)at->step);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)at->seed);
     snprintf(seconds, sizeof seconds, "%.3f", at->seconds);
-    const struct imx_st_pair meta[] = { { "step", step }, { "seed", seed }, { "seconds", seconds },
-                                        { "data_hash", at->data_hash }, { "network", at->network } };
+    const struct imx_st_pair meta[] = { { "step", step },
+                                        { "seed", seed },
+                                        { "seconds", seconds },
+                                        { "data_hash", at->data_hash },
+                                        { "network", at->network } };
     IMX_TRY(path_of(path, run, 0));
     if (!imx_join(fresh, sizeof fresh, run, "checkpoints/new.safetensors"))
         return imx_fail(IMX_E_ARG, "the run's path is too long");

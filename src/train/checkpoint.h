@@ -1,13 +1,13 @@
-/* Checkpoints: parameters, moments, running statistics and the place in the run, in one safetensors file. Written under a new
- * name and renamed, the last three kept, so that a crash at any moment leaves a whole one. Nothing random is stored: order,
- * augmentation and dropout are functions of (seed, step). */
+/* Checkpoints: parameters, moments, running statistics and the place in the run, in one safetensors file. Written under
+ * a new name and renamed, the last three kept, so that a crash at any moment leaves a whole one. Nothing random is
+ * stored: order, augmentation and dropout are functions of (seed, step). */
 #ifndef IMX_TRAIN_CHECKPOINT_H
 #define IMX_TRAIN_CHECKPOINT_H
 
 #include "graph/store.h"
 
 struct imx_checkpoint {
-    uint64_t step;      /* steps done */
+    uint64_t step; /* steps done */
     uint64_t seed;
     double seconds;     /* trained so far */
     char data_hash[40]; /* of the images; another set cannot be resumed on */

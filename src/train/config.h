@@ -16,16 +16,16 @@ struct imx_config {
     char *augment;      /* none, flip, crop, flip+crop */
     double score_scale; /* 0: the critic's default */
     int64_t critic_units;
-    int64_t size;       /* side of the images; 0: as stored */
-    int64_t channels;   /* 1 or 3; 0: as the data are */
-    bool strict;        /* one unreadable image stops the run */
+    int64_t size;     /* side of the images; 0: as stored */
+    int64_t channels; /* 1 or 3; 0: as the data are */
+    bool strict;      /* one unreadable image stops the run */
     int64_t batch, epochs, seed;
-    double max_time;    /* seconds; 0: no limit */
+    double max_time; /* seconds; 0: no limit */
     double lr, beta1, beta2, eps;
-    uint64_t memory;    /* bytes; 0: the device's */
-    int64_t threads;    /* that decode; 0: one per core */
-    bool selftest;      /* every kernel is tried on the device before training */
-    int64_t audit;      /* re-run one op on the CPU every so many steps; 0: never */
+    uint64_t memory;          /* bytes; 0: the device's */
+    int64_t threads;          /* that decode; 0: one per core */
+    bool selftest;            /* every kernel is tried on the device before training */
+    int64_t audit;            /* re-run one op on the CPU every so many steps; 0: never */
     double checkpoint_every;  /* seconds between checkpoints */
     int64_t checkpoint_steps; /* and every so many steps; 0: by time alone */
     int64_t report_every;     /* steps between lines of the metrics */

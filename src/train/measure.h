@@ -10,17 +10,17 @@ struct imx_node_time {
 };
 
 struct imx_step_time {
-    double ms, ms_min, ms_max;     /* of whole steps, loss read back; ms is the median */
+    double ms, ms_min, ms_max; /* of whole steps, loss read back; ms is the median */
     int runs;
-    double flop;                   /* of all nodes */
-    uint64_t peak_bytes;           /* everything that the step keeps on the device */
-    uint64_t lower_bound_bytes;    /* least that any plan of these nodes could take */
-    struct imx_node_time *node;    /* [n], in the order of the graph; a sync stands behind each, so they add up to more */
+    double flop;                /* of all nodes */
+    uint64_t peak_bytes;        /* everything that the step keeps on the device */
+    uint64_t lower_bound_bytes; /* least that any plan of these nodes could take */
+    struct imx_node_time *node; /* [n], in the order of the graph; a sync stands behind each, so they add up to more */
     int n;
 };
 
-/* Builds the step for images of h x w x c, warms up, times at least `runs` steps, then profiles three. node is owned by the
- * caller (free). */
+/* Builds the step for images of h x w x c, warms up, times at least `runs` steps, then profiles three. node is owned by
+ * the caller (free). */
 IMX_MUST_CHECK imx_status imx_step_measure(struct imx_dev *dev, const struct imx_config *c, int32_t h, int32_t w,
                                            int32_t ch, int runs, struct imx_step_time *out);
 

@@ -121,7 +121,10 @@ static imx_status report(struct run *r)
     const struct imx_metric row = {
         .step = r->at.step,
         .epoch = (double)r->at.step / (double)r->per_epoch,
-        .loss = r->sum[0] / n, .e_pos = r->sum[1] / n, .e_neg = r->sum[2] / n, .mi_nats = r->sum[3] / n,
+        .loss = r->sum[0] / n,
+        .e_pos = r->sum[1] / n,
+        .e_neg = r->sum[2] / n,
+        .mi_nats = r->sum[3] / n,
         .mi_ceiling = imx_mi_ceiling(&r->step->spec, r->step->graph.locals),
         .grad_norm = r->sum[4] / n,
         .images_per_s = n * (double)r->c->batch / took,
@@ -131,9 +134,15 @@ static imx_status report(struct run *r)
     };
     IMX_TRY(imx_metrics_add(r->metrics, &row));
     const struct imx_run_report to = {
-        .step = r->at.step, .steps = r->steps, .epoch = row.epoch, .loss = row.loss, .mi = row.mi_nats,
-        .images_per_s = row.images_per_s, .seconds = row.seconds,
-        .left = (double)(r->steps - r->at.step) * (double)r->c->batch / row.images_per_s, .waited = row.waited,
+        .step = r->at.step,
+        .steps = r->steps,
+        .epoch = row.epoch,
+        .loss = row.loss,
+        .mi = row.mi_nats,
+        .images_per_s = row.images_per_s,
+        .seconds = row.seconds,
+        .left = (double)(r->steps - r->at.step) * (double)r->c->batch / row.images_per_s,
+        .waited = row.waited,
     };
     if (r->hooks->report)
         r->hooks->report(r->hooks->user, &to);
@@ -224,9 +233,12 @@ imx_status imx_run(struct imx_dev *dev, const struct imx_config *c, const struct
                         seconds(&r));
     const struct imx_graph *g = r.step->graph.g;
     const double took = imx_now() - r.started;
-    *result = (struct imx_run_result){ r.at.step, r.last_loss, seconds(&r),
+    *result = (struct imx_run_result){ r.at.step,
+                                       r.last_loss,
+                                       seconds(&r),
                                        took > 0 ? imx_batches_waited(r.batches) / took : 0,
-                                       g->temp_bytes + g->keep_bytes, g->lower_bound + g->keep_bytes };
+                                       g->temp_bytes + g->keep_bytes,
+                                       g->lower_bound + g->keep_bytes };
 fail:
     imx_batches_destroy(r.batches);
     imx_metrics_close(r.metrics);

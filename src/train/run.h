@@ -8,24 +8,24 @@
 
 /* What the caller is told while a run goes on. */
 struct imx_run_report {
-    uint64_t step, steps;       /* done, and of the whole run */
-    double epoch, loss, mi;     /* epoch with its fraction; loss of the last step */
-    double images_per_s;        /* since the last report */
-    double seconds, left;       /* of this run over all its sessions; estimate of what is left */
-    double waited;              /* fraction of the time since the last report that the device waited for data */
+    uint64_t step, steps;   /* done, and of the whole run */
+    double epoch, loss, mi; /* epoch with its fraction; loss of the last step */
+    double images_per_s;    /* since the last report */
+    double seconds, left;   /* of this run over all its sessions; estimate of what is left */
+    double waited;          /* fraction of the time since the last report that the device waited for data */
 };
 
 struct imx_run_hooks {
-    const volatile int *stop;   /* non-zero: finish the step, write a checkpoint, return E_STOPPED; may be NULL */
-    bool (*save)(void);         /* true once: write a checkpoint and go on; may be NULL */
+    const volatile int *stop; /* non-zero: finish the step, write a checkpoint, return E_STOPPED; may be NULL */
+    bool (*save)(void);       /* true once: write a checkpoint and go on; may be NULL */
     void (*report)(void *user, const struct imx_run_report *r);
     void *user;
 };
 
 struct imx_run_result {
     uint64_t steps;
-    double loss, seconds;       /* mean loss of the last report; training time over all sessions */
-    double waited;              /* fraction of this session that the device waited for data */
+    double loss, seconds; /* mean loss of the last report; training time over all sessions */
+    double waited;        /* fraction of this session that the device waited for data */
     uint64_t peak_bytes, lower_bound_bytes;
 };
 

@@ -109,8 +109,8 @@ imx_status imx_step_audit(struct imx_step *s, const struct imx_config *c, uint64
 {
     struct imx_audit audit;
     uint32_t draw = 0;
-    const uint32_t node = imx_random_below((uint64_t)c->seed, step, IMX_STREAM_AUDIT, &draw,
-                                           (uint32_t)s->graph.g->n_nodes);
+    const uint32_t node =
+        imx_random_below((uint64_t)c->seed, step, IMX_STREAM_AUDIT, &draw, (uint32_t)s->graph.g->n_nodes);
     IMX_TRY(upload(s, c, step, bytes, aug));
     IMX_TRY(imx_graph_run_audited(s->graph.g, (int)node, &audit));
     IMX_TRY(read_back(s, r));

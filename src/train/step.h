@@ -14,13 +14,13 @@ struct imx_step {
 
 struct imx_step_result {
     float loss, e_pos, e_neg;
-    float mi;        /* the estimator's reading, nats (jsd: not nats) */
+    float mi; /* the estimator's reading, nats (jsd: not nats) */
     float grad_norm;
-    bool finite;     /* loss and every gradient; when false the parameters were left as they were */
+    bool finite; /* loss and every gradient; when false the parameters were left as they were */
 };
 
-/* "basic28 | basic32 | ..." for "auto": the encoder made for this image side; otherwise the named one. NULL with the error
- * recorded when there is none. */
+/* "basic28 | basic32 | ..." for "auto": the encoder made for this image side; otherwise the named one. NULL with the
+ * error recorded when there is none. */
 const struct imx_encoder *imx_choose_encoder(const char *name, int32_t side);
 
 /* Translates the configuration for images of h x w x c as stored. E_ARG names what does not fit. */
@@ -32,7 +32,8 @@ IMX_MUST_CHECK imx_status imx_step_create(struct imx_dev *dev, const struct imx_
                                           const struct imx_dim_spec *spec, struct imx_step **out);
 void imx_step_destroy(struct imx_step *s);
 
-/* Step number `step` (0, 1, ...) on bytes [batch,h,w,c] with aug [batch,3]. Adam's bias correction is that of step+1. */
+/* Step number `step` (0, 1, ...) on bytes [batch,h,w,c] with aug [batch,3]. Adam's bias correction is that of step+1.
+ */
 IMX_MUST_CHECK imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t step,
                                        const uint8_t *bytes, const int32_t *aug, struct imx_step_result *result);
 
@@ -40,7 +41,8 @@ IMX_MUST_CHECK imx_status imx_step_run(struct imx_step *s, const struct imx_conf
 IMX_MUST_CHECK imx_status imx_step_audit(struct imx_step *s, const struct imx_config *c, uint64_t step,
                                          const uint8_t *bytes, const int32_t *aug, struct imx_step_result *result);
 
-/* Most that the estimator can read at this shape in nats: ln(1+(N-1)P) for infonce; infinite where there is no ceiling. */
+/* Most that the estimator can read at this shape in nats: ln(1+(N-1)P) for infonce; infinite where there is no ceiling.
+ */
 double imx_mi_ceiling(const struct imx_dim_spec *spec, int32_t locals);
 
 #endif

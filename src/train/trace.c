@@ -98,8 +98,7 @@ static imx_status make_step(struct trace *t, int64_t k, float *nchw)
     const struct imx_dim_spec *s = &t->step->spec;
     const size_t pixels = (size_t)s->h * (size_t)s->w, channels = (size_t)s->c, batch = (size_t)s->batch;
     struct imx_step_result r;
-    IMX_TRY(imx_step_run(t->step, t->c, (uint64_t)k, t->ds->pix + (size_t)k * batch * pixels * channels,
-                         t->aug, &r));
+    IMX_TRY(imx_step_run(t->step, t->c, (uint64_t)k, t->ds->pix + (size_t)k * batch * pixels * channels, t->aug, &r));
     if (!r.finite)
         return imx_fail(IMX_E_NONFINITE, "step %lld: the loss is %g and the gradient norm %g", (long long)k,
                         (double)r.loss, (double)r.grad_norm);
@@ -142,8 +141,7 @@ static imx_status load(struct imx_store *s, const char *path)
             continue;
         if (!t)
             status = imx_fail(IMX_E_FORMAT, "tensor %s is missing", p->name);
-        else if (t->type != IMX_ST_F32 || t->rank != rank ||
-                 memcmp(t->shape, shape, (size_t)rank * sizeof *shape))
+        else if (t->type != IMX_ST_F32 || t->rank != rank || memcmp(t->shape, shape, (size_t)rank * sizeof *shape))
             status = imx_fail(IMX_E_FORMAT, "tensor %s is not float32 of this network's shape", p->name);
         else
             status = imx_store_set(s, i, IMX_ARENA_PARAM, t->data);
@@ -164,24 +162,19 @@ static imx_status prepare(struct trace *t, struct imx_dev *dev)
     if (t->o->init)
         IMX_TRY(load(t->step->store, t->o->init));
     t->aug = calloc((size_t)spec.batch * 3, sizeof *t->aug);
-    t->image =
-        malloc((size_t)spec.batch * (size_t)spec.h * (size_t)spec.w * (size_t)spec.c * sizeof *t->image);
+    t->image = malloc((size_t)spec.batch * (size_t)spec.h * (size_t)spec.w * (size_t)spec.c * sizeof *t->image);
     if (!t->aug || !t->image)
         return imx_fail(IMX_E_NOMEM, "no memory for a batch");
     return list(t);
 }
 
-imx_status imx_trace(struct imx_dev *dev,
-                     const struct imx_config *c,
-                     const struct imx_dataset *ds,
-                     const struct imx_trace_options *o,
-                     const char *path)
+imx_status imx_trace(struct imx_dev *dev, const struct imx_config *c, const struct imx_dataset *ds,
+                     const struct imx_trace_options *o, const char *path)
 {
     struct trace t = { .c = c, .ds = ds, .o = o };
     imx_status status = prepare(&t, dev);
     if (status == IMX_OK) {
-        const struct imx_st_pair meta[] = { { "made_by", "infomax " IMX_VERSION },
-                                            { "device", dev->caps.name } };
+        const struct imx_st_pair meta[] = { { "made_by", "infomax " IMX_VERSION }, { "device", dev->caps.name } };
         status = imx_safetensors_save(path, &(struct imx_st_save){ t.tensor, t.n, meta, 2, fill, &t });
     }
     for (size_t i = 0; i < t.n; i++)

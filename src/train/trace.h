@@ -25,10 +25,7 @@ struct imx_trace_options {
  * E_DATA: too few images; E_FORMAT: init does not fit the network; E_NONFINITE: a step's loss or gradient is
  * not finite; E_ARG: so many tensors that a header of 1 MiB does not name them. On any error the file is as
  * it was before. */
-IMX_MUST_CHECK imx_status imx_trace(struct imx_dev *dev,
-                                    const struct imx_config *c,
-                                    const struct imx_dataset *ds,
-                                    const struct imx_trace_options *o,
-                                    const char *path);
+IMX_MUST_CHECK imx_status imx_trace(struct imx_dev *dev, const struct imx_config *c, const struct imx_dataset *ds,
+                                    const struct imx_trace_options *o, const char *path);
 
 #endif

@@ -13,8 +13,7 @@ static const char *const edges[] = {
 
 int main(int argc, char **argv)
 {
-    const struct imx_op *const ops[] = { &imx_op_conv2d_fwd, &imx_op_conv2d_bwd_data,
-                                         &imx_op_conv2d_bwd_wei };
+    const struct imx_op *const ops[] = { &imx_op_conv2d_fwd, &imx_op_conv2d_bwd_data, &imx_op_conv2d_bwd_wei };
     struct imx_dev *dev = NULL;
     for (int i = 0; i < 3; i++) {
         finite_check(ops[i], "n2h5w4c2_o3k3s2p1_bias0");

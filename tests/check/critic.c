@@ -79,8 +79,7 @@ static void example_values(const char *where, const struct trial *t)
     static const double loss[] = { 1.570276994, -0.026356838, -0.052811133 };
     static const double mi[] = { 0.039160918, 0.026356838, 0.052811133 };
     static const double u[] = { 0.16, -0.04, 0.38, -0.18, 0.10, -0.16 };
-    static const double dl0[] = { 0.0945703, 0.0609316, 0.1226203 },
-                        dg3[] = { 0.0522377, 0.0337212, 0.0713203 };
+    static const double dl0[] = { 0.0945703, 0.0609316, 0.1226203 }, dg3[] = { 0.0522377, 0.0337212, 0.0713203 };
     const int est = t->d.est;
     char text[96];
     snprintf(text, sizeof text, "%s example %s", where, est_name[est]);
@@ -141,8 +140,8 @@ static void check_naive(struct trial *t)
         randomize(t, k + 1);
         t->d = problem[k];
         forward(t);
-        tap_ok(fabs(t->loss - naive_infonce(t)) <= 1e-12, "the cheap form is the naive softmax: n%d p%d q%d",
-               t->d.n, t->d.p, t->d.q);
+        tap_ok(fabs(t->loss - naive_infonce(t)) <= 1e-12, "the cheap form is the naive softmax: n%d p%d q%d", t->d.n,
+               t->d.p, t->d.q);
     }
 }
 
@@ -182,17 +181,14 @@ static void check_differences(struct trial *t)
                 worst = fmax(worst, quotient_error(t, t->l1, t->dl1, 4 * 3 * d1));
                 worst = fmax(worst, quotient_error(t, t->g1, t->dg1, 4 * q * d1));
                 worst = fmax(worst, quotient_error(t, t->gb, t->dgb, d1 ? 4 * q : 0));
-                tap_ok(worst <= 1e-7, "gradient is the difference quotient: %s q%d d1 %d (%.2g)",
-                       est_name[est], q, d1, worst);
+                tap_ok(worst <= 1e-7, "gradient is the difference quotient: %s q%d d1 %d (%.2g)", est_name[est], q, d1,
+                       worst);
             }
 }
 
 /* Runs op with the float copies of arg on the device; outputs come back as double. */
-static imx_status run_on(struct imx_dev *dev,
-                         const struct imx_op *op,
-                         const struct imx_variant *variant,
-                         const struct imx_critic *d,
-                         double *const *arg)
+static imx_status run_on(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
+                         const struct imx_critic *d, double *const *arg)
 {
     struct imx_arg what[IMX_MAX_ARGS];
     struct imx_args a = { 0 };
@@ -261,9 +257,7 @@ static void check_zero(struct imx_dev *dev, const char *where, const char *varia
 }
 
 /* Worst error over its bound of every output against the oracle; the inputs are random. Infinite when NaN. */
-static double worst_of_bound(struct imx_dev *dev,
-                             const struct imx_op *op,
-                             const struct imx_variant *variant,
+static double worst_of_bound(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
                              const struct imx_critic *d)
 {
     struct imx_arg what[IMX_MAX_ARGS];
@@ -293,8 +287,7 @@ static double worst_of_bound(struct imx_dev *dev,
     for (int i = 0; i < op->n_args; i++) {
         for (int64_t k = 0; k < what[i].count && what[i].role == IMX_OUT; k++) {
             const double right = ((double *)want[i])[k];
-            const double bound =
-                ldexp((4 + 2 * sqrt((double)op->terms(d))) * mag[i][k] + op->ulps * fabs(right), -24);
+            const double bound = ldexp((4 + 2 * sqrt((double)op->terms(d))) * mag[i][k] + op->ulps * fabs(right), -24);
             const double part = fabs(got[i][k] - right) / (bound + 1e-37);
             if (!(part <= worst))
                 worst = isnan(part) ? (double)INFINITY : part;
@@ -314,8 +307,8 @@ static void check_cases(struct imx_dev *dev, const char *where, const char *name
         for (const char *const *text = ops[o]->cases; *text; text++) {
             struct imx_critic d;
             const bool parsed = imx_problem_parse(ops[o], *text, &d) == IMX_OK;
-            const double worst = parsed ? worst_of_bound(dev, ops[o], imx_op_pick(dev, ops[o], &d, name), &d)
-                                        : (double)INFINITY;
+            const double worst =
+                parsed ? worst_of_bound(dev, ops[o], imx_op_pick(dev, ops[o], &d, name), &d) : (double)INFINITY;
             tap_ok(worst <= 1, "%s %s %s: %.3g of the bound", where, ops[o]->name, *text, worst);
         }
 }

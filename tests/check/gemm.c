@@ -29,8 +29,7 @@ static void check_rank(struct imx_dev *dev)
     tap_ok(v && !strncmp(v->name, want, strlen(want)), "%s is picked on %s", want, dev->caps.name);
     v = imx_op_pick(dev, &imx_op_gemm, &g, "cl_tile_local8");
     tap_ok(v && !strcmp(v->name, "cl_tile_local8"), "a variant can be forced by name");
-    tap_ok(!imx_op_pick(dev, &imx_op_gemm, &g, "no_such_variant"),
-           "an unknown name is not replaced by another");
+    tap_ok(!imx_op_pick(dev, &imx_op_gemm, &g, "no_such_variant"), "an unknown name is not replaced by another");
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
 /* Whole networks. The double oracle's gradients against central differences of its loss, for both critics and all
- * estimators; the parameter counts of the paper's networks; the memory plan (no two live pieces share bytes, the peak near
- * the lower bound, nothing allocated in a step); every device's step against the oracle. */
+ * estimators; the parameter counts of the paper's networks; the memory plan (no two live pieces share bytes, the peak
+ * near the lower bound, nothing allocated in a step); every device's step against the oracle. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,9 @@
 
 /* Small enough for differences in every tensor; pooling and two hidden layers as in the larger encoders. */
 static const struct imx_encoder tiny = {
-    "tiny", 16, 3,
+    "tiny",
+    16,
+    3,
     { { IMX_LAYER_CONV, 8, 4, 2, 1, 3, 2, false },
       { IMX_LAYER_CONV, 6, 3, 1, 1, 0, 0, true },
       { IMX_LAYER_CONV, 10, 3, 2, 1, 0, 0, false },
@@ -134,7 +136,10 @@ static void direction(const double *grad, int64_t count, uint64_t seed, double *
     for (int64_t i = 0; i < count; i++) {
         uint32_t r[4];
         imx_random4(seed, 1, IMX_STREAM_TEST, (uint32_t)i, r);
-        const double length = 0.05 + (double)imx_unit(r[0]), sign = grad[i] > 0 ? 1 : grad[i] < 0 ? -1 : r[1] & 1 ? 1 : -1;
+        const double length = 0.05 + (double)imx_unit(r[0]), sign = grad[i] > 0   ? 1
+                                                                    : grad[i] < 0 ? -1
+                                                                    : r[1] & 1    ? 1
+                                                                                  : -1;
         to[i] = sign * length;
         square += length * length;
     }
@@ -154,8 +159,8 @@ static double loss_at(struct imx_oracle *o, const struct net *n, int forward)
     return imx_oracle_real(o, n->dim.loss)[0];
 }
 
-/* Central differences of the loss along one parameter against <gradient, direction>; the error relative to the larger of
- * the slope and `floor`. */
+/* Central differences of the loss along one parameter against <gradient, direction>; the error relative to the larger
+ * of the slope and `floor`. */
 static double one_parameter(struct imx_oracle *o, const struct net *n, imx_tid t, int forward, double floor)
 {
     const struct imx_graph *g = n->dim.g;
@@ -186,8 +191,9 @@ static double one_parameter(struct imx_oracle *o, const struct net *n, imx_tid t
 
 static void check_gradients(struct imx_dev *host, int form, int est)
 {
-    const struct imx_dim_spec spec = { &tiny, { (enum imx_critic_form)form, 11, estimator[est].value, 0 }, 3, 16, 16, 3,
-                                       0, 0 };
+    const struct imx_dim_spec spec = {
+        &tiny, { (enum imx_critic_form)form, 11, estimator[est].value, 0 }, 3, 16, 16, 3, 0, 0
+    };
     struct net n;
     struct imx_oracle *o = NULL;
     char what[64];
@@ -216,8 +222,8 @@ static void check_gradients(struct imx_dev *host, int form, int est)
         worst = error <= worst ? worst : isnan(error) ? HUGE_VAL : error;
         compared++;
     }
-    tap_ok(compared >= 25 && worst <= 1e-6, "%s: gradients against differences, worst %.2g over %d tensors", what, worst,
-           compared);
+    tap_ok(compared >= 25 && worst <= 1e-6, "%s: gradients against differences, worst %.2g over %d tensors", what,
+           worst, compared);
     imx_oracle_destroy(o);
     net_close(&n);
 }
@@ -241,8 +247,8 @@ static void check_counts(struct imx_dev *host)
                                        e->size, e->size, e->channels };
         imx_encoder_build(&b, e, image);
         const int64_t got = imx_store_count(s, "encoder.");
-        tap_ok(g->status == IMX_OK && got == want[i].count, "%s has %lld parameters, the paper's has %lld", want[i].name,
-               (long long)got, (long long)want[i].count);
+        tap_ok(g->status == IMX_OK && got == want[i].count, "%s has %lld parameters, the paper's has %lld",
+               want[i].name, (long long)got, (long long)want[i].count);
         imx_graph_destroy(g);
         imx_store_destroy(s);
     }
@@ -298,8 +304,9 @@ static int wrong_lives(const struct imx_graph *g)
 
 static void check_plan(struct imx_dev *dev, const char *where, int form)
 {
-    const struct imx_dim_spec spec = { imx_encoder_find("basic32"), { (enum imx_critic_form)form, 2048, IMX_EST_INFONCE, 0 },
-                                       64, 32, 32, 3, 0, 0 };
+    const struct imx_dim_spec spec = {
+        imx_encoder_find("basic32"), { (enum imx_critic_form)form, 2048, IMX_EST_INFONCE, 0 }, 64, 32, 32, 3, 0, 0
+    };
     struct net n;
     if (!tap_ok(net_open(dev, &spec, &n) == IMX_OK, "%s %s: basic32 with 64 images is built", where, form_name[form]))
         return;
@@ -341,8 +348,9 @@ static double compare_gradient(const struct net *n, struct imx_oracle *o, imx_ti
 
 static void check_step(struct imx_dev *dev, const char *where, int form, int est)
 {
-    const struct imx_dim_spec spec = { &tiny, { (enum imx_critic_form)form, 16, estimator[est].value, 0 }, 8, 16, 16, 3,
-                                       0, 0 };
+    const struct imx_dim_spec spec = {
+        &tiny, { (enum imx_critic_form)form, 16, estimator[est].value, 0 }, 8, 16, 16, 3, 0, 0
+    };
     struct net n;
     struct imx_oracle *o = NULL;
     double total = 0, worst = 0;
@@ -369,8 +377,9 @@ static void check_step(struct imx_dev *dev, const char *where, int form, int est
             const double e = compare_gradient(&n, o, t, sqrt(total));
             worst = e <= worst ? worst : isnan(e) ? HUGE_VAL : e;
         }
-    tap_ok(status == IMX_OK && total > 0 && worst <= 1e-4, "%s %s %s: gradients against the oracle, worst %.2g of a tensor",
-           where, form_name[form], estimator[est].name, worst);
+    tap_ok(status == IMX_OK && total > 0 && worst <= 1e-4,
+           "%s %s %s: gradients against the oracle, worst %.2g of a tensor", where, form_name[form],
+           estimator[est].name, worst);
     const uint64_t allocs = dev->count.allocs;
     for (int i = 0; i < 3 && status == IMX_OK; i++) {
         status = upload_inputs(&n);

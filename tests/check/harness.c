@@ -1,5 +1,6 @@
 /* The self-test is tested with variants that are wrong on purpose, each in one way: it must accept the good one and
- * catch every other. On the host they are C, on an OpenCL device the kernels of wrong.cl. usage: check-harness DEVICE */
+ * catch every other. On the host they are C, on an OpenCL device the kernels of wrong.cl. usage: check-harness DEVICE
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,26 @@
 #include "ops/selftest.h"
 #include "wrong_kernels.h"
 
-enum kind { GOOD, OFF_BY_ONE, MISSING_LAST, WRITES_PAST_END, WRITES_BEFORE, READS_PAST_END, STALE, ADDS_NAN, UNSTEADY,
-            WRITES_INPUT, WORKSPACE_PAST_END, MISSING_BARRIER, REPORTS_ERROR };
+enum kind {
+    GOOD,
+    OFF_BY_ONE,
+    MISSING_LAST,
+    WRITES_PAST_END,
+    WRITES_BEFORE,
+    READS_PAST_END,
+    STALE,
+    ADDS_NAN,
+    UNSTEADY,
+    WRITES_INPUT,
+    WORKSPACE_PAST_END,
+    MISSING_BARRIER,
+    REPORTS_ERROR
+};
 
 /* What must stand in the finding. */
-static const struct { const char *name, *finding; } kinds[] = {
+static const struct {
+    const char *name, *finding;
+} kinds[] = {
     [GOOD] = { "good", "" },
     [OFF_BY_ONE] = { "off_by_one", "want" },
     [MISSING_LAST] = { "missing_last", "never written" },
@@ -76,12 +92,17 @@ static imx_status run(struct imx_dev *dev, const void *problem, const struct imx
         return IMX_OK;
     }
     if (kind == MISSING_BARRIER)
-        return imx_run_wrong_barrier(dev, (struct imx_launch){ { (size_t)d->cols * 64, 1, 1 }, { 64, 1, 1 }, NULL },
-                                     &(struct imx_k_wrong_barrier){ .src = src, .dst = dst, .rows = d->rows,
-                                                                    .cols = d->cols });
-    return imx_run_wrong_colsum(dev, imx_launch_1d(dev, (size_t)d->cols, NULL), &(struct imx_k_wrong_colsum){
-        .src = src, .dst = dst, .scratch = a->ws, .rows = d->rows, .cols = d->cols, .kind = (int32_t)kind,
-        .salt = salt });
+        return imx_run_wrong_barrier(
+            dev, (struct imx_launch){ { (size_t)d->cols * 64, 1, 1 }, { 64, 1, 1 }, NULL },
+            &(struct imx_k_wrong_barrier){ .src = src, .dst = dst, .rows = d->rows, .cols = d->cols });
+    return imx_run_wrong_colsum(dev, imx_launch_1d(dev, (size_t)d->cols, NULL),
+                                &(struct imx_k_wrong_colsum){ .src = src,
+                                                              .dst = dst,
+                                                              .scratch = a->ws,
+                                                              .rows = d->rows,
+                                                              .cols = d->cols,
+                                                              .kind = (int32_t)kind,
+                                                              .salt = salt });
 }
 
 static bool try_kind(struct imx_dev *dev, const char *text, bool exact, struct imx_selftest_result *result)

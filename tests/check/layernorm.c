@@ -14,8 +14,7 @@ static void large_mean(struct imx_dev *dev, const char *where)
         src[i] = 10000 + (i % 2 ? 1 : -1); /* variance 1 around a mean of 10000 */
     for (int c = 0; c < COLS; c++)
         gamma[c] = 2, beta[c] = 0.5f;
-    bool ok =
-        run_op(dev, &imx_op_layernorm_fwd, &d, (void *[]){ src, gamma, beta, dst, mean, invstd }) == IMX_OK;
+    bool ok = run_op(dev, &imx_op_layernorm_fwd, &d, (void *[]){ src, gamma, beta, dst, mean, invstd }) == IMX_OK;
     for (int i = 0; i < ROWS * COLS; i++)
         ok = ok && fabsf(dst[i] - (i % 2 ? 2.5f : -1.5f)) <= 1e-4f;
     tap_ok(ok && fabsf(invstd[0] - 1) <= 1e-4f && fabsf(mean[2] - 10000) <= 2e-3f,

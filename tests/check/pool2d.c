@@ -37,8 +37,7 @@ static void nan_stays(struct imx_dev *dev, const char *where)
             for (int i = 0; i < 4; i++)
                 ok = ok && !isnan(dst[i]) == (i != place / 8 * 2 + place % 4 / 2);
             if (!ok || place == 15)
-                tap_ok(ok, "%s: kind %d: a NaN reaches its own window and no other (place %d)", where, kind,
-                       place);
+                tap_ok(ok, "%s: kind %d: a NaN reaches its own window and no other (place %d)", where, kind, place);
             if (!ok)
                 break;
         }
@@ -49,8 +48,7 @@ static void edges(struct imx_dev *dev, const char *where)
 {
     float src[4] = { -8, -4, -12, -16 }, dst[4] = { 0 };
     int32_t at[4] = { 0 };
-    const struct imx_pool2d max = { 1, 2, 2, 1, 2, 2, 1, IMX_POOL_MAX },
-                            avg = { 1, 2, 2, 1, 2, 2, 1, IMX_POOL_AVG };
+    const struct imx_pool2d max = { 1, 2, 2, 1, 2, 2, 1, IMX_POOL_MAX }, avg = { 1, 2, 2, 1, 2, 2, 1, IMX_POOL_AVG };
     bool ok = run_op(dev, &imx_op_pool2d_fwd, &max, (void *[]){ src, dst, at }) == IMX_OK;
     for (int i = 0; i < 4; i++)
         ok = ok && dst[i] == src[i] && at[i] == i;
@@ -70,9 +68,8 @@ static void all(struct imx_dev *dev, const char *where)
 
 int main(void)
 {
-    static const char *const text[] = { "n2h4w4c2_k2s2p0_kind0", "n1h5w4c2_k3s2p1_kind0",
-                                        "n1h4w4c1_k3s1p1_kind0", "n2h4w4c2_k2s2p0_kind1",
-                                        "n1h5w4c2_k3s2p1_kind1", "n1h4w4c1_k3s1p1_kind1" };
+    static const char *const text[] = { "n2h4w4c2_k2s2p0_kind0", "n1h5w4c2_k3s2p1_kind0", "n1h4w4c1_k3s1p1_kind0",
+                                        "n2h4w4c2_k2s2p0_kind1", "n1h5w4c2_k3s2p1_kind1", "n1h4w4c1_k3s1p1_kind1" };
     for (int i = 0; i < 6; i++)
         finite_check(&imx_op_pool2d_fwd, text[i]);
     on_devices(all);

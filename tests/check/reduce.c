@@ -38,8 +38,8 @@ static void far_out(struct imx_dev *dev, const char *where)
     const struct imx_rowreduce d = { 4, 2, IMX_REDUCE_LSE };
     float src[] = { 1000, 1000, -1000, -1000, -INFINITY, -INFINITY, INFINITY, 0 }, dst[4] = { 0 };
     const bool ok = run_op(dev, &imx_op_rowreduce, &d, (void *[]){ src, dst }) == IMX_OK;
-    tap_ok(ok && fabsf(dst[0] - 1000.6931f) <= 1e-4f && fabsf(dst[1] + 999.30685f) <= 1e-4f &&
-               dst[2] == -INFINITY && dst[3] == INFINITY,
+    tap_ok(ok && fabsf(dst[0] - 1000.6931f) <= 1e-4f && fabsf(dst[1] + 999.30685f) <= 1e-4f && dst[2] == -INFINITY &&
+               dst[3] == INFINITY,
            "%s: logsumexp of +-1000 and of infinities: %g %g %g %g", where, (double)dst[0], (double)dst[1],
            (double)dst[2], (double)dst[3]);
 }
@@ -60,8 +60,7 @@ static void norm(struct imx_dev *dev, const char *where)
     static float src[5000];
     float dst[2] = { 0 };
     src[0] = 3, src[4999] = 4;
-    bool ok =
-        run_op(dev, &imx_op_gradnorm, &d, (void *[]){ src, dst }) == IMX_OK && dst[0] == 5 && dst[1] == 0;
+    bool ok = run_op(dev, &imx_op_gradnorm, &d, (void *[]){ src, dst }) == IMX_OK && dst[0] == 5 && dst[1] == 0;
     src[17] = NAN, src[4998] = INFINITY, src[300] = -INFINITY;
     ok = ok && run_op(dev, &imx_op_gradnorm, &d, (void *[]){ src, dst }) == IMX_OK && dst[1] == 3;
     src[17] = src[4998] = src[300] = 0;
@@ -78,8 +77,7 @@ static void all(struct imx_dev *dev, const char *where)
 
 int main(void)
 {
-    static const char *const text[] = { "r3c7_kind0", "r3c7_kind1", "r3c7_kind2", "r3c7_kind3",
-                                        "r1c1_kind3" };
+    static const char *const text[] = { "r3c7_kind0", "r3c7_kind1", "r3c7_kind2", "r3c7_kind3", "r1c1_kind3" };
     for (int i = 0; i < 5; i++)
         finite_check(&imx_op_rowreduce, text[i]);
     finite_check(&imx_op_rowreduce_bwd, text[0]);

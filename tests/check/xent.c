@@ -14,10 +14,10 @@ static bool both(struct imx_dev *dev, float *logits, int32_t *label, struct resu
     const struct imx_xent d = { 4, 3 };
     float dloss = 1;
     memset(r, 0x55, sizeof *r);
-    return run_op(dev, &imx_op_xent_fwd, &d,
-                  (void *[]){ logits, label, &r->loss, &r->hits, r->lse, &r->count }) == IMX_OK &&
-           run_op(dev, &imx_op_xent_bwd, &d,
-                  (void *[]){ logits, label, r->lse, &r->count, &dloss, r->dlogits }) == IMX_OK;
+    return run_op(dev, &imx_op_xent_fwd, &d, (void *[]){ logits, label, &r->loss, &r->hits, r->lse, &r->count }) ==
+               IMX_OK &&
+           run_op(dev, &imx_op_xent_bwd, &d, (void *[]){ logits, label, r->lse, &r->count, &dloss, r->dlogits }) ==
+               IMX_OK;
 }
 
 static void labels(struct imx_dev *dev, const char *where)
@@ -30,8 +30,8 @@ static void labels(struct imx_dev *dev, const char *where)
         ok = ok && r.dlogits[3 + c] == 0;
     /* (log 3 + log(1 + 2 e^-4) + log(1 + 2 e^-9)) / 3 */
     tap_ok(ok && fabsf(r.loss - 0.37828f) <= 1e-5f && fabsf(r.dlogits[0] + 2.0f / 9) <= 1e-6f,
-           "%s: a row without a label counts nowhere; of equal logits the first is the answer (loss %g)",
-           where, (double)r.loss);
+           "%s: a row without a label counts nowhere; of equal logits the first is the answer (loss %g)", where,
+           (double)r.loss);
     ok = both(dev, logits, (int32_t[]){ -1, -1, -1, -1 }, &r) && r.loss == 0 && r.hits == 0 && r.count == 0;
     for (int i = 0; i < 12; i++)
         ok = ok && r.dlogits[i] == 0;
@@ -46,8 +46,8 @@ static void far_out(struct imx_dev *dev, const char *where)
     struct result r;
     bool ok = both(dev, logits, (int32_t[]){ 0, 0, 0, 0 }, &r);
     /* 0, log 3, 1000, log 2 */
-    tap_ok(ok && fabsf(r.loss - (1000 + 1.0986123f + 0.6931472f) / 4) <= 1e-3f,
-           "%s: logits of +-1000: loss %g", where, (double)r.loss);
+    tap_ok(ok && fabsf(r.loss - (1000 + 1.0986123f + 0.6931472f) / 4) <= 1e-3f, "%s: logits of +-1000: loss %g", where,
+           (double)r.loss);
     logits[4] = NAN;
     ok = both(dev, logits, (int32_t[]){ 0, 0, 0, 0 }, &r);
     tap_ok(ok && isnan(r.loss), "%s: a NaN logit gives a NaN loss", where);

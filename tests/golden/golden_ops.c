@@ -26,8 +26,7 @@ static const struct imx_st_tensor *fetch(const char *what, float *x)
     char name[128];
     snprintf(name, sizeof name, "%s/%s", op_name, what);
     const struct imx_st_tensor *t = imx_safetensors_find(file, name);
-    if (!t || imx_st_count(t) > ROOM ||
-        imx_safetensors_copy(file, name, IMX_ST_F32, imx_st_count(t), x) != IMX_OK)
+    if (!t || imx_st_count(t) > ROOM || imx_safetensors_copy(file, name, IMX_ST_F32, imx_st_count(t), x) != IMX_OK)
         return NULL;
     return t;
 }
@@ -68,8 +67,8 @@ static void expect(const char *where, const char *what, const float *got)
         wrong += !(error <= 1e-5 * (rms + fabs(w)));
         worst = fmax(worst, error / (rms + fabs(w)));
     }
-    tap_ok(ran && n > 0 && !wrong, "%s: %s/%s: %lld values, %lld wrong, worst %.1e", where, op_name, what,
-           (long long)n, (long long)wrong, worst);
+    tap_ok(ran && n > 0 && !wrong, "%s: %s/%s: %lld values, %lld wrong, worst %.1e", where, op_name, what, (long long)n,
+           (long long)wrong, worst);
 }
 
 static void run(struct imx_dev *dev, const struct imx_op *op, const void *problem, void *const *data)
@@ -117,8 +116,8 @@ static void test_deconv2d(struct imx_dev *dev, const char *where, struct imx_con
 
 static void test_batchnorm(struct imx_dev *dev, const char *where, const struct imx_batchnorm *p)
 {
-    static float src[ROOM], gamma[ROOM], beta[ROOM], ddst[ROOM], out[ROOM], mean[ROOM], invstd[ROOM],
-        dgamma[ROOM], dbeta[ROOM], run_mean[ROOM], run_var[ROOM];
+    static float src[ROOM], gamma[ROOM], beta[ROOM], ddst[ROOM], out[ROOM], mean[ROOM], invstd[ROOM], dgamma[ROOM],
+        dbeta[ROOM], run_mean[ROOM], run_var[ROOM];
     load("src", src), load("gamma", gamma), load("beta", beta), load("ddst", ddst);
     for (int i = 0; i < p->cols; i++) {
         run_mean[i] = 0;
@@ -128,8 +127,7 @@ static void test_batchnorm(struct imx_dev *dev, const char *where, const struct 
     expect(where, "dst", out);
     expect(where, "run_mean", run_mean);
     expect(where, "run_var", run_var);
-    run(dev, &imx_op_batchnorm_bwd, p,
-        (void *[]){ src, ddst, gamma, beta, mean, invstd, out, dgamma, dbeta });
+    run(dev, &imx_op_batchnorm_bwd, p, (void *[]){ src, ddst, gamma, beta, mean, invstd, out, dgamma, dbeta });
     expect(where, "dsrc", out);
     expect(where, "dgamma", dgamma);
     expect(where, "dbeta", dbeta);
@@ -137,8 +135,8 @@ static void test_batchnorm(struct imx_dev *dev, const char *where, const struct 
 
 static void test_layernorm(struct imx_dev *dev, const char *where, const struct imx_layernorm *p)
 {
-    static float src[ROOM], gamma[ROOM], beta[ROOM], ddst[ROOM], out[ROOM], mean[ROOM], invstd[ROOM],
-        dgamma[ROOM], dbeta[ROOM];
+    static float src[ROOM], gamma[ROOM], beta[ROOM], ddst[ROOM], out[ROOM], mean[ROOM], invstd[ROOM], dgamma[ROOM],
+        dbeta[ROOM];
     load("src", src), load("gamma", gamma), load("beta", beta), load("ddst", ddst);
     run(dev, &imx_op_layernorm_fwd, p, (void *[]){ src, gamma, beta, out, mean, invstd });
     expect(where, "dst", out);

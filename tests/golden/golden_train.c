@@ -9,15 +9,7 @@
 #include "tap.h"
 #include "train/step.h"
 
-enum {
-    SEED = 2,
-    BATCH = 8,
-    UNITS = 64,
-    STEPS = 20,
-    SIDE = 32,
-    IMAGES = BATCH * STEPS,
-    PIXELS = SIDE * SIDE * 3
-};
+enum { SEED = 2, BATCH = 8, UNITS = 64, STEPS = 20, SIDE = 32, IMAGES = BATCH * STEPS, PIXELS = SIDE * SIDE * 3 };
 
 /* What one training left behind, to be looked up by name. */
 struct run {
@@ -69,14 +61,13 @@ static void check_images(const char *folder)
         if (!strcmp(name, "sum"))
             wrong += !((double)sum == value);
         else
-            wrong += !(sscanf(name, "pixel/%lu", &at) == 1 && at < (size_t)IMAGES * PIXELS &&
-                       (double)images[at] == value);
+            wrong +=
+                !(sscanf(name, "pixel/%lu", &at) == 1 && at < (size_t)IMAGES * PIXELS && (double)images[at] == value);
         values++;
     }
     if (f)
         fclose(f);
-    tap_ok(values == 6 && !wrong, "the images are those of the golden files: %d values, %d wrong", values,
-           wrong);
+    tap_ok(values == 6 && !wrong, "the images are those of the golden files: %d values, %d wrong", values, wrong);
 }
 
 /* ---- looking values up ---- */
@@ -153,9 +144,8 @@ static void compare(const struct run *r, const char *path, const char *pair)
     tap_ok(tensors == trainable, "%s: %d of %d trainable tensors are in the file", pair, tensors, trainable);
     for (int i = 0; i < 3; i++)
         if (i < 2 || r->steps == STEPS)
-            tap_ok(tally[i].values >= r->steps && !tally[i].wrong,
-                   "%s: %d %s, %d wrong, worst %.3f of its tolerance", pair, tally[i].values, what[i],
-                   tally[i].wrong, tally[i].worst);
+            tap_ok(tally[i].values >= r->steps && !tally[i].wrong, "%s: %d %s, %d wrong, worst %.3f of its tolerance",
+                   pair, tally[i].values, what[i], tally[i].wrong, tally[i].worst);
 }
 
 /* ---- training ---- */
@@ -186,8 +176,7 @@ static imx_status train(struct imx_step *s, const struct imx_config *c, struct r
     return IMX_OK;
 }
 
-static void
-test_pair(struct imx_dev *dev, const char *folder, const char *critic, const char *estimator, int steps)
+static void test_pair(struct imx_dev *dev, const char *folder, const char *critic, const char *estimator, int steps)
 {
     char pair[64], path[4096], name[3][16];
     imx_status status = IMX_OK;
@@ -228,8 +217,7 @@ fail:
 
 int main(int argc, char **argv)
 {
-    static const char *const critic[] = { "encode-dot", "bilinear" }, *const estimator[] = { "infonce", "jsd",
-                                                                                             "dv" };
+    static const char *const critic[] = { "encode-dot", "bilinear" }, *const estimator[] = { "infonce", "jsd", "dv" };
     const int steps = argc > 3 ? atoi(argv[3]) : STEPS;
     struct imx_dev *dev = NULL;
     const char *why = "";

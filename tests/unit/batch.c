@@ -37,8 +37,7 @@ static void order(const struct imx_dataset *ds)
     uint32_t perm[N];
     bool index_ok = true, label_ok = true, pix_ok = true, place_ok = true;
     const struct imx_batch_options o = { .batch = 4, .seed = 9, .shuffle = true };
-    tap_ok(imx_batches_create(ds, &o, &b) == IMX_OK && imx_batches_per_epoch(b) == 5,
-           "23 images are 5 batches of 4");
+    tap_ok(imx_batches_create(ds, &o, &b) == IMX_OK && imx_batches_per_epoch(b) == 5, "23 images are 5 batches of 4");
     for (uint64_t s = 0; s < 15; s++) {
         imx_permute(9, s / 5, IMX_STREAM_ORDER, perm, N);
         if (imx_batches_next(b, &v) != IMX_OK)
@@ -90,8 +89,8 @@ static void resume(const struct imx_dataset *ds)
         }
         imx_batches_destroy(b);
     }
-    tap_ok(compared == 136 && differ == 0,
-           "resuming at any of 17 steps repeats the batches (%d of %d differ)", differ, compared);
+    tap_ok(compared == 136 && differ == 0, "resuming at any of 17 steps repeats the batches (%d of %d differ)", differ,
+           compared);
 }
 
 static void augmentation(const struct imx_dataset *ds)
@@ -148,15 +147,12 @@ static void ends(const struct imx_dataset *ds)
     };
     bool ok = imx_batches_create(ds, &o, &b) == IMX_OK && imx_batches_per_epoch(b) == 2;
     ok = ok && imx_batches_next(b, &v) == IMX_OK && v.count == 3 && v.index[0] == 20 && v.index[2] == 3;
-    tap_ok(ok && v.aug[0] == 1 && v.aug[1] == 0 && v.aug[2] == 0,
-           "a subset in its order, cut out of the middle");
-    ok = imx_batches_next(b, &v) == IMX_OK && v.count == 2 && v.index[1] == 0 && v.index[2] == -1 &&
-         v.label[2] == -1;
+    tap_ok(ok && v.aug[0] == 1 && v.aug[1] == 0 && v.aug[2] == 0, "a subset in its order, cut out of the middle");
+    ok = imx_batches_next(b, &v) == IMX_OK && v.count == 2 && v.index[1] == 0 && v.index[2] == -1 && v.label[2] == -1;
     for (int p = 0; ok && p < IMAGE; p++)
         ok = v.pix[2 * IMAGE + p] == 0;
     tap_ok(ok, "the last batch is short and its rest is empty");
-    ok = imx_batches_next(b, &v) == IMX_OK && v.count == 0 && imx_batches_next(b, &v) == IMX_OK &&
-         v.count == 0;
+    ok = imx_batches_next(b, &v) == IMX_OK && v.count == 0 && imx_batches_next(b, &v) == IMX_OK && v.count == 0;
     tap_ok(ok, "after the last epoch the count stays 0");
     imx_batches_destroy(b);
 }

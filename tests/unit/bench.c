@@ -36,12 +36,12 @@ static void row(void)
     struct imx_bench_row r;
     const struct imx_axpby d = { 100000, 2, 3 };
     const struct imx_bench_limit limit = { 1e6, 1e6 };
-    const bool ran = imx_dev_open("host", &dev, NULL) == IMX_OK &&
-                     imx_bench_run(dev, &imx_op_axpby, &d, NULL, &limit, &r) == IMX_OK;
+    const bool ran =
+        imx_dev_open("host", &dev, NULL) == IMX_OK && imx_bench_run(dev, &imx_op_axpby, &d, NULL, &limit, &r) == IMX_OK;
     if (!tap_ok(ran, "axpby is timed on the host %s", ran ? "" : imx_error_text()))
         return;
-    tap_ok(r.ms > 0 && r.ms_min <= r.ms && r.ms <= r.ms_max && r.runs >= 5, "%g <= %g <= %g ms in %d samples",
-           r.ms_min, r.ms, r.ms_max, r.runs);
+    tap_ok(r.ms > 0 && r.ms_min <= r.ms && r.ms <= r.ms_max && r.runs >= 5, "%g <= %g <= %g ms in %d samples", r.ms_min,
+           r.ms, r.ms_max, r.runs);
     const double gbps = 1.2e6 / r.ms * 1e-6, gflops = 3e5 / r.ms * 1e-6;
     tap_ok(r.gbps > 0.999 * gbps && r.gbps < 1.001 * gbps, "12 bytes a value: %g GB/s", r.gbps);
     tap_ok(r.gflops > 0.999 * gflops && r.gflops < 1.001 * gflops, "3 operations a value: %g GFLOP/s", r.gflops);

@@ -91,35 +91,28 @@ static void folders(void)
     bool ok = open_set("tree", &o, &ds) == IMX_OK && ds->n == 5;
     for (int i = 0; ok && i < 5; i++)
         ok = !strcmp(ds->path[i], want[i]) && ds->label[i] == (i < 3 ? 0 : 1);
-    tap_ok(ok && linked && piped,
-           "a tree with circles, pipes and odd names: 5 images in the order of their bytes");
+    tap_ok(ok && linked && piped, "a tree with circles, pipes and odd names: 5 images in the order of their bytes");
     tap_ok(ok && ds->classes == 2 && !strcmp(ds->class[0].name, "a") && ds->class[0].images == 3 &&
                ds->class[1].images == 2,
            "the first level is the class");
-    tap_ok(ok && ds->c == 3 && ds->pix[0] == 50 && ds->pix[4 * 192] == 200 && ds->pix[2] == 50,
-           "pixels are theirs");
-    tap_ok(ok && ds->min_w == 8 && ds->max_w == 12 && ds->max_h == 8 && ds->bits == 8,
-           "the sizes of the sources");
-    tap_ok(ok && ds->unreadables == 3 && !strcmp(ds->unreadable[0].path, "b/broken.png") &&
-               ds->unreadable[2].why[0],
+    tap_ok(ok && ds->c == 3 && ds->pix[0] == 50 && ds->pix[4 * 192] == 200 && ds->pix[2] == 50, "pixels are theirs");
+    tap_ok(ok && ds->min_w == 8 && ds->max_w == 12 && ds->max_h == 8 && ds->bits == 8, "the sizes of the sources");
+    tap_ok(ok && ds->unreadables == 3 && !strcmp(ds->unreadable[0].path, "b/broken.png") && ds->unreadable[2].why[0],
            "three unreadable files are named");
     const double mean = (50 + 60 + 70 + 100 + 200) / 5.0 / 255;
-    tap_ok(ok && fabs(ds->mean[0] - mean) < 1e-12 && fabs(ds->std[1] - 54.626001 / 255) < 1e-6,
-           "mean and deviation");
+    tap_ok(ok && fabs(ds->mean[0] - mean) < 1e-12 && fabs(ds->std[1] - 54.626001 / 255) < 1e-6, "mean and deviation");
     char hash[33] = "";
     if (ok)
         memcpy(hash, ds->hash, 33);
     imx_dataset_destroy(ds);
-    const struct imx_dataset_options one = { .size = 8, .threads = 1 },
-                                     strict = { .size = 8, .strict = true };
+    const struct imx_dataset_options one = { .size = 8, .threads = 1 }, strict = { .size = 8, .strict = true };
     ok = open_set("tree", &one, &ds) == IMX_OK && strlen(hash) == 32 && !strcmp(ds->hash, hash);
     tap_ok(ok, "one thread gives the same hash");
     imx_dataset_destroy(ds);
     refused("tree", &strict, IMX_E_DATA, "strict with a broken file");
     write_png("grey/x/1.png", 8, 8, 1, 50);
     write_png("grey/x/2.png", 8, 8, 1, 70);
-    ok = open_set("grey#x", NULL, &ds) == IMX_OK && ds->n == 2 && ds->c == 1 && ds->w == 8 &&
-         ds->label[1] == -1;
+    ok = open_set("grey#x", NULL, &ds) == IMX_OK && ds->n == 2 && ds->c == 1 && ds->w == 8 && ds->label[1] == -1;
     tap_ok(ok && ds->pix[0] == 50 && ds->pix[64] == 70, "#x is the folder in it; all grey gives one channel");
     imx_dataset_destroy(ds);
     write_file("bad/1.png", "x", 1);
@@ -147,14 +140,12 @@ static void cifar(void)
     }
     write_file("cifar/test_batch.bin", b, RECORD);
     write_file("cifar/batches.meta.txt", "plane\ncar\n\n", 11);
-    bool ok =
-        open_set("cifar", NULL, &ds) == IMX_OK && ds->n == 15 && ds->c == 3 && !strcmp(ds->kind, "cifar10");
+    bool ok = open_set("cifar", NULL, &ds) == IMX_OK && ds->n == 15 && ds->c == 3 && !strcmp(ds->kind, "cifar10");
     for (int p = 0; ok && p < 1024; p++)
         for (int k = 0; k < 3; k++)
             ok = ok && ds->pix[(4 * 1024 + p) * 3 + k] == p % 32 + 50 * k + 1;
     tap_ok(ok && ds->label[2] == 8 && ds->classes == 9, "CIFAR-10: planes become pixels, labels are read");
-    tap_ok(ok && !strcmp(ds->class[1].name, "car") && !strcmp(ds->class[8].name, "8"),
-           "names as far as there are any");
+    tap_ok(ok && !strcmp(ds->class[1].name, "car") && !strcmp(ds->class[8].name, "8"), "names as far as there are any");
     imx_dataset_destroy(ds);
     ok = open_set("cifar#test", NULL, &ds) == IMX_OK && ds->n == 1;
     tap_ok(ok, "#test is the other file");
@@ -188,13 +179,11 @@ static void stl(void)
     write_file("stl/train_y.bin", y, 2);
     write_file("stl/unlabeled_X.bin", x, IMAGE);
     bool ok = open_set("stl", NULL, &ds) == IMX_OK && ds->n == 2 && ds->w == 96 && ds->label[0] == 9;
-    tap_ok(ok && ds->pix[(10 * 96 + 20) * 3 + 1] == 45 && !strcmp(ds->part, "train"),
-           "STL-10 is stored by columns");
+    tap_ok(ok && ds->pix[(10 * 96 + 20) * 3 + 1] == 45 && !strcmp(ds->part, "train"), "STL-10 is stored by columns");
     imx_dataset_destroy(ds);
     const struct imx_dataset_options o = { .size = 32, .channels = 1 };
     ok = open_set("stl#unlabeled", &o, &ds) == IMX_OK && ds->n == 1 && ds->label[0] == -1 && ds->classes == 0;
-    tap_ok(ok && ds->w == 32 && ds->c == 1 && abs(ds->pix[16 * 32 + 16] - 123) <= 2,
-           "unlabeled, smaller and grey");
+    tap_ok(ok && ds->w == 32 && ds->c == 1 && abs(ds->pix[16 * 32 + 16] - 123) <= 2, "unlabeled, smaller and grey");
     imx_dataset_destroy(ds);
     write_file("stl/train_y.bin", wrong, 2);
     refused("stl", NULL, IMX_E_FORMAT, "an STL-10 label of 0");
@@ -220,8 +209,7 @@ static void idx(void)
     gzwrite(f, x, sizeof x);
     gzclose(f);
     write_file("idxgz/t10k-labels-idx1-ubyte", y, sizeof y);
-    ok = open_set("idxgz", NULL, &ds) == IMX_OK && ds->n == 3 && ds->label[2] == 1 &&
-         !strcmp(ds->part, "test");
+    ok = open_set("idxgz", NULL, &ds) == IMX_OK && ds->n == 3 && ds->label[2] == 1 && !strcmp(ds->part, "test");
     tap_ok(ok, "a lone packed test set is the default");
     imx_dataset_destroy(ds);
     ok = open_set("idxgz/t10k-images-idx3-ubyte.gz", NULL, &ds) == IMX_OK && ds->n == 3 && ds->label[2] == 1;
@@ -286,8 +274,7 @@ static void arrays(void)
     struct imx_dataset *ds = NULL;
     for (size_t i = 0; i < sizeof pix; i++)
         pix[i] = (uint8_t)i;
-    bool ok =
-        imx_npy_write(at("a.npy"), "|u1", 4, shape, pix) == IMX_OK && open_set("a.npy", NULL, &ds) == IMX_OK;
+    bool ok = imx_npy_write(at("a.npy"), "|u1", 4, shape, pix) == IMX_OK && open_set("a.npy", NULL, &ds) == IMX_OK;
     tap_ok(ok && ds->n == 2 && ds->h == 5 && ds->w == 6 && ds->c == 3 && !memcmp(ds->pix, pix, sizeof pix),
            ".npy is written and read back");
     imx_dataset_destroy(ds);
@@ -320,8 +307,7 @@ static void arrays(void)
             imx_dataset_destroy(ds);
             ds = NULL;
         }
-        tap_ok(wrong == 0,
-               ".npz with a changed byte or cut off is never taken for different images (%d were)", wrong);
+        tap_ok(wrong == 0, ".npz with a changed byte or cut off is never taken for different images (%d were)", wrong);
     }
     refused("m.npz#test", NULL, IMX_E_DATA, "a part that the .npz lacks");
     refused("m.npz#more", NULL, IMX_E_ARG, "an unknown part of .npz");
@@ -335,17 +321,15 @@ static void headers(void)
 {
     static const char *const good[] = { "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }",
                                         "{\"shape\":(2),\"fortran_order\":True,\"descr\":\">u4\"}" };
-    static const char *const bad[] = {
-        "{'descr': '|O', 'fortran_order': False, 'shape': (2,), }",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (-2,), }",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)",
-        "{'descr': '<f4', 'descr': '<f4', 'shape': (2,)}",
-        "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967298)}",
-        "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'x': 1}",
-        "{'descr': '<f4', 'fortran_order': 0, 'shape': (2,)}"
-    };
+    static const char *const bad[] = { "{'descr': '|O', 'fortran_order': False, 'shape': (2,), }",
+                                       "{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }",
+                                       "{'descr': '<f4', 'fortran_order': False, 'shape': (-2,), }",
+                                       "{'descr': '<f4', 'fortran_order': False, 'shape': (2,)",
+                                       "{'descr': '<f4', 'descr': '<f4', 'shape': (2,)}",
+                                       "{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}",
+                                       "{'descr': '<f4', 'fortran_order': False, 'shape': (4294967296, 4294967298)}",
+                                       "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), 'x': 1}",
+                                       "{'descr': '<f4', 'fortran_order': 0, 'shape': (2,)}" };
     char file[256];
     struct imx_npy a;
     for (size_t i = 0; i < sizeof good / sizeof *good + sizeof bad / sizeof *bad; i++) {
@@ -362,8 +346,7 @@ static void headers(void)
         bool fits = true;
         tap_ok(ok == (i < m), "header %s is %s", dict, i < m ? "read" : "refused");
         if (i == 1)
-            tap_ok(ok && a.swapped && a.fortran && imx_npy_integer(&a, file + a.offset, 0, &fits) == 7 &&
-                       fits,
+            tap_ok(ok && a.swapped && a.fortran && imx_npy_integer(&a, file + a.offset, 0, &fits) == 7 && fits,
                    "big endian numbers");
     }
 }
@@ -377,10 +360,8 @@ static void drawn(void)
     bool ok = imx_draw_dataset(&d, &ds) == IMX_OK && imx_draw_dataset(&one, &again) == IMX_OK;
     tap_ok(ok && !strcmp(ds->hash, again->hash) && ds->classes == 4 && ds->class[3].images == 10,
            "drawing is the same with any number of threads");
-    tap_ok(ok && !strcmp(ds->hash, "8603238ae502dea41ddeb3a33ffc35e7"), "and on any machine (%s)",
-           ok ? ds->hash : "");
-    ok = ok && imx_draw_folder(&d, at("drawn"), NULL, NULL) == IMX_OK &&
-         open_set("drawn", NULL, &files) == IMX_OK;
+    tap_ok(ok && !strcmp(ds->hash, "8603238ae502dea41ddeb3a33ffc35e7"), "and on any machine (%s)", ok ? ds->hash : "");
+    ok = ok && imx_draw_folder(&d, at("drawn"), NULL, NULL) == IMX_OK && open_set("drawn", NULL, &files) == IMX_OK;
     ok = ok && files->n == 40 && files->w == 16 && !strcmp(files->class[0].name, "disc");
     /* Files are sorted by class name and number: disc, ring, square, triangle are classes 0, 3, 1, 2. */
     static const int class[4] = { 0, 3, 1, 2 };
@@ -395,10 +376,9 @@ static void drawn(void)
     imx_dataset_destroy(ds);
     imx_dataset_destroy(again);
     imx_dataset_destroy(files);
-    const struct imx_draw wrong[] = { { .classes = 1, .count = 9 },
-                                      { .classes = 99, .count = 999 },
-                                      { .count = 3 },
-                                      { .count = 50, .size = 4 } };
+    const struct imx_draw wrong[] = {
+        { .classes = 1, .count = 9 }, { .classes = 99, .count = 999 }, { .count = 3 }, { .count = 50, .size = 4 }
+    };
     for (int i = 0; i < 4; i++)
         tap_ok(imx_draw_dataset(&wrong[i], &ds) == IMX_E_ARG && !ds, "refused: %s", imx_error_text());
 }

@@ -48,10 +48,7 @@ static struct file make_png(int type, int bits, int interlace)
     struct file f = { 0 };
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, NULL);
     png_infop info = png_create_info_struct(png);
-    const int c = type == PNG_COLOR_TYPE_RGBA  ? 4
-                  : type == PNG_COLOR_TYPE_RGB ? 3
-                  : type == PNG_COLOR_TYPE_GA  ? 2
-                                               : 1;
+    const int c = type == PNG_COLOR_TYPE_RGBA ? 4 : type == PNG_COLOR_TYPE_RGB ? 3 : type == PNG_COLOR_TYPE_GA ? 2 : 1;
     uint8_t all[H][W * 8], *row[H];
     png_color palette[256];
     png_set_write_fn(png, &f, png_put, NULL);
@@ -145,21 +142,19 @@ static void good_png(void)
         const char *name;
         int type, bits, c;
         bool alpha;
-    } kind[] = { { "grey", PNG_COLOR_TYPE_GRAY, 8, 1, false },
-                 { "grey 16", PNG_COLOR_TYPE_GRAY, 16, 1, false },
-                 { "grey alpha", PNG_COLOR_TYPE_GA, 8, 1, true },
-                 { "grey alpha 16", PNG_COLOR_TYPE_GA, 16, 1, true },
-                 { "colour", PNG_COLOR_TYPE_RGB, 8, 3, false },
-                 { "colour 16", PNG_COLOR_TYPE_RGB, 16, 3, false },
-                 { "colour alpha", PNG_COLOR_TYPE_RGBA, 8, 3, true },
-                 { "colour alpha 16", PNG_COLOR_TYPE_RGBA, 16, 3, true } };
+    } kind[] = {
+        { "grey", PNG_COLOR_TYPE_GRAY, 8, 1, false },        { "grey 16", PNG_COLOR_TYPE_GRAY, 16, 1, false },
+        { "grey alpha", PNG_COLOR_TYPE_GA, 8, 1, true },     { "grey alpha 16", PNG_COLOR_TYPE_GA, 16, 1, true },
+        { "colour", PNG_COLOR_TYPE_RGB, 8, 3, false },       { "colour 16", PNG_COLOR_TYPE_RGB, 16, 3, false },
+        { "colour alpha", PNG_COLOR_TYPE_RGBA, 8, 3, true }, { "colour alpha 16", PNG_COLOR_TYPE_RGBA, 16, 3, true }
+    };
     struct imx_picture p;
     for (size_t i = 0; i < sizeof kind / sizeof *kind; i++)
         for (int interlace = 0; interlace < 2; interlace++) {
             struct file f = make_png(kind[i].type, kind[i].bits, interlace);
             const bool ok = imx_picture_decode(f.data, f.bytes, false, NULL, &p) == IMX_OK;
-            tap_ok(ok && worst(&p, kind[i].c, kind[i].alpha) == 0 && p.bits == kind[i].bits,
-                   "PNG %s%s is exact", kind[i].name, interlace ? ", interlaced" : "");
+            tap_ok(ok && worst(&p, kind[i].c, kind[i].alpha) == 0 && p.bits == kind[i].bits, "PNG %s%s is exact",
+                   kind[i].name, interlace ? ", interlaced" : "");
             imx_picture_finish(&p);
             free(f.data);
         }
@@ -189,8 +184,8 @@ static void good_jpeg(void)
             struct file f = make_jpeg(c, progressive, 0, W, H);
             const bool ok = imx_picture_decode(f.data, f.bytes, false, NULL, &p) == IMX_OK;
             const int d = ok ? worst(&p, c == 1 ? 1 : 3, false) : 256;
-            tap_ok(d <= 8, "JPEG of %d components%s differs by at most 8 (%d)", c,
-                   progressive ? ", progressive" : "", d);
+            tap_ok(d <= 8, "JPEG of %d components%s differs by at most 8 (%d)", c, progressive ? ", progressive" : "",
+                   d);
             imx_picture_finish(&p);
             free(f.data);
         }
@@ -328,8 +323,7 @@ static void bombs(void)
 {
     struct imx_picture p;
     const uint8_t tga[18] = { 0, 0, 2, [12] = 0xff, 0x3f, 0xff, 0x0f, 32 };
-    tap_ok(imx_picture_decode(tga, sizeof tga, true, NULL, &p) == IMX_E_DATA, "18 bytes of TGA: %s",
-           imx_error_text());
+    tap_ok(imx_picture_decode(tga, sizeof tga, true, NULL, &p) == IMX_E_DATA, "18 bytes of TGA: %s", imx_error_text());
     struct file f = make_png(PNG_COLOR_TYPE_GRAY, 8, 0);
     f.data[16] = 0x7f;
     tap_ok(imx_picture_decode(f.data, f.bytes, false, NULL, &p) == IMX_E_DATA, "PNG with a huge header: %s",
@@ -337,18 +331,17 @@ static void bombs(void)
     free(f.data);
     f = make_png(PNG_COLOR_TYPE_GRAY, 8, 0);
     f.data[f.bytes - 20] ^= 1; /* in the checksum of IDAT */
-    tap_ok(imx_picture_decode(f.data, f.bytes, false, NULL, &p) == IMX_E_DATA,
-           "PNG with a wrong checksum: %s", imx_error_text());
+    tap_ok(imx_picture_decode(f.data, f.bytes, false, NULL, &p) == IMX_E_DATA, "PNG with a wrong checksum: %s",
+           imx_error_text());
     free(f.data);
     const char pgm[] = "P5 16000 4000 255\n";
     tap_ok(imx_picture_decode((const uint8_t *)pgm, sizeof pgm - 1, false, NULL, &p) == IMX_E_DATA,
            "PGM with a huge header: %s", imx_error_text());
     const char *other[] = { "GIF89a........", "RIFF....WEBPVP8 ", "II*\0........", "nothing at all" };
     for (int i = 0; i < 4; i++)
-        tap_ok(imx_picture_decode((const uint8_t *)other[i], 12, false, NULL, &p) == IMX_E_DATA,
-               "refused: %s", imx_error_text());
-    tap_ok(imx_picture_decode((const uint8_t *)"", 0, false, NULL, &p) == IMX_E_DATA, "refused: %s",
-           imx_error_text());
+        tap_ok(imx_picture_decode((const uint8_t *)other[i], 12, false, NULL, &p) == IMX_E_DATA, "refused: %s",
+               imx_error_text());
+    tap_ok(imx_picture_decode((const uint8_t *)"", 0, false, NULL, &p) == IMX_E_DATA, "refused: %s", imx_error_text());
 }
 
 static void scaling(void)

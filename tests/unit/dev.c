@@ -67,7 +67,8 @@ static void faults(struct imx_dev *dev)
     struct imx_buf *a = NULL;
     uint32_t word = 0;
     tap_ok(dev->vt->alloc(dev, dev->caps.max_alloc_bytes + 1, &a) == IMX_E_NOMEM &&
-               strstr(imx_error_text(), "smaller batch"), "too large an allocation: %s", imx_error_text());
+               strstr(imx_error_text(), "smaller batch"),
+           "too large an allocation: %s", imx_error_text());
     if (!good(dev->vt->alloc(dev, BYTES, &a)))
         return;
     tap_ok(dev->vt->upload(dev, piece(a, BYTES - 3, 4), &word, 4) == IMX_E_ARG, "upload past the end");
@@ -82,8 +83,10 @@ static imx_status copy_by_kernel(struct imx_dev *dev, struct imx_mem src, struct
                                  size_t local, const char *options)
 {
     const struct imx_launch launch = { { global, 1, 1 }, { local, local ? 1 : 0, local ? 1 : 0 }, options };
-    return imx_run_pool2d_avg_fwd(dev, launch, &(struct imx_k_pool2d_avg_fwd){
-        .src = src, .dst = dst, .n = n, .h = 1, .w = 1, .c = 1, .k = 1, .stride = 1, .pad = 0 });
+    return imx_run_pool2d_avg_fwd(
+        dev, launch,
+        &(struct imx_k_pool2d_avg_fwd){
+            .src = src, .dst = dst, .n = n, .h = 1, .w = 1, .c = 1, .k = 1, .stride = 1, .pad = 0 });
 }
 
 static void launches(struct imx_dev *dev)
@@ -111,7 +114,8 @@ static void launches(struct imx_dev *dev)
     tap_ok(ok && dev->count.allocs == allocs && dev->count.programs == programs && dev->count.launches > launched,
            "the same launch again creates nothing");
     tap_ok(copy_by_kernel(dev, piece(a, 4, bytes), whole(b, BYTES), 64, 64, 0, NULL) == IMX_E_ARG &&
-               strstr(imx_error_text(), "argument src"), "a piece that is not aligned: %s", imx_error_text());
+               strstr(imx_error_text(), "argument src"),
+           "a piece that is not aligned: %s", imx_error_text());
     tap_ok(copy_by_kernel(dev, piece(a, align, BYTES), whole(b, BYTES), 64, 64, 0, NULL) == IMX_E_ARG,
            "a piece that reaches past the end: %s", imx_error_text());
     const size_t group = (size_t)dev->caps.max_group + 1;
@@ -121,7 +125,9 @@ static void launches(struct imx_dev *dev)
            "a ragged global size: %s", imx_error_text());
     tap_ok(good(copy_by_kernel(dev, whole(a, BYTES), whole(b, BYTES), 0, 0, 64, NULL)), "an empty launch is skipped");
     tap_ok(copy_by_kernel(dev, whole(a, BYTES), whole(b, BYTES), N, N, 16, "-DIMX_CL_SHARED_H=1 -Dpool2d_avg_fwd=x+") ==
-               IMX_E_BUILD && strstr(imx_error_text(), "pool2d"), "a kernel that does not compile is E_BUILD");
+                   IMX_E_BUILD &&
+               strstr(imx_error_text(), "pool2d"),
+           "a kernel that does not compile is E_BUILD");
     const uint32_t limit = dev->vt->group_limit(dev, &imx_kernel_pool2d_avg_fwd, NULL);
     tap_ok(limit > 0 && limit <= dev->caps.max_group, "the built kernel takes groups of %u", limit);
     tap_ok(good(dev->vt->sync(dev)), "sync after all that");
@@ -145,7 +151,8 @@ static void blas(struct imx_dev *dev)
         b[i] = (float)(i % 5 - 2);
     if (!good(dev->vt->alloc(dev, BYTES, &buf)))
         return;
-    const struct imx_mem ma = piece(buf, 12, sizeof a), mb = piece(buf, 132, sizeof b), mc = piece(buf, 1000, sizeof out);
+    const struct imx_mem ma = piece(buf, 12, sizeof a), mb = piece(buf, 132, sizeof b),
+                         mc = piece(buf, 1000, sizeof out);
     const bool ok = good(dev->vt->upload(dev, ma, a, sizeof a)) && good(dev->vt->upload(dev, mb, b, sizeof b)) &&
                     good(imx_dev_blas_gemm(dev, false, false, M, NN, K, ma, mb, mc)) &&
                     good(dev->vt->download(dev, out, mc, sizeof out));
@@ -165,7 +172,8 @@ static void peak(struct imx_dev *dev)
 {
     double gflops = 0.0, gbps = 0.0;
     const bool ok = good(imx_dev_peak(dev, &gflops, &gbps));
-    tap_ok(ok && gflops > 0.0 && gflops < 1e6 && gbps > 0.0 && gbps < 1e5, "peak: %.1f GFLOP/s, %.1f GB/s", gflops, gbps);
+    tap_ok(ok && gflops > 0.0 && gflops < 1e6 && gbps > 0.0 && gbps < 1e5, "peak: %.1f GFLOP/s, %.1f GB/s", gflops,
+           gbps);
 }
 
 /* A launch over four rows of groups under a budget that lets no two of them run together: every piece must know
@@ -177,7 +185,8 @@ static void cut_rows(void)
     struct imx_buf *a = NULL, *b = NULL;
     float src[COLS], dst[ROWS * COLS];
     setenv("IMX_LAUNCH_MS", "0.000001", 1);
-    if (!tap_ok(good(imx_dev_open(getenv("IMX_TEST_DEVICE"), &dev, NULL)), "the device opens with a tiny launch budget"))
+    if (!tap_ok(good(imx_dev_open(getenv("IMX_TEST_DEVICE"), &dev, NULL)),
+                "the device opens with a tiny launch budget"))
         return;
     const uint64_t group = dev->caps.max_group < COLS ? 1 : COLS;
     for (int i = 0; i < COLS; i++)

@@ -1,5 +1,5 @@
-/* A broken OpenCL driver for tests/unit/probe.c. FAULT chooses how: 1 crashes when it is loaded, 2 hangs when it is asked
- * for platforms, 3 exits the process, 4 reports -1001 (no platform). */
+/* A broken OpenCL driver for tests/unit/probe.c. FAULT chooses how: 1 crashes when it is loaded, 2 hangs when it is
+ * asked for platforms, 3 exits the process, 4 reports -1001 (no platform). */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

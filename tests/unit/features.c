@@ -40,8 +40,13 @@ int main(void)
     struct imx_dev *dev = NULL;
     struct imx_encode *e = NULL;
     struct imx_features *f = NULL;
-    struct imx_features_options o = { .weights = path, .encoder = "basic28", .device = "host", .height = SIDE,
-                                      .width = SIDE, .channels = 1, .batch = BATCH };
+    struct imx_features_options o = { .weights = path,
+                                      .encoder = "basic28",
+                                      .device = "host",
+                                      .height = SIDE,
+                                      .width = SIDE,
+                                      .channels = 1,
+                                      .batch = BATCH };
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * 37);
     const int fd = mkstemp(path);

@@ -1,5 +1,5 @@
-/* Numbers, texts, JSON and TOML: what is written reads back the same, what is malformed is refused, and random damages of
- * good texts never crash a parser (this program also runs under the sanitizers). */
+/* Numbers, texts, JSON and TOML: what is written reads back the same, what is malformed is refused, and random damages
+ * of good texts never crash a parser (this program also runs under the sanitizers). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,7 +73,9 @@ static void shortest(void)
 static void write_json(struct imx_json *j)
 {
     imx_json_object(j, NULL);
-    imx_json_string(j, "text", "a\"b\\c\nd\te\x01" "f \xC3\xA4 \xFF");
+    imx_json_string(j, "text",
+                    "a\"b\\c\nd\te\x01"
+                    "f \xC3\xA4 \xFF");
     imx_json_int(j, "least", INT64_MIN);
     imx_json_double(j, "nan", (double)NAN);
     imx_json_double(j, "third", 1.0 / 3);
@@ -93,9 +95,12 @@ static void json(void)
     struct imx_json_doc doc;
     write_json(&j);
     tap_ok(imx_json_check(&j) == IMX_OK && !memchr(j.text.data, '\n', j.text.size), "JSON on one line");
-    if (tap_ok(imx_json_parse(j.text.data, j.text.size, NULL, &doc) == IMX_OK, "JSON reads back %s", imx_error_text())) {
+    if (tap_ok(imx_json_parse(j.text.data, j.text.size, NULL, &doc) == IMX_OK, "JSON reads back %s",
+               imx_error_text())) {
         const char *text = imx_json_get_string(doc.root, "text", "");
-        tap_ok(!strcmp(text, "a\"b\\c\nd\te\x01" "f \xC3\xA4 \xEF\xBF\xBD"), "text with escapes and repaired UTF-8");
+        tap_ok(!strcmp(text, "a\"b\\c\nd\te\x01"
+                             "f \xC3\xA4 \xEF\xBF\xBD"),
+               "text with escapes and repaired UTF-8");
         const struct imx_json_node *n = imx_json_get(doc.root, "least");
         tap_ok(n && n->is_int && n->integer == INT64_MIN, "the least integer");
         n = imx_json_get(doc.root, "nan");
@@ -114,10 +119,30 @@ static void json(void)
 
 static void bad_json(void)
 {
-    static const char *const list[] = { "",         "{",         "[1,]",      "{\"a\":1,}", "{a:1}",       "01",          "1.",
-                                        "+1",       ".5",        "1e",        "nul",        "\"\\x\"",     "\"a",         "\"\\ud800\"",
-                                        "\"\\udc00\"", "\"\\u0000\"", "\"\x01\"", "\"\xFF\"",   "[1 2]",       "{\"a\" 1}",   "1 2",
-                                        "1e999",    "{\"a\":1,\"a\":2}", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]" };
+    static const char *const list[] = { "",
+                                        "{",
+                                        "[1,]",
+                                        "{\"a\":1,}",
+                                        "{a:1}",
+                                        "01",
+                                        "1.",
+                                        "+1",
+                                        ".5",
+                                        "1e",
+                                        "nul",
+                                        "\"\\x\"",
+                                        "\"a",
+                                        "\"\\ud800\"",
+                                        "\"\\udc00\"",
+                                        "\"\\u0000\"",
+                                        "\"\x01\"",
+                                        "\"\xFF\"",
+                                        "[1 2]",
+                                        "{\"a\" 1}",
+                                        "1 2",
+                                        "1e999",
+                                        "{\"a\":1,\"a\":2}",
+                                        "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]" };
     struct imx_json_doc doc;
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         tap_ok(imx_json_parse(list[i], strlen(list[i]), NULL, &doc) == IMX_E_FORMAT, "JSON refused: case %zu", i);
@@ -163,7 +188,8 @@ static void toml(void)
     imx_toml_put_int(&t, "odd key", -3);
     imx_toml_put_bool(&t, "off", false);
     imx_toml_put_strings(&t, "items", items, 2);
-    if (tap_ok(imx_toml_parse(t.data, t.size, "test", &doc) == IMX_OK, "what is written parses: %s", imx_error_text())) {
+    if (tap_ok(imx_toml_parse(t.data, t.size, "test", &doc) == IMX_OK, "what is written parses: %s",
+               imx_error_text())) {
         e = imx_toml_get(&doc, "run", "path");
         tap_ok(e && !strcmp(e->string, "a\\b \"c\"\n"), "a written string comes back");
         e = imx_toml_get(&doc, "run", "ten");
@@ -181,17 +207,18 @@ static void bad_toml(void)
         const char *text;
         int line;
     } list[] = {
-        { "a = 1\nb\n", 2 },          { "a = \n", 1 },        { "\n\na = 1 2\n", 3 },    { "a = \"x\n", 1 },
-        { "a = 1\na = 2\n", 2 },      { "[t\n", 1 },          { "a = [1, [2]]\n", 1 },   { "a = {b = 1}\n", 1 },
-        { "[[t]]\n", 1 },             { "a = yes\n", 1 },     { "a = 0x10\n", 1 },       { "a = \"\\q\"\n", 1 },
-        { "= 1\n", 1 },               { "a = [1 2]\n", 1 },   { "a = \"\xFF\"\n", 1 },   { "a = [1,\n2\n", 3 },
+        { "a = 1\nb\n", 2 },     { "a = \n", 1 },      { "\n\na = 1 2\n", 3 },  { "a = \"x\n", 1 },
+        { "a = 1\na = 2\n", 2 }, { "[t\n", 1 },        { "a = [1, [2]]\n", 1 }, { "a = {b = 1}\n", 1 },
+        { "[[t]]\n", 1 },        { "a = yes\n", 1 },   { "a = 0x10\n", 1 },     { "a = \"\\q\"\n", 1 },
+        { "= 1\n", 1 },          { "a = [1 2]\n", 1 }, { "a = \"\xFF\"\n", 1 }, { "a = [1,\n2\n", 3 },
     };
     struct imx_toml doc;
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
         char line[32];
         const imx_status s = imx_toml_parse(list[i].text, strlen(list[i].text), "t.toml", &doc);
         snprintf(line, sizeof line, "t.toml line %d:", list[i].line);
-        tap_ok(s == IMX_E_FORMAT && !strncmp(imx_error_text(), line, strlen(line)), "TOML refused: %s", imx_error_text());
+        tap_ok(s == IMX_E_FORMAT && !strncmp(imx_error_text(), line, strlen(line)), "TOML refused: %s",
+               imx_error_text());
         imx_toml_free(&doc);
     }
 }
@@ -229,7 +256,8 @@ int main(void)
 {
     char hex[65];
     imx_sha256_of("abc", 3, hex);
-    tap_ok(!strcmp(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"), "SHA-256 of FIPS 180's example");
+    tap_ok(!strcmp(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+           "SHA-256 of FIPS 180's example");
     numbers();
     shortest();
     json();

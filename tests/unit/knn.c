@@ -1,4 +1,5 @@
-/* k-NN in tiles against plain loops in double, over tile edges, with unlabelled images and a zero vector, on every device. */
+/* k-NN in tiles against plain loops in double, over tile edges, with unlabelled images and a zero vector, on every
+ * device. */
 #include "eval/knn.h"
 
 #include <math.h>
@@ -84,10 +85,11 @@ static void check(struct imx_dev *dev, const char *where)
         const struct imx_knn how = { .k = form[i].k, .classes = CLASSES, .temperature = form[i].temperature };
         const double want = plain(&s, form[i].n, form[i].k, form[i].temperature);
         double got = -1, again = -2;
-        const bool ran = imx_knn(dev, &how, &train, &test, &got) == IMX_OK && imx_knn(dev, &how, &train, &test, &again) == IMX_OK;
+        const bool ran =
+            imx_knn(dev, &how, &train, &test, &got) == IMX_OK && imx_knn(dev, &how, &train, &test, &again) == IMX_OK;
         /* Rounding may turn one vote that was nearly even. */
-        tap_ok(ran && got == again && fabs(got - want) <= 1.5 / TEST && want > 0.2, "%s: %d images, k %d: %.4f, by plain loops %.4f",
-               where, form[i].n, form[i].k, got, want);
+        tap_ok(ran && got == again && fabs(got - want) <= 1.5 / TEST && want > 0.2,
+               "%s: %d images, k %d: %.4f, by plain loops %.4f", where, form[i].n, form[i].k, got, want);
     }
     double accuracy = 0;
     const struct imx_knn how = { .k = 20, .classes = CLASSES, .temperature = 0.07 };

@@ -1,5 +1,5 @@
-/* safetensors: what is written comes back, hostile headers are refused with E_FORMAT, and thousands of random damages never
- * crash the reader (this program also runs under the sanitizers). */
+/* safetensors: what is written comes back, hostile headers are refused with E_FORMAT, and thousands of random damages
+ * never crash the reader (this program also runs under the sanitizers). */
 #include "io/safetensors.h"
 
 #include <stdlib.h>
@@ -24,8 +24,8 @@ static imx_status fill(void *user, size_t i, void *dst)
 static imx_status save(const char *path, int *filled)
 {
     const struct imx_st_tensor t[] = {
-        { "pixel", IMX_ST_U8, 1, { 3 }, pixel },         { "conv1.weight", IMX_ST_F32, 2, { 2, 3 }, weight },
-        { "step \"now\"", IMX_ST_I64, 0, { 0 }, step },  { "streamed", IMX_ST_F32, 1, { 4 }, NULL },
+        { "pixel", IMX_ST_U8, 1, { 3 }, pixel },        { "conv1.weight", IMX_ST_F32, 2, { 2, 3 }, weight },
+        { "step \"now\"", IMX_ST_I64, 0, { 0 }, step }, { "streamed", IMX_ST_F32, 1, { 4 }, NULL },
         { "empty", IMX_ST_F32, 2, { 0, 7 }, NULL },
     };
     const struct imx_st_pair meta[] = { { "format", "pt" }, { "config", "a = \"b\"\n" } };
@@ -96,7 +96,8 @@ static void hostile(void)
         { "negative offsets", "{\"a\":" T("F32", "[1]", "[-4,0]") "}", 4 },
         { "a negative size", "{\"a\":" T("F32", "[-1]", "[0,4]") "}", 4 },
         { "sizes that overflow", "{\"a\":" T("F32", "[4611686018427387904,4]", "[0,0]") "}", 0 },
-        { "sizes that overflow before a zero", "{\"a\":" T("F32", "[4611686018427387904,4611686018427387904,0]", "[0,0]") "}", 0 },
+        { "sizes that overflow before a zero",
+          "{\"a\":" T("F32", "[4611686018427387904,4611686018427387904,0]", "[0,0]") "}", 0 },
         { "shape and bytes that differ", "{\"a\":" T("F32", "[2]", "[0,4]") "}", 4 },
         { "an unknown type", "{\"a\":" T("F31", "[1]", "[0,4]") "}", 4 },
         { "nine dimensions", "{\"a\":" T("F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", 4 },

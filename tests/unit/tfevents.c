@@ -55,8 +55,8 @@ int main(void)
         records += whole;
     }
     tap_ok(whole && records == 2, "two whole records with right checksums");
-    static const unsigned char tail[] = { 0x10, 0xAC, 0x02, 0x2A, 0x0D, 0x0A, 0x0B, 0x0A, 0x04, 'l', 'o', 's', 's', 0x15,
-                                          0x00, 0x00, 0x20, 0x40 };
+    static const unsigned char tail[] = { 0x10, 0xAC, 0x02, 0x2A, 0x0D, 0x0A, 0x0B, 0x0A, 0x04,
+                                          'l',  'o',  's',  's',  0x15, 0x00, 0x00, 0x20, 0x40 };
     tap_ok(whole && last[0] == 0x09 && !memcmp(last + 9, tail, sizeof tail), "step 300, tag loss, value 2.5");
     tap_ok(imx_tfevents_create("/nonexistent/folder", &f) == IMX_E_IO, "a missing folder: %s", imx_error_text());
     unlink(path);
