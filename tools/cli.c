@@ -295,6 +295,7 @@ int imx_cli_main(const struct imx_command *const *commands, int argc, char **arg
 {
     keep_standard_files();
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file over the limit is an error of write(), not the end of the program */
     const char *term = getenv("TERM"), *plain = getenv("NO_COLOR");
     imx_cli.color = isatty(2) && !(plain && *plain) && term && strcmp(term, "dumb");
     imx_log_to(on_log, NULL);

@@ -71,8 +71,7 @@ static void tell_run(void *user, const struct imx_run_report *r)
     imx_progress_at(r->step, "epoch %.2f, loss %.4f, %.0f images/s, %s", r->epoch, r->loss, r->images_per_s, b->device);
 }
 
-/* A variant that computes wrong on this driver is put aside before it can do harm; the log names it. */
-static imx_status check_device(struct imx_dev *dev)
+imx_status imx_check_device(struct imx_dev *dev)
 {
     int failed = 0;
     const double start = imx_now();
@@ -93,7 +92,7 @@ imx_status imx_train_command(const struct imx_config *c, const char *run, bool r
     char took[24];
     IMX_GO(imx_open_device(c->device, &dev));
     if (c->selftest)
-        IMX_GO(check_device(dev));
+        IMX_GO(imx_check_device(dev));
     IMX_GO(imx_open_data(c->data, c->size, c->channels, c->strict, c->threads, &ds));
     struct bar bar = { dev->caps.name };
     const struct imx_run_hooks hooks = { imx_stop_flag(), imx_signal_save, tell_run, &bar };
@@ -103,8 +102,14 @@ imx_status imx_train_command(const struct imx_config *c, const char *run, bool r
     imx_progress_end();
     IMX_GO(status);
     imx_duration_text(result.seconds, took, sizeof took);
-    imx_say("%llu steps in %s, loss %.4f, the device waited for images %.1f %% of the time",
-            (unsigned long long)result.steps, took, result.loss, 100 * result.waited);
+    if (!(result.loss == result.loss))
+        imx_say("%s: no step was made", run);
+    else if (result.idle)
+        imx_say("%s is complete already: %llu steps in %s, loss %.4f", run, (unsigned long long)result.steps, took,
+                result.loss);
+    else
+        imx_say("%llu steps in %s, loss %.4f, the device waited for images %.1f %% of the time",
+                (unsigned long long)result.steps, took, result.loss, 100 * result.waited);
     printf("%s/encoder.safetensors\n", run);
 fail:
     imx_dataset_destroy(ds);

@@ -218,6 +218,9 @@ IMX_MUST_CHECK imx_status imx_config_load(const char *run, struct imx_config *c)
 IMX_MUST_CHECK imx_status imx_open_data(const char *path, int64_t size, int64_t channels, bool strict, int64_t threads,
                                         struct imx_dataset **out);
 IMX_MUST_CHECK imx_status imx_open_device(const char *spec, struct imx_dev **out);
+/* The quick self-test: a variant that computes wrong on this driver is put aside before it can do harm, and the log
+ * names it. */
+IMX_MUST_CHECK imx_status imx_check_device(struct imx_dev *dev);
 /* Trains with progress bar and signals; what train and resume share. */
 IMX_MUST_CHECK imx_status imx_train_command(const struct imx_config *c, const char *run, bool resume);
 

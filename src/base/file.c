@@ -7,13 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-static imx_status io_fail(const char *what, const char *path)
+imx_status imx_io_fail(const char *what, const char *path)
 {
     const int e = errno;
     const char *hint = e == ENOSPC || e == EDQUOT  ? " (make room on that disk)"
+                       : e == EFBIG                ? " (see `ulimit -f`, or the largest file of that disk)"
                        : e == EACCES || e == EROFS ? " (choose a folder you may write to)"
                                                    : "";
     return imx_fail(e == ENOMEM ? IMX_E_NOMEM : IMX_E_IO, "cannot %s %s: %s%s", what, path, strerror(e), hint);
@@ -60,9 +62,9 @@ imx_status imx_file_read(const char *path, uint64_t limit, char **data, size_t *
     struct stat st;
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return io_fail("open", path);
+        return imx_io_fail("open", path);
     if (fstat(fd, &st)) {
-        status = io_fail("read", path);
+        status = imx_io_fail("read", path);
         goto fail;
     }
     if (S_ISDIR(st.st_mode)) {
@@ -84,7 +86,7 @@ imx_status imx_file_read(const char *path, uint64_t limit, char **data, size_t *
         buf = grown;
         const ssize_t n = read_full(fd, buf + got, size + 1 - got);
         if (n < 0) {
-            status = io_fail("read", path);
+            status = imx_io_fail("read", path);
             goto fail;
         }
         got += (size_t)n;
@@ -116,7 +118,7 @@ imx_status imx_mkdirs(const char *path)
             const char c = text[i];
             text[i] = 0;
             if (mkdir(text, 0777) && errno != EEXIST)
-                return io_fail("create the folder", text);
+                return imx_io_fail("create the folder", text);
             text[i] = c;
         }
     if (stat(path, &st) || !S_ISDIR(st.st_mode))
@@ -134,7 +136,7 @@ static imx_status write_full(int fd, const void *data, size_t bytes, const char 
         if (n <= 0) {
             if (n == 0)
                 errno = EIO;
-            return io_fail("write", path);
+            return imx_io_fail("write", path);
         }
         p += n;
         bytes -= (size_t)n;
@@ -155,7 +157,7 @@ imx_status imx_fsync_folder_of(const char *path)
     const int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* Some file systems (FUSE, network) refuse fsync of a folder with EINVAL: nothing more can be done there. */
     if (fd < 0 || (fsync(fd) && errno != EINVAL && errno != ENOTSUP))
-        status = io_fail("sync the folder", dir);
+        status = imx_io_fail("sync the folder", dir);
     if (fd >= 0)
         close(fd);
     free(dir);
@@ -164,44 +166,96 @@ imx_status imx_fsync_folder_of(const char *path)
 
 struct imx_atomic {
     int fd;
-    char *path, *temp;
+    bool direct;       /* a device or a pipe: written in place, there is nothing to rename */
+    char *path, *temp; /* temp is "" when there is no temporary file (any more) */
 };
+
+enum { TEMPS = 16 };
+
+/* One of the few names beside f->path, locked for as long as this program lives: what a crashed one left there is found
+ * unlocked and written over, so leftovers do not pile up, and two writers never share a file. */
+static imx_status open_temp(struct imx_atomic *f, size_t size)
+{
+    struct stat at, now;
+    for (int i = 0; i < TEMPS; i++) {
+        snprintf(f->temp, size, "%s.tmp-%d", f->path, i);
+        bool fresh = true;
+        int fd = open(f->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0 && errno == EEXIST) {
+            fresh = false;
+            fd = open(f->temp, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+            if (fd < 0 && (errno == ELOOP || errno == EACCES || errno == ENOENT || errno == EISDIR || errno == ENXIO))
+                continue;
+        }
+        if (fd < 0)
+            return imx_io_fail("create a file beside", f->path);
+        /* Where the file system knows no locks, only a file that was not there is ours. */
+        const bool locked = !flock(fd, LOCK_EX | LOCK_NB);
+        const bool busy = !locked && (!fresh || errno == EWOULDBLOCK);
+        /* Between open and lock another writer may have given the file its final name. */
+        const bool ours = !busy && !fstat(fd, &now) && !lstat(f->temp, &at) && at.st_ino == now.st_ino &&
+                          at.st_dev == now.st_dev && S_ISREG(now.st_mode) && now.st_nlink == 1 &&
+                          now.st_uid == geteuid();
+        if (ours && !ftruncate(fd, 0)) {
+            f->fd = fd;
+            return IMX_OK;
+        }
+        const int e = errno;
+        close(fd);
+        errno = e;
+        if (ours)
+            return imx_io_fail("create a file beside", f->path);
+    }
+    f->temp[0] = 0;
+    return imx_fail(IMX_E_IO, "cannot create a file beside %s: %s.tmp-0 to -%d are in use; remove those that are old",
+                    f->path, f->path, TEMPS - 1);
+}
+
+/* The mode that a plain open() would have given, or that of the replaced file. */
+static mode_t mode_for(const char *path)
+{
+    struct stat st;
+    if (!stat(path, &st) && S_ISREG(st.st_mode))
+        return st.st_mode & 07777;
+    const mode_t mask = umask(0);
+    umask(mask);
+    return 0666 & ~mask;
+}
+
+/* A link is followed: what it points to is replaced, not the link. NULL: no memory. */
+static char *followed(const char *path)
+{
+    struct stat st;
+    char *full = !lstat(path, &st) && S_ISLNK(st.st_mode) ? realpath(path, NULL) : NULL;
+    return full ? full : strdup(path);
+}
 
 imx_status imx_atomic_create(const char *path, struct imx_atomic **out)
 {
     imx_status status = IMX_OK;
     struct imx_atomic *f = calloc(1, sizeof *f);
-    const size_t n = strlen(path);
     struct stat st;
     if (!f)
         return imx_fail(IMX_E_NOMEM, "no memory to write %s", path);
     f->fd = -1;
-    f->path = strdup(path);
-    f->temp = malloc(n + 16);
-    if (!f->path || !f->temp) {
+    f->path = followed(path);
+    const size_t size = f->path ? strlen(f->path) + 16 : 0;
+    f->temp = f->path ? calloc(1, size) : NULL;
+    if (!f->temp) {
         status = imx_fail(IMX_E_NOMEM, "no memory to write %s", path);
         goto fail;
     }
-    snprintf(f->temp, n + 16, "%s.tmp-XXXXXX", path);
-    f->fd = mkostemp(f->temp, O_CLOEXEC);
-    if (f->fd < 0) {
-        status = io_fail("create a file beside", path);
-        f->temp[0] = 0;
-        goto fail;
+    f->direct = !stat(f->path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+    if (f->direct) {
+        f->fd = open(f->path, O_WRONLY | O_CLOEXEC);
+        if (f->fd < 0)
+            IMX_GO(imx_io_fail("write", path));
+        *out = f;
+        return IMX_OK;
     }
-    /* mkostemp makes 0600; give the mode that a plain open() would have given, or that of the replaced file. */
-    mode_t mode;
-    if (!stat(path, &st) && S_ISREG(st.st_mode)) {
-        mode = st.st_mode & 07777;
-    } else {
-        const mode_t mask = umask(0);
-        umask(mask);
-        mode = 0666 & ~mask;
-    }
-    if (fchmod(f->fd, mode)) {
-        status = io_fail("set the mode of", f->temp);
-        goto fail;
-    }
+    IMX_GO(open_temp(f, size));
+    if (fchmod(f->fd, mode_for(f->path)))
+        IMX_GO(imx_io_fail("set the mode of", f->temp));
     *out = f;
     return IMX_OK;
 fail:
@@ -221,8 +275,11 @@ imx_status imx_atomic_patch(struct imx_atomic *f, uint64_t offset, const void *d
         const ssize_t n = pwrite(f->fd, p, bytes, (off_t)offset);
         if (n < 0 && errno == EINTR)
             continue;
-        if (n <= 0)
-            return io_fail("write", f->path);
+        if (n <= 0) {
+            if (n == 0)
+                errno = EIO;
+            return imx_io_fail("write", f->path);
+        }
         p += n;
         offset += (uint64_t)n;
         bytes -= (size_t)n;
@@ -230,38 +287,47 @@ imx_status imx_atomic_patch(struct imx_atomic *f, uint64_t offset, const void *d
     return IMX_OK;
 }
 
-imx_status imx_atomic_commit(struct imx_atomic *f)
+static imx_status commit(struct imx_atomic *f, bool durable)
 {
     imx_status status = IMX_OK;
-    if (fsync(f->fd)) {
-        status = io_fail("write", f->path);
+    if (durable && fsync(f->fd) && !(f->direct && (errno == EINVAL || errno == EROFS || errno == ENOTSUP)))
+        IMX_GO(imx_io_fail("write", f->path));
+    if (f->direct) {
+        const int fd = f->fd;
+        f->fd = -1;
+        if (close(fd))
+            status = imx_io_fail("write", f->path);
         goto fail;
     }
-    const int fd = f->fd;
-    f->fd = -1;
-    if (close(fd)) {
-        status = io_fail("write", f->path);
-        goto fail;
-    }
-    if (rename(f->temp, f->path)) {
-        status = io_fail("replace", f->path);
-        goto fail;
-    }
+    /* Renamed while it is open and thus locked; after fsync, closing has nothing left to report. */
+    if (rename(f->temp, f->path))
+        IMX_GO(imx_io_fail("replace", f->path));
     f->temp[0] = 0;
-    status = imx_fsync_folder_of(f->path);
+    if (durable)
+        status = imx_fsync_folder_of(f->path);
 fail:
     imx_atomic_abandon(f);
     return status;
+}
+
+imx_status imx_atomic_commit(struct imx_atomic *f)
+{
+    return commit(f, true);
+}
+
+imx_status imx_atomic_commit_quick(struct imx_atomic *f)
+{
+    return commit(f, false);
 }
 
 void imx_atomic_abandon(struct imx_atomic *f)
 {
     if (!f)
         return;
+    if (f->temp && f->temp[0] && f->fd >= 0)
+        unlink(f->temp);
     if (f->fd >= 0)
         close(f->fd);
-    if (f->temp && f->temp[0])
-        unlink(f->temp);
     free(f->temp);
     free(f->path);
     free(f);
@@ -289,7 +355,7 @@ struct imx_lines {
 static imx_status cut(struct imx_lines *f, uint64_t bytes)
 {
     if (ftruncate(f->fd, (off_t)bytes) || lseek(f->fd, (off_t)bytes, SEEK_SET) < 0)
-        return io_fail("repair", f->path);
+        return imx_io_fail("repair", f->path);
     f->bytes = bytes;
     return IMX_OK;
 }
@@ -303,7 +369,7 @@ imx_status imx_lines_open(const char *path, struct imx_lines **out)
     f->path = strdup(path);
     f->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (!f->path || f->fd < 0) {
-        status = f->path ? io_fail("open", path) : imx_fail(IMX_E_NOMEM, "no memory to open %s", path);
+        status = f->path ? imx_io_fail("open", path) : imx_fail(IMX_E_NOMEM, "no memory to open %s", path);
         goto fail;
     }
     const off_t end = lseek(f->fd, 0, SEEK_END);
@@ -315,13 +381,15 @@ imx_status imx_lines_open(const char *path, struct imx_lines **out)
     uint64_t keep = (uint64_t)end;
     for (char c = 0; keep; keep--) {
         if (pread(f->fd, &c, 1, (off_t)keep - 1) != 1) {
-            status = io_fail("read", path);
+            status = imx_io_fail("read", path);
             goto fail;
         }
         if (c == '\n')
             break;
     }
-    IMX_GO(cut(f, keep));
+    if (keep < (uint64_t)end)
+        IMX_GO(cut(f, keep));
+    f->bytes = keep;
     *out = f;
     return IMX_OK;
 fail:
@@ -378,9 +446,9 @@ imx_status imx_lines_close(struct imx_lines *f)
         return IMX_OK;
     imx_status s = IMX_OK;
     if (fsync(f->fd) && errno != EINVAL && errno != EROFS)
-        s = io_fail("write", f->path);
+        s = imx_io_fail("write", f->path);
     if (close(f->fd) && s == IMX_OK)
-        s = io_fail("write", f->path);
+        s = imx_io_fail("write", f->path);
     free(f->path);
     free(f);
     return s;

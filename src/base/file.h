@@ -10,6 +10,8 @@
 
 #include "base/status.h"
 
+/* Records "cannot WHAT PATH: the reason in errno" and returns E_IO, for ENOMEM E_NOMEM. */
+imx_status imx_io_fail(const char *what, const char *path);
 /* Reads a whole file of at most `limit` bytes (E_DATA when it is larger); *data is owned by the caller (free) and
  * has a 0 byte behind its *bytes bytes. */
 IMX_MUST_CHECK imx_status imx_file_read(const char *path, uint64_t limit, char **data, size_t *bytes);
@@ -22,14 +24,19 @@ bool imx_file_size(const char *path, uint64_t *bytes);
 /* Makes renames in the folder that holds `path` durable. */
 IMX_MUST_CHECK imx_status imx_fsync_folder_of(const char *path);
 
-/* An atomic file in the making. create -> write... -> commit, or abandon at any point; both free it. */
+/* An atomic file in the making. create -> write... -> commit, or abandon at any point; both free it. The temporary file
+ * PATH.tmp-N is locked while it is written, so that the next writer of PATH takes over what a crashed one left. A link
+ * is followed; a device or a pipe is written in place. */
 struct imx_atomic;
 IMX_MUST_CHECK imx_status imx_atomic_create(const char *path, struct imx_atomic **out);
 IMX_MUST_CHECK imx_status imx_atomic_write(struct imx_atomic *f, const void *data, size_t bytes);
 /* Overwrites bytes already written at offset. */
 IMX_MUST_CHECK imx_status imx_atomic_patch(struct imx_atomic *f, uint64_t offset, const void *data, size_t bytes);
-/* Takes f: after this call it is gone, whether the call succeeded (the file is there) or not (nothing changed). */
+/* Takes f: after this call it is gone, whether the call succeeded (the file is there) or not (nothing changed; or, when
+ * the last act, syncing the folder, failed, the new file is there but may not outlive a power cut). */
 IMX_MUST_CHECK imx_status imx_atomic_commit(struct imx_atomic *f);
+/* The same without waiting for the disk: whole or not at all for other programs, but not after a power cut. */
+IMX_MUST_CHECK imx_status imx_atomic_commit_quick(struct imx_atomic *f);
 /* NULL is fine. */
 void imx_atomic_abandon(struct imx_atomic *f);
 

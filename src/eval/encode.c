@@ -27,13 +27,7 @@ static imx_status build(struct imx_encode *e, const struct imx_encoder *encoder)
     for (int f = 0; f < IMX_FEATURE_COUNT; f++)
         imx_graph_output(g, e->map[f].t);
     IMX_TRY(imx_graph_plan(g, 0));
-    float half[16], two[16];
-    for (int i = 0; i < e->c && i < 16; i++) {
-        half[i] = 0.5f;
-        two[i] = 2.0f;
-    }
-    IMX_TRY(imx_graph_upload(g, mean, half));
-    IMX_TRY(imx_graph_upload(g, invstd, two));
+    IMX_TRY(imx_encoder_range(g, mean, invstd, e->c));
     int32_t *aug = calloc((size_t)e->batch * 3, sizeof *aug);
     if (!aug)
         return imx_fail(IMX_E_NOMEM, "no memory for an encoder");

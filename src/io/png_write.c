@@ -1,14 +1,11 @@
 /* Through libpng's simplified interface, which has no longjmp for the caller to handle; without a fixed
- * palette or colour profile. Files are written without fsync: they are results that can be made again. */
+ * palette or colour profile. Files are not synced: they are results that can be made again. */
 #include "io/png_write.h"
 
-#include <errno.h>
 #include <png.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
+
+#include "base/file.h"
 
 imx_status imx_png_encode(int32_t w, int32_t h, int32_t c, const uint8_t *pix, uint8_t **data, size_t *bytes)
 {
@@ -38,27 +35,18 @@ imx_status imx_png_encode(int32_t w, int32_t h, int32_t c, const uint8_t *pix, u
 
 imx_status imx_png_write(const char *path, int32_t w, int32_t h, int32_t c, const uint8_t *pix)
 {
-    char temp[4200];
-    uint8_t *data;
-    size_t bytes;
-    if (snprintf(temp, sizeof temp, "%s.part%ld", path, (long)getpid()) >= (int)sizeof temp)
-        return imx_fail(IMX_E_ARG, "the path of the PNG is too long");
+    uint8_t *data = NULL;
+    size_t bytes = 0;
+    struct imx_atomic *f = NULL;
     IMX_TRY(imx_png_encode(w, h, c, pix, &data, &bytes));
-    FILE *f = fopen(temp, "wbe");
-    bool ok = f && fwrite(data, 1, bytes, f) == bytes;
-    int why = errno;
+    imx_status status = imx_atomic_create(path, &f);
+    if (status == IMX_OK) {
+        status = imx_atomic_write(f, data, bytes);
+        if (status == IMX_OK)
+            status = imx_atomic_commit_quick(f);
+        else
+            imx_atomic_abandon(f);
+    }
     free(data);
-    if (f && fclose(f) && ok) {
-        ok = false;
-        why = errno;
-    }
-    if (ok && rename(temp, path)) {
-        ok = false;
-        why = errno;
-    }
-    if (ok)
-        return IMX_OK;
-    if (f)
-        unlink(temp);
-    return imx_fail(IMX_E_IO, "cannot write %s: %s", path, strerror(why));
+    return status;
 }

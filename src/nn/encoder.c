@@ -54,6 +54,17 @@ const struct imx_encoder *imx_encoder_find(const char *name)
     return NULL;
 }
 
+imx_status imx_encoder_range(struct imx_graph *g, imx_tid mean, imx_tid invstd, int32_t c)
+{
+    float half[16], two[16];
+    for (int i = 0; i < c && i < 16; i++) {
+        half[i] = 0.5f;
+        two[i] = 2.0f;
+    }
+    IMX_TRY(imx_graph_upload(g, mean, half));
+    return imx_graph_upload(g, invstd, two);
+}
+
 static bool fits(struct imx_build *b, const struct imx_layer *l, struct imx_map at, const char *encoder)
 {
     if (b->g->status != IMX_OK)

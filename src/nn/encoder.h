@@ -34,6 +34,10 @@ struct imx_encoded {
     struct imx_map y;     /* [n, 64]: the global vector, linear output */
 };
 
+/* Uploads what maps the images' [0,1] to the [-1,1] that the encoders are made for, (x - 0.5) / 0.5 per channel, into
+ * the MEAN and INVSTD of the graph's image op; c: 1..16 channels. */
+IMX_MUST_CHECK imx_status imx_encoder_range(struct imx_graph *g, imx_tid mean, imx_tid invstd, int32_t c);
+
 /* Adds the encoder to the graph; parameters "encoder.conv1.weight", "encoder.bn1.*" ... as in CLI.md. */
 struct imx_encoded imx_encoder_build(struct imx_build *b, const struct imx_encoder *e, struct imx_map image);
 

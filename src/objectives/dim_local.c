@@ -17,18 +17,6 @@ static struct imx_map image_node(struct imx_dim_graph *d, const struct imx_dim_s
     return (struct imx_map){ d->image, p.n, p.croph, p.cropw, p.c };
 }
 
-/* Images in [0,1] -> [-1,1]: (x - 0.5) / 0.5 per channel, as published. */
-static imx_status upload_constants(struct imx_dim_graph *d, int32_t c)
-{
-    float mean[16], invstd[16];
-    for (int i = 0; i < c && i < 16; i++) {
-        mean[i] = 0.5f;
-        invstd[i] = 2.0f;
-    }
-    IMX_TRY(imx_graph_upload(d->g, d->mean, mean));
-    return imx_graph_upload(d->g, d->invstd, invstd);
-}
-
 imx_status imx_dim_local_create(struct imx_dev *dev, struct imx_store *store, const struct imx_dim_spec *spec,
                                 uint64_t memory_limit, struct imx_dim_graph *out)
 {
@@ -50,7 +38,7 @@ imx_status imx_dim_local_create(struct imx_dev *dev, struct imx_store *store, co
     IMX_GO(imx_graph_backward(d.g, d.loss, 0));
     imx_nn_adam(d.g, &d.hyp, &d.norm);
     IMX_GO(imx_graph_plan(d.g, memory_limit));
-    IMX_GO(upload_constants(&d, spec->c));
+    IMX_GO(imx_encoder_range(d.g, d.mean, d.invstd, spec->c));
     *out = d;
     return IMX_OK;
 fail:

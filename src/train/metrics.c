@@ -17,6 +17,13 @@
 struct imx_metrics {
     struct imx_lines *json, *csv, *log;
     struct imx_tfevents *events;
+    double last_loss;
+};
+
+/* What is kept of the lines of an earlier session: those up to a step. */
+struct kept {
+    uint64_t step;
+    double loss; /* of the last one */
 };
 
 static const char CSV_HEAD[] = "step,epoch,loss,e_pos,e_neg,mi_nats,grad_norm,images_per_s,seconds,waited";
@@ -26,14 +33,18 @@ static bool keep_json(void *user, const char *line)
     struct imx_json_doc doc;
     if (imx_json_parse(line, strlen(line), NULL, &doc) != IMX_OK)
         return false;
+    struct kept *k = user;
     const double step = imx_json_get_number(doc.root, "step", INFINITY);
+    const bool keep = step <= (double)k->step;
+    if (keep)
+        k->loss = imx_json_get_number(doc.root, "loss", (double)NAN);
     imx_json_doc_free(&doc);
-    return step <= (double)*(const uint64_t *)user;
+    return keep;
 }
 
 static bool keep_csv(void *user, const char *line)
 {
-    return !strncmp(line, "step,", 5) || strtod(line, NULL) <= (double)*(const uint64_t *)user;
+    return !strncmp(line, "step,", 5) || strtod(line, NULL) <= (double)((const struct kept *)user)->step;
 }
 
 static imx_status open_lines(const char *run, const char *name, struct imx_lines **out)
@@ -47,22 +58,29 @@ static imx_status open_lines(const char *run, const char *name, struct imx_lines
 imx_status imx_metrics_open(const char *run, uint64_t step, struct imx_metrics **out)
 {
     imx_status status = IMX_OK;
+    struct kept kept = { step, (double)NAN };
     struct imx_metrics *m = calloc(1, sizeof *m);
     if (!m)
         return imx_fail(IMX_E_NOMEM, "no memory for metrics");
     IMX_GO(open_lines(run, "metrics.jsonl", &m->json));
     IMX_GO(open_lines(run, "metrics.csv", &m->csv));
     IMX_GO(open_lines(run, "train.log", &m->log));
-    IMX_GO(imx_lines_keep(m->json, keep_json, &step));
-    IMX_GO(imx_lines_keep(m->csv, keep_csv, &step));
+    IMX_GO(imx_lines_keep(m->json, keep_json, &kept));
+    IMX_GO(imx_lines_keep(m->csv, keep_csv, &kept));
     IMX_GO(imx_tfevents_create(run, &m->events));
     if (imx_lines_empty(m->csv))
         IMX_GO(imx_lines_add(m->csv, CSV_HEAD));
+    m->last_loss = kept.loss;
     *out = m;
     return IMX_OK;
 fail:
     imx_metrics_close(m);
     return status;
+}
+
+double imx_metrics_last_loss(const struct imx_metrics *m)
+{
+    return m->last_loss;
 }
 
 imx_status imx_metrics_add(struct imx_metrics *m, const struct imx_metric *r)
@@ -87,6 +105,7 @@ imx_status imx_metrics_add(struct imx_metrics *m, const struct imx_metric *r)
         status = imx_lines_add(m->json, j.text.data);
     imx_json_free(&j);
     IMX_TRY(status);
+    m->last_loss = r->loss;
     int n = snprintf(line, sizeof line, "%llu,%.6f,%.9g,%.9g,%.9g,", (unsigned long long)r->step, r->epoch, r->loss,
                      r->e_pos, r->e_neg);
     if (r->nats)

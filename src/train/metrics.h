@@ -16,6 +16,8 @@ struct imx_metrics;
 
 /* Opens the files of the folder, appending; lines of steps beyond `step` (they will be run again) are cut off. */
 IMX_MUST_CHECK imx_status imx_metrics_open(const char *run, uint64_t step, struct imx_metrics **out);
+/* The loss of the last line, NaN when there is none yet. */
+double imx_metrics_last_loss(const struct imx_metrics *m);
 IMX_MUST_CHECK imx_status imx_metrics_add(struct imx_metrics *m, const struct imx_metric *row);
 /* A line of train.log, with the time in front; also to the program's log. */
 void imx_metrics_log(struct imx_metrics *m, const char *fmt, ...) IMX_PRINTF(2, 3);

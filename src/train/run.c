@@ -28,12 +28,13 @@ struct run {
     struct imx_metrics *metrics;
     struct imx_checkpoint at;
     uint64_t per_epoch, steps;
+    bool found; /* a checkpoint, whose step is first */
+    uint64_t first;
     double started, before;          /* clock at the start of this session; seconds of the sessions before */
     double saved_at;                 /* clock of the last checkpoint */
     double report_at, report_waited; /* clock and waited seconds of the last report */
     double sum[5];                   /* since the last report: loss, e_pos, e_neg, mi, grad_norm */
     uint64_t summed;
-    double last_loss;
 };
 
 static double seconds(const struct run *r)
@@ -77,7 +78,6 @@ static imx_status begin(struct run *r, bool resume)
 {
     char network[sizeof r->at.network], path[4096];
     struct imx_dim_spec spec;
-    bool found = false;
     if (r->ds->n < r->c->batch)
         return imx_fail(IMX_E_DATA, "%d images are fewer than one batch of %lld; use a smaller --batch", r->ds->n,
                         (long long)r->c->batch);
@@ -90,21 +90,22 @@ static imx_status begin(struct run *r, bool resume)
         return imx_fail(IMX_E_ARG, "the path of the run's folder is too long");
     IMX_TRY(imx_mkdirs(path));
     if (resume)
-        IMX_TRY(imx_checkpoint_load(r->folder, r->step->store, &r->at, &found));
-    if (found && strcmp(r->at.network, network))
+        IMX_TRY(imx_checkpoint_load(r->folder, r->step->store, &r->at, &r->found));
+    if (r->found && strcmp(r->at.network, network))
         return imx_fail(IMX_E_DATA, "the checkpoint is of \"%s\", the configuration says \"%s\"", r->at.network,
                         network);
-    if (found && strcmp(r->at.data_hash, r->ds->hash))
+    if (r->found && strcmp(r->at.data_hash, r->ds->hash))
         return imx_fail(IMX_E_DATA, "the images are not those that the run began with (hash %s, then %s)", r->ds->hash,
                         r->at.data_hash);
     r->before = r->at.seconds;
+    r->first = r->at.step;
     r->at.seed = (uint64_t)r->c->seed;
     snprintf(r->at.network, sizeof r->at.network, "%s", network);
     snprintf(r->at.data_hash, sizeof r->at.data_hash, "%s", r->ds->hash);
     IMX_TRY(imx_metrics_open(r->folder, r->at.step, &r->metrics));
     IMX_TRY(imx_env_write(r->folder, r->dev, r->ds, network));
     const struct imx_graph *g = r->step->graph.g;
-    imx_metrics_log(r->metrics, "%s from step %llu of %llu on %s (%s): %s", found ? "resumed" : "started",
+    imx_metrics_log(r->metrics, "%s from step %llu of %llu on %s (%s): %s", r->found ? "resumed" : "started",
                     (unsigned long long)r->at.step, (unsigned long long)r->steps, r->dev->caps.name,
                     r->dev->caps.driver, network);
     imx_metrics_log(r->metrics, "memory: %.1f MB for temporaries, lower bound %.1f MB; %lld parameters",
@@ -146,7 +147,6 @@ static imx_status report(struct run *r)
     };
     if (r->hooks->report)
         r->hooks->report(r->hooks->user, &to);
-    r->last_loss = row.loss;
     r->report_at = now;
     r->report_waited = waited;
     memset(r->sum, 0, sizeof r->sum);
@@ -184,15 +184,20 @@ static bool checkpoint_due(struct run *r)
            (r->hooks->save && r->hooks->save());
 }
 
-/* A run that is stopped has an encoder to look at, too. */
-static imx_status save_all(struct run *r)
+static imx_status save_encoder(struct run *r)
 {
     char path[4096];
-    IMX_TRY(save(r));
     if (!imx_join(path, sizeof path, r->folder, "encoder.safetensors"))
         return imx_fail(IMX_E_ARG, "the path of the run's folder is too long");
     const struct imx_st_pair meta[] = { { "network", r->at.network } };
     return imx_weights_save(path, r->step->store, "encoder.", false, meta, 1);
+}
+
+/* A run that is stopped has an encoder to look at, too. */
+static imx_status save_all(struct run *r)
+{
+    IMX_TRY(save(r));
+    return save_encoder(r);
 }
 
 static imx_status loop(struct run *r)
@@ -214,6 +219,14 @@ static imx_status loop(struct run *r)
     return IMX_OK;
 }
 
+/* What is written at the end. A checkpoint that no step came after stays as it is. */
+static imx_status finish(struct run *r, bool idle)
+{
+    if (r->summed)
+        IMX_TRY(report(r));
+    return idle ? save_encoder(r) : save_all(r);
+}
+
 imx_status imx_run(struct imx_dev *dev, const struct imx_config *c, const struct imx_dataset *ds, const char *folder,
                    bool resume, const struct imx_run_hooks *hooks, struct imx_run_result *result)
 {
@@ -222,20 +235,23 @@ imx_status imx_run(struct imx_dev *dev, const struct imx_config *c, const struct
     IMX_GO(begin(&r, resume));
     r.started = r.saved_at = r.report_at = imx_now();
     status = loop(&r);
-    if (status == IMX_OK && r.summed)
-        status = report(&r);
+    const bool idle = r.found && r.at.step == r.first;
     if (status == IMX_OK)
-        status = save_all(&r);
+        status = finish(&r, idle);
+    const double loss = imx_metrics_last_loss(r.metrics);
     if (status != IMX_OK)
         imx_metrics_log(r.metrics, "%s", imx_error_text());
+    else if (idle)
+        imx_metrics_log(r.metrics, "nothing is left to do at step %llu", (unsigned long long)r.at.step);
     else
-        imx_metrics_log(r.metrics, "finished: step %llu, loss %.4f, %.0f s", (unsigned long long)r.at.step, r.last_loss,
+        imx_metrics_log(r.metrics, "finished: step %llu, loss %.4f, %.0f s", (unsigned long long)r.at.step, loss,
                         seconds(&r));
     const struct imx_graph *g = r.step->graph.g;
     const double took = imx_now() - r.started;
     *result = (struct imx_run_result){ r.at.step,
-                                       r.last_loss,
+                                       loss,
                                        seconds(&r),
+                                       idle,
                                        took > 0 ? imx_batches_waited(r.batches) / took : 0,
                                        g->temp_bytes + g->keep_bytes,
                                        g->lower_bound + g->keep_bytes };

@@ -24,7 +24,8 @@ struct imx_run_hooks {
 
 struct imx_run_result {
     uint64_t steps;
-    double loss, seconds; /* mean loss of the last report; training time over all sessions */
+    double loss, seconds; /* mean loss of the last report, NaN: none yet; training time over all sessions */
+    bool idle;            /* nothing was left to do */
     double waited;        /* fraction of this session that the device waited for data */
     uint64_t peak_bytes, lower_bound_bytes;
 };

@@ -161,6 +161,9 @@ def main():
         second = trainer.whole('second')
         took = time.monotonic() - began
         if not failed:
+            code = trainer.resume(second)
+            ok(code == 0 and 'complete already' in trainer.said and f'loss {losses(second)[-1][1]:.4f}' in trainer.said,
+               f'a complete run: resume ends with {code} and tells its last loss')
             same(second, truth, 'second run')
             shutil.rmtree(second)
             killed(trainer, truth, random.Random(seed), took)

@@ -66,6 +66,40 @@ static void atomic(void)
     tap_ok(imx_file_write(dir, "x", 1) == IMX_E_IO, "a folder is not replaced: %s", imx_error_text());
 }
 
+/* The temporary file of a crashed writer is taken over, that of a living one is not. */
+static void leftovers(void)
+{
+    struct imx_atomic *one = NULL, *two = NULL;
+    char path[128];
+    snprintf(path, sizeof path, "%s", in("b"));
+    int fd = open(in("b.tmp-0"), O_WRONLY | O_CREAT, 0600);
+    tap_ok(fd >= 0 && write(fd, "leftover", 8) == 8 && close(fd) == 0, "a temporary file is left over");
+    tap_ok(imx_atomic_create(path, &one) == IMX_OK && imx_atomic_create(path, &two) == IMX_OK && entries() == 3,
+           "two writers of one file: one takes the leftover over, the other has a file of its own");
+    tap_ok(imx_atomic_write(one, "one", 3) == IMX_OK && imx_atomic_write(two, "2", 1) == IMX_OK &&
+               imx_atomic_commit(one) == IMX_OK && holds(path, "one") && imx_atomic_commit_quick(two) == IMX_OK &&
+               holds(path, "2") && entries() == 2,
+           "each is whole in its turn and nothing is left over");
+    tap_ok(symlink("b", in("link")) == 0 && imx_file_write(in("link"), "three", 5) == IMX_OK && holds(path, "three"),
+           "a link is followed");
+    unlink(in("link"));
+    tap_ok(mkfifo(in("pipe"), 0600) == 0 && (fd = open(in("pipe"), O_RDWR)) >= 0 &&
+               imx_file_write(in("pipe"), "four", 4) == IMX_OK,
+           "a pipe is written in place");
+    char got[8] = "";
+    struct stat st;
+    tap_ok(read(fd, got, sizeof got) == 4 && !strcmp(got, "four") && !stat(in("pipe"), &st) && S_ISFIFO(st.st_mode),
+           "and stays a pipe");
+    close(fd);
+    unlink(in("pipe"));
+    unlink(path);
+    if (!stat("/dev/full", &st) && S_ISCHR(st.st_mode))
+        tap_ok(imx_file_write("/dev/full", "x", 1) == IMX_E_IO && !stat("/dev/full", &st) && S_ISCHR(st.st_mode),
+               "a device is not replaced: %s", imx_error_text());
+    else
+        tap_skip("a device is not replaced", "there is no /dev/full");
+}
+
 static void folders(void)
 {
     char *data = NULL;
@@ -118,6 +152,7 @@ int main(void)
         return tap_done();
     }
     atomic();
+    leftovers();
     folders();
     lines();
     unlink(in("a"));
