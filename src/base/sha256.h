@@ -2,13 +2,11 @@
 #ifndef IMX_BASE_SHA256_H
 #define IMX_BASE_SHA256_H
 
+#include <nettle/sha2.h>
 #include <stddef.h>
-#include <stdint.h>
 
 struct imx_sha256 {
-    uint32_t state[8];
-    uint64_t bytes;
-    unsigned char block[64];
+    struct sha256_ctx state; /* nettle's */
 };
 
 void imx_sha256_init(struct imx_sha256 *h);
