@@ -236,6 +236,7 @@ static imx_status run(void *values, int n, char **word)
                             word[i]);
     imx_signals_catch();
     IMX_GO(imx_dev_open(v->config.device, &b.dev, &why));
+    IMX_GO(imx_use_tuned(b.dev, v->config.tuned));
     if (!imx_dev_is_host(b.dev))
         IMX_GO(imx_dev_peak(b.dev, &b.limit.peak_gflops, &b.limit.copy_gbps));
     imx_say("%s (%s)", b.dev->caps.name, why);

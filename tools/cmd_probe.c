@@ -241,6 +241,7 @@ static imx_status run(void *values, int n, char **word)
     p->run = word[0];
     IMX_GO(imx_trained_open(p->run, &p->trained));
     IMX_GO(imx_open_device(p->v->device, &p->dev));
+    IMX_GO(imx_use_tuned(p->dev, p->trained.config.tuned));
     imx_signals_catch();
     IMX_GO(imx_probe_data_open(&p->trained, word[1], p->v->test, &p->data));
     if (!p->v->untrained || p->v->both)

@@ -49,6 +49,7 @@ static imx_status prepare(const struct values *v)
                                        "metrics.jsonl",
                                        "metrics.csv",
                                        "train.log",
+                                       "tuned.txt",
                                        "encoder.safetensors" };
     char path[4096];
     for (size_t i = 0; i < sizeof old / sizeof *old; i++) {

@@ -2,12 +2,14 @@
 #include "train_options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli.h"
 #include "ops/selftest.h"
+#include "ops/tuned.h"
 #include "progress.h"
 #include "train/run.h"
 
@@ -83,6 +85,59 @@ imx_status imx_check_device(struct imx_dev *dev)
     return IMX_OK;
 }
 
+imx_status imx_use_tuned(struct imx_dev *dev, bool wanted)
+{
+    char path[4096];
+    struct imx_tuned *t = NULL;
+    const char *set = getenv("INFOMAX_TUNED");
+    if (!wanted || imx_dev_is_host(dev) || (set && !strcmp(set, "off")) ||
+        !imx_tuned_path(&dev->caps, path, sizeof path))
+        return IMX_OK;
+    const imx_status s = imx_tuned_read(path, &t);
+    if (s == IMX_E_FORMAT || s == IMX_E_IO) {
+        imx_say("tuned choices are not used: %s; infomax tune writes the file anew", imx_error_text());
+        imx_error_clear();
+        return IMX_OK;
+    }
+    IMX_TRY(s);
+    dev->caps.tuned = t;
+    if (t)
+        imx_say("tuned: %d choices, %d of them other than without (%s; --no-tuned leaves them out)", t->n,
+                imx_tuned_changes(t, &dev->caps), path);
+    return IMX_OK;
+}
+
+/* A run keeps the choices that it began with: other ones round differently, and resume must give the same bits. */
+static imx_status keep_tuned(struct imx_dev *dev, const struct imx_config *c, const char *run, bool resume)
+{
+    char path[4096], key[65];
+    struct imx_tuned *t = NULL;
+    if (!imx_join(path, sizeof path, run, "tuned.txt"))
+        return imx_fail(IMX_E_ARG, "the path %s is too long", run);
+    if (!resume) {
+        IMX_TRY(imx_use_tuned(dev, c->tuned));
+        if (dev->caps.tuned)
+            return imx_tuned_write(path, dev->caps.tuned);
+        return remove(path) && imx_file_size(path, NULL) ? imx_fail(IMX_E_IO, "%s could not be removed", path) : IMX_OK;
+    }
+    const imx_status s = imx_tuned_read(path, &t);
+    if (s != IMX_OK)
+        return imx_note(s, "without the choices that the run began with it would not go on with the same bits");
+    imx_tuned_key(&dev->caps, key);
+    if (t && !imx_dev_is_host(dev) && strcmp(t->key, key)) {
+        imx_say(
+            "the run's tuned choices were measured on another device, driver or version (%s, driver %s) and are not "
+            "used; the results may differ by rounding",
+            t->device, t->driver);
+        free(t);
+        return IMX_OK;
+    }
+    dev->caps.tuned = t;
+    if (t)
+        imx_say("tuned: %d choices, as the run began", t->n);
+    return IMX_OK;
+}
+
 imx_status imx_train_command(const struct imx_config *c, const char *run, bool resume)
 {
     imx_status status = IMX_OK;
@@ -93,6 +148,7 @@ imx_status imx_train_command(const struct imx_config *c, const char *run, bool r
     IMX_GO(imx_open_device(c->device, &dev));
     if (c->selftest)
         IMX_GO(imx_check_device(dev));
+    IMX_GO(keep_tuned(dev, c, run, resume));
     IMX_GO(imx_open_data(c->data, c->size, c->channels, c->strict, c->threads, &ds));
     struct bar bar = { dev->caps.name };
     const struct imx_run_hooks hooks = { imx_stop_flag(), imx_signal_save, tell_run, &bar };

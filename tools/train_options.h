@@ -182,6 +182,12 @@
           .fallback = "true",                                                                                          \
           .table = "run",                                                                                              \
           .help = "try every kernel on the device first; one that fails is not used" },                                \
+        { .name = "tuned",                                                                                             \
+          .type = IMX_OPT_FLAG,                                                                                        \
+          .at = IMX_CONFIG_AT(tuned),                                                                                  \
+          .fallback = "true",                                                                                          \
+          .table = "run",                                                                                              \
+          .help = "use what infomax tune has measured on this device" },                                               \
         { .name = "audit",                                                                                             \
           .type = IMX_OPT_INT,                                                                                         \
           .at = IMX_CONFIG_AT(audit),                                                                                  \
@@ -221,6 +227,9 @@ IMX_MUST_CHECK imx_status imx_open_device(const char *spec, struct imx_dev **out
 /* The quick self-test: a variant that computes wrong on this driver is put aside before it can do harm, and the log
  * names it. */
 IMX_MUST_CHECK imx_status imx_check_device(struct imx_dev *dev);
+/* Gives the device the choices that `infomax tune` left for it; without any, or when wanted is false or INFOMAX_TUNED
+ * is "off", nothing happens. A damaged file costs a line. */
+IMX_MUST_CHECK imx_status imx_use_tuned(struct imx_dev *dev, bool wanted);
 /* Trains with progress bar and signals; what train and resume share. */
 IMX_MUST_CHECK imx_status imx_train_command(const struct imx_config *c, const char *run, bool resume);
 

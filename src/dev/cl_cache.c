@@ -15,21 +15,6 @@
 enum { FORMAT = 1, HEAD = 8 + 4 + 32 + 8 + 32 };
 static const char magic[8] = "imxprog";
 
-bool imx_cache_folder(char *path, size_t size)
-{
-    const char *own = getenv("INFOMAX_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    int n;
-    if (own && *own)
-        n = strcmp(own, "off") ? snprintf(path, size, "%s", own) : -1;
-    else if (xdg && *xdg)
-        n = snprintf(path, size, "%s/infomax", xdg);
-    else if (home && *home)
-        n = snprintf(path, size, "%s/.cache/infomax", home);
-    else
-        n = -1;
-    return n > 0 && (size_t)n < size;
-}
-
 static bool entry_path(const struct imx_cl_key *key, char *path, size_t size, bool make)
 {
     char dir[4000], name[80];

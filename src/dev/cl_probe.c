@@ -4,18 +4,14 @@
  * imx_cl_open() tells the loader to load the wanted driver alone (OCL_ICD_VENDORS), so the bad one is never loaded
  * into this process. */
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "dev/cl.h"
@@ -70,14 +66,8 @@ static bool push(struct list *list, const struct record *r, int p, int icd)
 
 static void send_record(int fd, const struct record *r)
 {
-    const char *at = (const char *)r;
-    for (size_t left = sizeof *r; left;) {
-        const ssize_t n = write(fd, at, left);
-        if (n <= 0)
-            _exit(1);
-        at += n;
-        left -= (size_t)n;
-    }
+    if (!imx_pipe_write(fd, r, sizeof *r))
+        _exit(1);
 }
 
 static const char *unusable(const struct imx_caps *caps, cl_device_id device)
@@ -145,81 +135,26 @@ static void tell_all(int fd)
 
 /* ---- in the parent ---- */
 
-/* Starts a child that is silent on the terminal; returns the end of its pipe, or -1. */
-static int start(void (*body)(int fd, void *arg), void *arg, int icd, pid_t *child)
+/* How a probing child ended, as a sentence about its driver. */
+static void tell_end(struct imx_child *child, bool finished, double deadline, char *why, size_t size)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC))
-        return -1;
-    *child = fork();
-    if (*child == 0) {
-        const int null = open("/dev/null", O_RDWR);
-        if (null >= 0) {
-            dup2(null, 0);
-            dup2(null, 1);
-            dup2(null, 2);
-        }
-        signal(SIGPIPE, SIG_DFL);
-        if (icd >= 0)
-            setenv("OCL_ICD_VENDORS", icds[icd], 1);
-        body(ends[1], arg);
-        _exit(0); /* no driver's exit handlers */
-    }
-    close(ends[1]);
-    if (*child < 0) {
-        close(ends[0]);
-        return -1;
-    }
-    return ends[0];
-}
-
-/* Reads size bytes before the deadline. */
-static bool receive(int fd, void *data, size_t size, double deadline)
-{
-    for (char *at = data; size;) {
-        const double left = deadline - imx_now();
-        struct pollfd wait = { .fd = fd, .events = POLLIN };
-        if (left <= 0.0 || poll(&wait, 1, (int)(left * 1e3) + 1) < 0)
-            if (left <= 0.0 || errno != EINTR)
-                return false;
-        if (!(wait.revents & (POLLIN | POLLHUP)))
-            continue;
-        const ssize_t n = read(fd, at, size);
-        if (n == 0 || (n < 0 && errno != EINTR))
-            return false;
-        if (n > 0) {
-            at += n;
-            size -= (size_t)n;
-        }
-    }
-    return true;
-}
-
-/* Ends the child and says how it ended. */
-static void reap(pid_t child, int fd, bool finished, double deadline, char *why, size_t size)
-{
-    int state = 0;
+    char how[100];
     const bool late = imx_now() >= deadline;
-    close(fd);
-    if (!finished && late)
-        kill(child, SIGKILL);
-    else if (finished)
-        kill(child, SIGKILL); /* it has said everything: its driver need not shut down */
-    while (waitpid(child, &state, 0) < 0 && errno == EINTR)
-        continue;
+    imx_child_end(child, finished ? IMX_CHILD_DONE : late ? IMX_CHILD_LATE : IMX_CHILD_GONE, how, sizeof how);
     if (finished)
         return;
     if (late)
         snprintf(why, size, "the driver hung: no answer in %d s", TIMEOUT_S);
-    else if (WIFSIGNALED(state))
-        snprintf(why, size, "the driver crashed (signal %d, %s)", WTERMSIG(state), strsignal(WTERMSIG(state)));
     else
-        snprintf(why, size, "the driver ended the probing process (exit code %d)", WEXITSTATUS(state));
+        snprintf(why, size, "the driver %s", how);
 }
 
-static void body_tell(int fd, void *arg)
+static void body_tell(int in, int fd, void *arg)
 {
-    (void)arg;
+    const int icd = *(const int *)arg;
+    (void)in;
+    if (icd >= 0)
+        setenv("OCL_ICD_VENDORS", icds[icd], 1);
     tell_all(fd);
 }
 
@@ -228,22 +163,22 @@ static bool ask(struct list *list, int icd, char *why, size_t size)
 {
     struct list part = { 0 };
     struct record r;
-    pid_t child = 0;
+    struct imx_child child;
     const double deadline = imx_now() + TIMEOUT_S;
     bool finished = false;
-    const int fd = start(body_tell, NULL, icd, &child);
-    if (fd < 0) {
-        snprintf(why, size, "no child process could be started to probe the driver: %s", strerror(errno));
+    if (imx_child_start(&child, body_tell, &icd) != IMX_OK) {
+        snprintf(why, size, "the driver could not be probed: %s", imx_error_text());
+        imx_error_clear();
         return false;
     }
-    while (!finished && receive(fd, &r, sizeof r, deadline)) {
+    while (!finished && imx_pipe_read(child.from, &r, sizeof r, deadline)) {
         finished = r.done;
         if (r.done)
             part.platforms = r.platform;
         else if (!push(&part, &r, list->platforms + r.platform, icd))
             break;
     }
-    reap(child, fd, finished, deadline, why, size);
+    tell_end(&child, finished, deadline, why, size);
     for (size_t i = 0; finished && i < part.n; i++) {
         const struct record again = { .platform = part.where[i].p, .device = part.where[i].d, .info = part.info[i] };
         (void)push(list, &again, list->platforms + again.platform, icd);
@@ -354,8 +289,9 @@ imx_status imx_cl_open(int p, int d, struct imx_dev **out)
     return IMX_OK;
 }
 
-static void body_race(int fd, void *arg)
+static void body_race(int in, int fd, void *arg)
 {
+    (void)in;
     const struct imx_dev_info *info = arg;
     struct imx_dev *dev = NULL;
     double speed[2] = { 0.0, 0.0 };
@@ -363,7 +299,7 @@ static void body_race(int fd, void *arg)
     if (sscanf(info->caps.id, "%d:%d", &p, &d) != 2 || imx_cl_open(p, d, &dev) != IMX_OK ||
         imx_dev_peak(dev, &speed[0], &speed[1]) != IMX_OK)
         _exit(1);
-    if (write(fd, speed, sizeof speed) != (ssize_t)sizeof speed)
+    if (!imx_pipe_write(fd, speed, sizeof speed))
         _exit(1);
 }
 
@@ -373,16 +309,15 @@ void imx_cl_race(const struct imx_dev_info *at, size_t n, double *gflops)
         struct imx_dev_info info = at[i];
         double speed[2] = { 0.0, 0.0 };
         char why[128] = "";
-        pid_t child = 0;
+        struct imx_child child;
         const double deadline = imx_now() + TIMEOUT_S;
         gflops[i] = 0.0;
         if (loaded != -2) /* a child of a process with a running driver cannot use it */
             continue;
-        const int fd = start(body_race, &info, -1, &child);
-        if (fd < 0)
+        if (imx_child_start(&child, body_race, &info) != IMX_OK)
             continue;
-        const bool finished = receive(fd, speed, sizeof speed, deadline);
-        reap(child, fd, finished, deadline, why, sizeof why);
+        const bool finished = imx_pipe_read(child.from, speed, sizeof speed, deadline);
+        tell_end(&child, finished, deadline, why, sizeof why);
         gflops[i] = finished ? speed[0] : 0.0;
         imx_log(IMX_LOG_DEBUG, "%s %s: %.1f GFLOP/s, %.1f GB/s %s", info.caps.id, info.caps.name, speed[0], speed[1],
                 why);

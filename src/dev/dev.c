@@ -162,8 +162,26 @@ imx_status imx_dev_open(const char *spec, struct imx_dev **out, const char **why
     return status;
 }
 
+bool imx_cache_folder(char *path, size_t size)
+{
+    const char *own = getenv("INFOMAX_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    int n;
+    if (own && *own)
+        n = strcmp(own, "off") ? snprintf(path, size, "%s", own) : -1;
+    else if (xdg && *xdg)
+        n = snprintf(path, size, "%s/infomax", xdg);
+    else if (home && *home)
+        n = snprintf(path, size, "%s/.cache/infomax", home);
+    else
+        n = -1;
+    return n > 0 && (size_t)n < size;
+}
+
 void imx_dev_close(struct imx_dev *dev)
 {
-    if (dev)
-        dev->vt->release(dev);
+    if (!dev)
+        return;
+    struct imx_tuned *tuned = dev->caps.tuned;
+    dev->vt->release(dev);
+    free(tuned);
 }

@@ -10,6 +10,8 @@
 
 #include "base/status.h"
 
+struct imx_tuned;
+
 enum imx_dev_type { IMX_DEV_HOST, IMX_DEV_CPU, IMX_DEV_GPU, IMX_DEV_ACCELERATOR };
 
 /* What a device can do; queried, never guessed from a version string. */
@@ -34,6 +36,8 @@ struct imx_caps {
     bool fp16;
     bool subgroups;
     bool blas; /* imx_dev_blas_gemm works here */
+    /* Choices measured here (ops/tuned.h), set by whoever opened the device, which owns it then; NULL: none. */
+    struct imx_tuned *tuned;
 };
 
 struct imx_buf; /* one allocation of a device; opaque above src/dev */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/tuned.h"
+
 static const struct imx_variant ref_variant = { .name = "ref" };
 
 const struct imx_op *imx_op_find(const char *name)
@@ -78,6 +80,9 @@ const struct imx_variant *imx_op_pick(const struct imx_dev *dev, const struct im
 {
     if (imx_dev_is_host(dev))
         return force && strcmp(force, "ref") ? NULL : &ref_variant;
+    const struct imx_choice *tuned = force ? NULL : imx_tuned_find(dev->caps.tuned, op, problem);
+    if (tuned && tuned->variant->supports(&dev->caps, problem) && !quarantined(dev, op, tuned->variant))
+        return tuned->variant;
     const struct imx_variant *best = NULL;
     int best_rank = 0;
     for (const struct imx_variant *const *v = op->variants; v && *v; v++) {

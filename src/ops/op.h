@@ -14,7 +14,8 @@
 #include "base/status.h"
 #include "dev/dev.h"
 
-#define IMX_MAX_ARGS 16
+#define IMX_MAX_ARGS     16
+#define IMX_MAX_TUNABLES 4
 
 enum imx_dtype { IMX_F32, IMX_I32, IMX_U32, IMX_U8 };
 enum imx_role { IMX_IN, IMX_OUT, IMX_INOUT };
@@ -54,6 +55,19 @@ struct imx_field {
     bool is_float; /* float, printed with %.9g; else int32_t */
 };
 
+/* Numbers of a variant (tile sizes, slices) that a measurement may choose. The variant asks imx_tuned_values() for
+ * them, in workspace() and run() alike, and is right with any that ok() accepts, on any problem. */
+struct imx_tunables {
+    int n;
+    struct {
+        const char *name;
+        const int32_t *tries; /* worth trying; ends with 0 */
+    } at[IMX_MAX_TUNABLES];
+    /* What the variant chooses by itself. */
+    void (*own)(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES]);
+    bool (*ok)(const struct imx_caps *caps, const void *problem, const int32_t value[IMX_MAX_TUNABLES]);
+};
+
 struct imx_variant {
     const char *name; /* "ref", "cl_tile_cpu", "cl_tile_local" ... */
     bool (*supports)(const struct imx_caps *caps, const void *problem);
@@ -62,6 +76,7 @@ struct imx_variant {
     imx_status (*run)(struct imx_dev *dev, const void *problem, const struct imx_args *args);
     /* Preference on this device among the variants that support the problem, the least first; NULL: 0. */
     int (*rank)(const struct imx_caps *caps, const void *problem);
+    const struct imx_tunables *tunables; /* NULL: none */
 };
 
 struct imx_op;
@@ -117,8 +132,8 @@ void imx_problem_print(const struct imx_op *op, const void *problem, char *text,
 IMX_MUST_CHECK imx_status imx_problem_parse(const struct imx_op *op, const char *text, void *problem);
 
 /* The variant that this device uses for this problem: "ref" on the host; else, of those that support it and are
- * not in quarantine, the one of least rank (ties: list order); NULL when there is none. `force` (may be NULL) names the
- * only acceptable one. */
+ * not in quarantine, the tuned one (tuned.h) or the one of least rank (ties: list order); NULL when there is none.
+ * `force` (may be NULL) names the only acceptable one. */
 const struct imx_variant *imx_op_pick(const struct imx_dev *dev, const struct imx_op *op, const void *problem,
                                       const char *force);
 

@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "io/tfevents.h"
+#include "ops/tuned.h"
 
 struct imx_metrics {
     struct imx_lines *json, *csv, *log;
@@ -180,6 +181,11 @@ imx_status imx_env_write(const char *run, const struct imx_dev *dev, const struc
     imx_json_string(&j, "driver", dev->caps.driver);
     imx_json_string(&j, "opencl", dev->caps.opencl);
     imx_json_uint(&j, "compute_units", dev->caps.compute_units);
+    imx_json_end(&j);
+    imx_json_object(&j, "tuned"); /* the choices themselves lie beside this file, in tuned.txt */
+    imx_json_int(&j, "choices", dev->caps.tuned ? dev->caps.tuned->n : 0);
+    imx_json_int(&j, "changes", imx_tuned_changes(dev->caps.tuned, &dev->caps));
+    imx_json_string(&j, "key", dev->caps.tuned ? dev->caps.tuned->key : NULL);
     imx_json_end(&j);
     imx_json_string(&j, "network", network);
     describe_data(&j, ds);

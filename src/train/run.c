@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "data/batch.h"
 #include "graph/weights.h"
+#include "ops/tuned.h"
 #include "shared.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
@@ -74,6 +75,16 @@ static imx_status open_batches(struct run *r)
     return imx_batches_create(r->ds, &o, &r->batches);
 }
 
+static void log_tuned(const struct run *r)
+{
+    const struct imx_graph *g = r->step->graph.g;
+    int nodes = 0;
+    for (int i = 0; i < g->n_nodes; i++)
+        nodes += imx_tuned_find(r->dev->caps.tuned, g->node[i].op, g->node[i].problem) != NULL;
+    if (nodes)
+        imx_metrics_log(r->metrics, "tuned choices for %d of %d nodes, see tuned.txt", nodes, g->n_nodes);
+}
+
 static imx_status begin(struct run *r, bool resume)
 {
     char network[sizeof r->at.network], path[4096];
@@ -111,6 +122,7 @@ static imx_status begin(struct run *r, bool resume)
     imx_metrics_log(r->metrics, "memory: %.1f MB for temporaries, lower bound %.1f MB; %lld parameters",
                     (double)g->temp_bytes / 1048576.0, (double)g->lower_bound / 1048576.0,
                     (long long)imx_store_count(r->step->store, ""));
+    log_tuned(r);
     return open_batches(r);
 }
 
