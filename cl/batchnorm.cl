@@ -362,6 +362,7 @@ __kernel void bn_dsrc_strip(
     __global const float *restrict dbeta,
     __global float *restrict dsrc,
     const int rows,
+    const int total,
     const int cols,
     const int chunk,
     const int act,
@@ -370,7 +371,7 @@ __kernel void bn_dsrc_strip(
 {
     const int c0 = get_global_id(1) * strip, c1 = min(c0 + strip, cols);
     const int r0 = get_global_id(0) * chunk, r1 = min(r0 + chunk, rows);
-    const float part = 1.0f / (float)rows;
+    const float part = 1.0f / (float)total;
     for (int r = r0; r < r1; r += block) {
         const size_t at = (size_t)r * cols;
         const int n = min(block, r1 - r);
@@ -401,6 +402,7 @@ __kernel void bn_dsrc_column(
     __global const float *restrict dbeta,
     __global float *restrict dsrc,
     const int rows,
+    const int total,
     const int cols,
     const int chunk,
     const int act)
@@ -409,7 +411,7 @@ __kernel void bn_dsrc_column(
     if (c >= cols)
         return;
     const size_t at = (size_t)r * cols + c;
-    const float part = 1.0f / (float)rows;
+    const float part = 1.0f / (float)total;
     dsrc1(src + at, ddst + at, dsrc + at, cols, min(chunk, rows - r), act, mean[c], gamma[c] * invstd[c], beta[c],
           dbeta[c] * part, dgamma[c] * invstd[c] * part);
 }

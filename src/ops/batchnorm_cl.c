@@ -175,6 +175,7 @@ static imx_status backward(struct imx_dev *dev, const struct imx_batchnorm *d, c
                                                                     .dbeta = m[IMX_BN_BWD_DBETA],
                                                                     .dsrc = m[IMX_BN_BWD_DSRC],
                                                                     .rows = d->rows,
+                                                                    .total = d->rows,
                                                                     .cols = d->cols,
                                                                     .chunk = chunk.rows,
                                                                     .act = d->act,
@@ -191,6 +192,7 @@ static imx_status backward(struct imx_dev *dev, const struct imx_batchnorm *d, c
                                                                   .dbeta = m[IMX_BN_BWD_DBETA],
                                                                   .dsrc = m[IMX_BN_BWD_DSRC],
                                                                   .rows = d->rows,
+                                                                  .total = d->rows,
                                                                   .cols = d->cols,
                                                                   .chunk = chunk.rows,
                                                                   .act = d->act });

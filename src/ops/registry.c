@@ -3,6 +3,7 @@
 
 #include "ops/act.h"
 #include "ops/batchnorm.h"
+#include "ops/bnpart.h"
 #include "ops/conv2d.h"
 #include "ops/critic.h"
 #include "ops/dropout.h"
@@ -23,6 +24,12 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_batchnorm_fwd,
     &imx_op_batchnorm_bwd,
     &imx_op_batchnorm_infer,
+    &imx_op_bn_stat,
+    &imx_op_bn_merge,
+    &imx_op_bn_apply,
+    &imx_op_bn_back_stat,
+    &imx_op_bn_back_merge,
+    &imx_op_bn_back_apply,
     &imx_op_conv2d_fwd,
     &imx_op_conv2d_bwd_data,
     &imx_op_conv2d_bwd_wei,
