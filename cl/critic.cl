@@ -88,7 +88,7 @@ void kahan(float *sum, float *lost, const float x)
     *sum = t;
 }
 
-/* Forward over one tile: positives to pos[cols, p]; of the negatives run_m, run_s = running maximum and sum
+/* Forward over one tile: positives to pos[.., p], which begins with column pos0; of the negatives run_m, run_s = running maximum and sum
  * of exp (infonce, dv) or the sum of softplus - ln2 in run_s (jsd). first: nothing was accumulated yet. */
 __kernel void critic_stat(
     __global const float *restrict s,
@@ -97,6 +97,7 @@ __kernel void critic_stat(
     __global float *restrict run_s,
     const int rows,
     const int row0,
+    const int pos0,
     const int cols,
     const int pitch,
     const int p,
@@ -122,7 +123,7 @@ __kernel void critic_stat(
         const vfloat u = scale * V_LOAD(s + (long)r * cols + c);
         top = select(top, u, (u > top) & (image != j));
         for (int k = max(c, j * q); k < min(min(c + VEC, cols), (j + 1) * q); k++)
-            pos[(long)k * p + (row0 + r) % p] = scale * s[(long)r * cols + k];
+            pos[(long)(k - pos0) * p + (row0 + r) % p] = scale * s[(long)r * cols + k];
         if (est == IMX_EST_JSD)
             sum += select((vfloat)(0.0f), v_softplus(u) - LN2, image != j);
     }
@@ -136,6 +137,51 @@ __kernel void critic_stat(
     }
     V_STORE(top, run_m + at);
     V_STORE(sum, run_s + at);
+}
+
+/* What a slice of the locals knows of each column: part[2, cols] = maximum and sum of exp of its negatives (jsd: 0
+ * and the sum), merged over the slots. */
+__kernel void critic_part(
+    __global const float *restrict run_m,
+    __global const float *restrict run_s,
+    __global float *restrict part,
+    const int cols,
+    const int pitch,
+    const int slots,
+    const int est)
+{
+    const int c = get_global_id(0);
+    if (c >= cols)
+        return;
+    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f;
+    for (int k = 0; k < slots; k++)
+        top = run_m[k * pitch + c] > top ? run_m[k * pitch + c] : top;
+    for (int k = 0; k < slots; k++)
+        kahan(&sum, &lost, run_s[k * pitch + c] * (est == IMX_EST_JSD ? 1.0f : exp(run_m[k * pitch + c] - top)));
+    part[c] = est == IMX_EST_JSD ? 0.0f : top;
+    part[cols + c] = sum;
+}
+
+/* The same over the slices, part[slices, 2, cols], into a slot as critic_column takes it. */
+__kernel void critic_fold(
+    __global const float *restrict part,
+    __global float *restrict run_m,
+    __global float *restrict run_s,
+    const int cols,
+    const int slices,
+    const int est)
+{
+    const int c = get_global_id(0);
+    if (c >= cols)
+        return;
+    __global const float *restrict m = part + c, *restrict s = part + cols + c;
+    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f;
+    for (int k = 0; k < slices; k++)
+        top = m[(long)k * 2 * cols] > top ? m[(long)k * 2 * cols] : top;
+    for (int k = 0; k < slices; k++)
+        kahan(&sum, &lost, s[(long)k * 2 * cols] * (est == IMX_EST_JSD ? 1.0f : exp(m[(long)k * 2 * cols] - top)));
+    run_m[c] = top;
+    run_s[c] = sum;
 }
 
 /* One column: merges its slots and sums over its positives. part[3, pitch] = sums of the positives' value and
@@ -327,13 +373,15 @@ __kernel void critic_slope(
     V_STORE(sum, run + at);
 }
 
-/* dgb[cols] = sum over the slots of run. */
+/* dgb[cols] = sum over the slots of run, plus before when there is one to add to. */
 __kernel void critic_bias(
     __global const float *restrict run,
+    __global const float *restrict before,
     __global float *restrict dgb,
     const int cols,
     const int pitch,
-    const int slots)
+    const int slots,
+    const int add)
 {
     const int c = get_global_id(0);
     if (c >= cols)
@@ -341,5 +389,5 @@ __kernel void critic_bias(
     float sum = 0.0f;
     for (int k = 0; k < slots; k++)
         sum += run[k * pitch + c];
-    dgb[c] = sum;
+    dgb[c] = add ? sum + before[c] : sum;
 }

@@ -1,14 +1,12 @@
 /* Batch norm in pieces, for graphs that compute the rows of a matrix in slices: what batchnorm_fwd and batchnorm_bwd do
  * in one op, cut where sums over all rows meet. rows: of the slice at hand; total: of the whole matrix; a part is the
- * statistic of `chunk` rows (the last one of a slice may have fewer), [2, cols], parts of all slices lie behind each other.
- * With the chunks of batchnorm's own launches, the results have the same bits.
- *   bn_stat:  args SRC[rows,cols], PART[ceil(rows/chunk),2,cols] = mean, sum of squared deviations
- *   bn_merge: args PART[ceil(total/chunk),2,cols], RUN_MEAN (inout), RUN_VAR (inout), MEAN, INVSTD
- *   bn_apply: dst = act(gamma*(src-mean)*invstd + beta). args SRC, GAMMA, BETA, MEAN, INVSTD, DST
- *   bn_back_stat: args SRC, DDST, GAMMA, BETA, MEAN, INVSTD, PART = sum g, sum g*(src-mean); g = ddst behind the ReLU
- *   bn_back_merge: args PART, INVSTD, DGAMMA, DBETA
- *   bn_back_apply: dsrc = gamma*invstd*(g - dbeta/total - (src-mean)*invstd*dgamma/total)
- *       args SRC, DDST, GAMMA, BETA, MEAN, INVSTD, DGAMMA, DBETA, DSRC */
+ * statistic of `chunk` rows (the last one of a slice may have fewer), [2, cols], parts of all slices lie behind each
+ * other. With the chunks of batchnorm's own launches, the results have the same bits. bn_stat:  args SRC[rows,cols],
+ * PART[ceil(rows/chunk),2,cols] = mean, sum of squared deviations bn_merge: args PART[ceil(total/chunk),2,cols],
+ * RUN_MEAN (inout), RUN_VAR (inout), MEAN, INVSTD bn_apply: dst = act(gamma*(src-mean)*invstd + beta). args SRC, GAMMA,
+ * BETA, MEAN, INVSTD, DST bn_back_stat: args SRC, DDST, GAMMA, BETA, MEAN, INVSTD, PART = sum g, sum g*(src-mean); g =
+ * ddst behind the ReLU bn_back_merge: args PART, INVSTD, DGAMMA, DBETA bn_back_apply: dsrc = gamma*invstd*(g -
+ * dbeta/total - (src-mean)*invstd*dgamma/total) args SRC, DDST, GAMMA, BETA, MEAN, INVSTD, DGAMMA, DBETA, DSRC */
 #ifndef IMX_OPS_BNPART_H
 #define IMX_OPS_BNPART_H
 
@@ -36,7 +34,7 @@ enum {
     IMX_BN_BACK_BETA,
     IMX_BN_BACK_MEAN,
     IMX_BN_BACK_INVSTD,
-    IMX_BN_BACK_PART,                        /* bn_back_stat */
+    IMX_BN_BACK_PART,                      /* bn_back_stat */
     IMX_BN_BACK_DGAMMA = IMX_BN_BACK_PART, /* bn_back_apply */
     IMX_BN_BACK_DBETA,
     IMX_BN_BACK_DSRC

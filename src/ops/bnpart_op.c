@@ -4,9 +4,9 @@
 #include "ops/ref.h"
 
 static const struct imx_field fields[] = {
-    { "r", offsetof(struct imx_bnpart, rows), false },     { "c", offsetof(struct imx_bnpart, cols), false },
-    { "of", offsetof(struct imx_bnpart, total), false },   { "by", offsetof(struct imx_bnpart, chunk), false },
-    { "_act", offsetof(struct imx_bnpart, act), false },   { "eps", offsetof(struct imx_bnpart, eps), true },
+    { "r", offsetof(struct imx_bnpart, rows), false },      { "c", offsetof(struct imx_bnpart, cols), false },
+    { "of", offsetof(struct imx_bnpart, total), false },    { "by", offsetof(struct imx_bnpart, chunk), false },
+    { "_act", offsetof(struct imx_bnpart, act), false },    { "eps", offsetof(struct imx_bnpart, eps), true },
     { "mom", offsetof(struct imx_bnpart, momentum), true }, { NULL, 0, false },
 };
 
@@ -114,10 +114,10 @@ static int64_t terms_apply(const void *problem)
 }
 
 static const char *const cases[] = {
-    "r37c19of37by37_act0eps1e-05mom0.1",     "r64c33of256by64_act1eps1e-05mom0.1",
-    "r1c5of1by1_act0eps1e-05mom0.1",         "r2c1of6by1_act0eps0.001mom1",
-    "r8c16of24by3_act0eps1e-05mom0.05",      "r64c128of192by16_act1eps1e-05mom0.1",
-    "r600c40of1200by75_act1eps1e-05mom0.1",  "r1031c3of1031by128_act0eps1e-05mom0.1",
+    "r37c19of37by37_act0eps1e-05mom0.1",    "r64c33of256by64_act1eps1e-05mom0.1",
+    "r1c5of1by1_act0eps1e-05mom0.1",        "r2c1of6by1_act0eps0.001mom1",
+    "r8c16of24by3_act0eps1e-05mom0.05",     "r64c128of192by16_act1eps1e-05mom0.1",
+    "r600c40of1200by75_act1eps1e-05mom0.1", "r1031c3of1031by128_act0eps1e-05mom0.1",
     "r129c530of258by64_act1eps1e-05mom0.1", NULL,
 };
 

@@ -97,8 +97,8 @@ void REF(imx_ref_bn_apply)(const void *problem, void *const *arg REF_MAG)
 
 /* What flows into one element before the norm: ddst, or 0 where the ReLU stopped it. */
 struct passed {
-    real g;   /* the gradient */
-    real mag; /* what its error is measured against: large where the sign is a matter of rounding */
+    real g;        /* the gradient */
+    real mag;      /* what its error is measured against: large where the sign is a matter of rounding */
     real x, x_mag; /* the normalised input */
 };
 

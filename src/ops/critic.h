@@ -10,7 +10,14 @@
  * INFO = { e_pos, e_neg, mi in nats (infonce: ln(1+(n-1)p) - loss; dv: -loss; jsd: -loss, not nats) }.
  *   critic_fwd: args L0[n*p,d0], G0[n*q,d0], L1[n*p,d1], G1[n*q,d1], GB[n*q], LOSS[1], INFO[3],
  *               POS[n*q*p] (positive scores), STAT[n*q] (infonce: A; dv: the logsumexp of all negatives, repeated)
- *   critic_bwd: args L0, G0, L1, G1, GB, POS, STAT, DLOSS[1], DL0, DG0, DL1, DG1, DGB */
+ *   critic_bwd: args L0, G0, L1, G1, GB, POS, STAT, DLOSS[1], DL0, DG0, DL1, DG1, DGB
+ * For graphs that compute the locals slice by slice, the same in pieces: a slice holds the locals of `images` images,
+ * the first of which is `image`; every slice but the last has the same size. critic_part_fwd: args L0[images*p,d0], G0,
+ * L1[images*p,d1], G1, GB, POS[images*q*p] (its own images' positives), PART[2,n*q] = maximum and sum of exp(u -
+ * maximum) of the slice's negatives (jsd: 0, sum of terms) critic_part_end: args POS[n*q*p], PART[slices,2,n*q],
+ * LOSS, INFO, STAT; images: of a slice critic_part_bwd: args L0, G0, L1, G1, GB (as critic_part_fwd), POS[n*q*p], STAT,
+ * DLOSS, AG0, AG1, AGB, and what `want` asks for: DL0, DG0, DL1, DG1, DGB of this slice; the last three plus AG0, AG1,
+ * AGB when it asks for that */
 #ifndef IMX_OPS_CRITIC_H
 #define IMX_OPS_CRITIC_H
 
@@ -48,5 +55,29 @@ enum {
     IMX_CRITIC_BWD_DGB
 };
 extern const struct imx_op imx_op_critic_fwd, imx_op_critic_bwd;
+
+enum { IMX_WANT_DL0 = 1, IMX_WANT_DL1 = 2, IMX_WANT_DG = 4, IMX_WANT_ADD = 8 };
+struct imx_critic_part {
+    int32_t n, p, q, d0, d1, bias, est, image, images, want;
+    float scale;
+};
+enum { IMX_CRITIC_PART_POS = IMX_CRITIC_FWD_GB + 1, IMX_CRITIC_PART_PART }; /* fwd; the first five as of critic_fwd */
+enum { IMX_CRITIC_END_POS, IMX_CRITIC_END_PART, IMX_CRITIC_END_LOSS, IMX_CRITIC_END_INFO, IMX_CRITIC_END_STAT };
+enum { /* bwd; the first eight as of critic_bwd */
+       IMX_CRITIC_PART_AG0 = IMX_CRITIC_BWD_DLOSS + 1,
+       IMX_CRITIC_PART_AG1,
+       IMX_CRITIC_PART_AGB,
+       IMX_CRITIC_PART_DL0,
+       IMX_CRITIC_PART_DG0,
+       IMX_CRITIC_PART_DL1,
+       IMX_CRITIC_PART_DG1,
+       IMX_CRITIC_PART_DGB
+};
+extern const struct imx_op imx_op_critic_part_fwd, imx_op_critic_part_end, imx_op_critic_part_bwd;
+
+static inline struct imx_critic imx_critic_whole(const struct imx_critic_part *d)
+{
+    return (struct imx_critic){ d->n, d->p, d->q, d->d0, d->d1, d->bias, d->est, d->scale };
+}
 
 #endif

@@ -28,9 +28,9 @@ struct layout {
     uint64_t score[2], top, sum, part, lanes, gate, turn[2], gemm, end;
 };
 
-static int tile_rows(const struct imx_critic *d)
+static int tile_rows(const struct imx_critic *d, int64_t rows)
 {
-    const int64_t rows = (int64_t)d->n * d->p, cols = (int64_t)d->n * d->q;
+    const int64_t cols = (int64_t)d->n * d->q;
     int64_t most = cols * TILE_ROWS > MEGA ? cols * TILE_ROWS : MEGA;
     if (d->n >= 64 && most > rows * cols / 4)
         most = rows * cols / 4;
@@ -95,9 +95,9 @@ static uint64_t take(uint64_t *end, uint64_t floats)
 }
 
 /* Everything but the gemm's own scratch, which begins at `gemm`. */
-static struct layout layout_of(const struct imx_critic *d, const struct shape *shape, bool backward)
+static struct layout layout_of(const struct imx_critic *d, int rows, const struct shape *shape, bool backward)
 {
-    struct layout l = { .rows = d->n * d->p, .tile = tile_rows(d), .cols = d->n * d->q };
+    struct layout l = { .rows = rows, .tile = tile_rows(d, rows), .cols = d->n * d->q };
     const uint64_t cols = (uint64_t)l.cols, spare = LANES;
     l.tiles = (l.rows + l.tile - 1) / l.tile;
     l.pitch = (l.cols + LANES - 1) / LANES * LANES;
@@ -114,10 +114,10 @@ static struct layout layout_of(const struct imx_critic *d, const struct shape *s
     return l;
 }
 
-static uint64_t workspace(const struct imx_caps *caps, const struct imx_critic *d, const struct shape *shape,
+static uint64_t workspace(const struct imx_caps *caps, const struct imx_critic *d, int rows, const struct shape *shape,
                           bool backward)
 {
-    const struct layout l = layout_of(d, shape, backward);
+    const struct layout l = layout_of(d, rows, shape, backward);
     const int rest = l.rows - (l.tiles - 1) * l.tile;
     const uint64_t full = all_gemm_scratch(caps, d, l.tile, backward), last = all_gemm_scratch(caps, d, rest, backward);
     return l.end + (full > last ? full : last);
@@ -131,6 +131,9 @@ struct run {
     const struct shape *shape;
     struct layout l;
     int row0, rows; /* this tile's */
+    int base;       /* the first row of this slice in the whole */
+    int want;       /* of critic_part_bwd */
+    int dl0;        /* the argument DL0, where the outputs begin */
 };
 
 static struct imx_mem scratch(const struct run *r, uint64_t off, uint64_t floats)
@@ -217,58 +220,76 @@ static int per_slot(const struct run *r)
     return (r->rows + r->shape->slots - 1) / r->shape->slots;
 }
 
-static imx_status run_fwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *a,
-                          const struct shape *shape)
+/* Positives and the running maximum and sum of the negatives over all tiles of the rows at hand. */
+static imx_status stat_tiles(struct run *r, struct imx_mem pos, struct imx_mem top, struct imx_mem sum)
 {
-    struct run r = { dev, d, a, shape, layout_of(d, shape, false), 0, 0 };
-    const uint64_t slots = (uint64_t)shape->slots * (uint64_t)r.l.pitch;
-    const struct imx_mem top = scratch(&r, r.l.top, slots), sum = scratch(&r, r.l.sum, slots);
-    const struct imx_mem part = scratch(&r, r.l.part, 3 * (uint64_t)r.l.pitch);
-    for (int t = 0; t < r.l.tiles; t++) {
-        to_tile(&r, t);
-        IMX_TRY(score_tile(&r));
-        IMX_TRY(imx_run_critic_stat(dev, tile_launch(&r),
-                                    &(struct imx_k_critic_stat){ .s = scores(&r),
-                                                                 .pos = a->m[IMX_CRITIC_FWD_POS],
+    const struct imx_critic *d = r->d;
+    for (int t = 0; t < r->l.tiles; t++) {
+        to_tile(r, t);
+        IMX_TRY(score_tile(r));
+        IMX_TRY(imx_run_critic_stat(r->dev, tile_launch(r),
+                                    &(struct imx_k_critic_stat){ .s = scores(r),
+                                                                 .pos = pos,
                                                                  .run_m = top,
                                                                  .run_s = sum,
-                                                                 .rows = r.rows,
-                                                                 .row0 = r.row0,
-                                                                 .cols = r.l.cols,
-                                                                 .pitch = r.l.pitch,
+                                                                 .rows = r->rows,
+                                                                 .row0 = r->base + r->row0,
+                                                                 .pos0 = r->base / d->p * d->q,
+                                                                 .cols = r->l.cols,
+                                                                 .pitch = r->l.pitch,
                                                                  .p = d->p,
                                                                  .q = d->q,
-                                                                 .per_slot = per_slot(&r),
+                                                                 .per_slot = per_slot(r),
                                                                  .est = d->est,
                                                                  .first = t == 0,
                                                                  .scale = d->scale }));
     }
-    IMX_TRY(imx_run_critic_column(dev, column_launch(&r),
-                                  &(struct imx_k_critic_column){ .pos = a->m[IMX_CRITIC_FWD_POS],
+    return IMX_OK;
+}
+
+/* LOSS, INFO, STAT (end[]) from the positives and what `slots` slots know of the negatives. */
+static imx_status end_fwd(const struct run *r, struct imx_mem top, struct imx_mem sum, struct imx_mem part, int slots,
+                          struct imx_mem pos, const struct imx_mem end[3])
+{
+    const struct imx_critic *d = r->d;
+    IMX_TRY(imx_run_critic_column(r->dev, column_launch(r),
+                                  &(struct imx_k_critic_column){ .pos = pos,
                                                                  .run_m = top,
                                                                  .run_s = sum,
                                                                  .part = part,
-                                                                 .stat = a->m[IMX_CRITIC_FWD_STAT],
-                                                                 .cols = r.l.cols,
-                                                                 .pitch = r.l.pitch,
+                                                                 .stat = end[2],
+                                                                 .cols = r->l.cols,
+                                                                 .pitch = r->l.pitch,
                                                                  .p = d->p,
-                                                                 .slots = shape->slots,
+                                                                 .slots = slots,
                                                                  .est = d->est }));
-    const struct imx_mem lanes = scratch(&r, r.l.lanes, 5 * FINISH_LANES);
+    const struct imx_mem lanes = scratch(r, r->l.lanes, 5 * FINISH_LANES);
     IMX_TRY(imx_run_critic_gather(
-        dev, imx_launch_1d(dev, FINISH_LANES, shape->options),
+        r->dev, imx_launch_1d(r->dev, FINISH_LANES, r->shape->options),
         &(struct imx_k_critic_gather){
-            .run_m = top, .run_s = sum, .part = part, .lanes = lanes, .cols = r.l.cols, .pitch = r.l.pitch }));
-    return imx_run_critic_finish(dev, column_launch(&r),
+            .run_m = top, .run_s = sum, .part = part, .lanes = lanes, .cols = r->l.cols, .pitch = r->l.pitch }));
+    return imx_run_critic_finish(r->dev, column_launch(r),
                                  &(struct imx_k_critic_finish){ .lanes = lanes,
-                                                                .stat = a->m[IMX_CRITIC_FWD_STAT],
-                                                                .loss = a->m[IMX_CRITIC_FWD_LOSS],
-                                                                .info = a->m[IMX_CRITIC_FWD_INFO],
-                                                                .cols = r.l.cols,
+                                                                .stat = end[2],
+                                                                .loss = end[0],
+                                                                .info = end[1],
+                                                                .cols = r->l.cols,
                                                                 .est = d->est,
                                                                 .positives = positives(d),
                                                                 .negatives = negatives(d),
                                                                 .most = (float)log(1 + (d->n - 1.0) * d->p) });
+}
+
+static imx_status run_fwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *a,
+                          const struct shape *shape)
+{
+    struct run r = { dev, d, a, shape, layout_of(d, d->n * d->p, shape, false), 0, 0, 0, 0, 0 };
+    const uint64_t slots = (uint64_t)shape->slots * (uint64_t)r.l.pitch;
+    const struct imx_mem top = scratch(&r, r.l.top, slots), sum = scratch(&r, r.l.sum, slots);
+    const struct imx_mem part = scratch(&r, r.l.part, 3 * (uint64_t)r.l.pitch);
+    const struct imx_mem ends[] = { a->m[IMX_CRITIC_FWD_LOSS], a->m[IMX_CRITIC_FWD_INFO], a->m[IMX_CRITIC_FWD_STAT] };
+    IMX_TRY(stat_tiles(&r, a->m[IMX_CRITIC_FWD_POS], top, sum));
+    return end_fwd(&r, top, sum, part, shape->slots, a->m[IMX_CRITIC_FWD_POS], ends);
 }
 
 /* The gradient products of tile t, whose slopes stand where its scores stood. The sums over tiles go back and
@@ -280,65 +301,136 @@ static imx_status spread_tile(const struct run *r, int t)
     const struct imx_mem slopes = scratch(r, r->l.score[d->d1 > 0], (uint64_t)r->rows * (uint64_t)r->l.cols);
     for (int pair = 0; pair < (d->d1 ? 2 : 1); pair++) {
         const int width = pair ? d->d1 : d->d0;
-        const int local = pair ? IMX_CRITIC_BWD_L1 : IMX_CRITIC_BWD_L0,
-                  dlocal = pair ? IMX_CRITIC_BWD_DL1 : IMX_CRITIC_BWD_DL0;
-        const struct imx_mem global = m[pair ? IMX_CRITIC_BWD_G1 : IMX_CRITIC_BWD_G0];
-        const struct imx_mem dglobal = m[pair ? IMX_CRITIC_BWD_DG1 : IMX_CRITIC_BWD_DG0];
+        const int local = pair ? IMX_CRITIC_BWD_L1 : IMX_CRITIC_BWD_L0, dlocal = r->dl0 + 2 * pair;
+        const struct imx_mem global = m[pair ? IMX_CRITIC_BWD_G1 : IMX_CRITIC_BWD_G0], dglobal = m[dlocal + 1];
+        const struct imx_mem before = m[pair ? IMX_CRITIC_PART_AG1 : IMX_CRITIC_PART_AG0];
         const struct imx_mem turn = scratch(r, r->l.turn[pair], (uint64_t)r->l.cols * (uint64_t)width);
         const bool to_end = (r->l.tiles - 1 - t) % 2 == 0;
-        IMX_TRY(gemm(r, local_gemm(d, r->rows, pair), slopes, global, none, none, tile_of(r, dlocal, width)));
-        IMX_TRY(gemm(r, global_gemm(d, r->rows, pair, t > 0), slopes, tile_of(r, local, width), none,
-                     to_end ? turn : dglobal, to_end ? dglobal : turn));
+        if (r->want & (pair ? IMX_WANT_DL1 : IMX_WANT_DL0))
+            IMX_TRY(gemm(r, local_gemm(d, r->rows, pair), slopes, global, none, none, tile_of(r, dlocal, width)));
+        if (r->want & IMX_WANT_DG)
+            IMX_TRY(gemm(r, global_gemm(d, r->rows, pair, t > 0 || (r->want & IMX_WANT_ADD)), slopes,
+                         tile_of(r, local, width), none,
+                         t == 0   ? before
+                         : to_end ? turn
+                                  : dglobal,
+                         to_end ? dglobal : turn));
     }
     return IMX_OK;
 }
 
-static imx_status run_bwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *a,
-                          const struct shape *shape)
+/* The slopes of all tiles of the rows at hand, and the products that are wanted. */
+static imx_status slope_tiles(struct run *r)
 {
-    struct run r = { dev, d, a, shape, layout_of(d, shape, true), 0, 0 };
-    const struct imx_mem sum = scratch(&r, r.l.sum, (uint64_t)shape->slots * (uint64_t)r.l.pitch);
-    const struct imx_mem gate = scratch(&r, r.l.gate, (uint64_t)r.l.cols);
-    IMX_TRY(imx_run_critic_gate(dev, column_launch(&r),
-                                &(struct imx_k_critic_gate){ .pos = a->m[IMX_CRITIC_BWD_POS],
-                                                             .stat = a->m[IMX_CRITIC_BWD_STAT],
-                                                             .dloss = a->m[IMX_CRITIC_BWD_DLOSS],
+    const struct imx_critic *d = r->d;
+    const struct imx_mem *m = r->a->m;
+    const struct imx_mem sum = scratch(r, r->l.sum, (uint64_t)r->shape->slots * (uint64_t)r->l.pitch);
+    const struct imx_mem gate = scratch(r, r->l.gate, (uint64_t)r->l.cols);
+    IMX_TRY(imx_run_critic_gate(r->dev, column_launch(r),
+                                &(struct imx_k_critic_gate){ .pos = m[IMX_CRITIC_BWD_POS],
+                                                             .stat = m[IMX_CRITIC_BWD_STAT],
+                                                             .dloss = m[IMX_CRITIC_BWD_DLOSS],
                                                              .gate = gate,
-                                                             .cols = r.l.cols,
+                                                             .cols = r->l.cols,
                                                              .p = d->p,
                                                              .est = d->est,
                                                              .scale = d->scale,
                                                              .positives = positives(d),
                                                              .negatives = negatives(d) }));
-    for (int t = 0; t < r.l.tiles; t++) {
-        to_tile(&r, t);
-        IMX_TRY(score_tile(&r));
-        IMX_TRY(imx_run_critic_slope(dev, tile_launch(&r),
-                                     &(struct imx_k_critic_slope){ .s = scores(&r),
-                                                                   .pos = a->m[IMX_CRITIC_BWD_POS],
-                                                                   .stat = a->m[IMX_CRITIC_BWD_STAT],
+    for (int t = 0; t < r->l.tiles; t++) {
+        to_tile(r, t);
+        IMX_TRY(score_tile(r));
+        IMX_TRY(imx_run_critic_slope(r->dev, tile_launch(r),
+                                     &(struct imx_k_critic_slope){ .s = scores(r),
+                                                                   .pos = m[IMX_CRITIC_BWD_POS],
+                                                                   .stat = m[IMX_CRITIC_BWD_STAT],
                                                                    .gate = gate,
-                                                                   .dloss = a->m[IMX_CRITIC_BWD_DLOSS],
+                                                                   .dloss = m[IMX_CRITIC_BWD_DLOSS],
                                                                    .run = sum,
-                                                                   .rows = r.rows,
-                                                                   .row0 = r.row0,
-                                                                   .cols = r.l.cols,
-                                                                   .pitch = r.l.pitch,
+                                                                   .rows = r->rows,
+                                                                   .row0 = r->base + r->row0,
+                                                                   .cols = r->l.cols,
+                                                                   .pitch = r->l.pitch,
                                                                    .p = d->p,
                                                                    .q = d->q,
-                                                                   .per_slot = per_slot(&r),
+                                                                   .per_slot = per_slot(r),
                                                                    .est = d->est,
                                                                    .first = t == 0,
                                                                    .scale = d->scale,
                                                                    .positives = positives(d) }));
-        IMX_TRY(spread_tile(&r, t));
+        IMX_TRY(spread_tile(r, t));
     }
-    if (!d->bias)
+    if (!d->bias || !(r->want & IMX_WANT_DG))
         return IMX_OK;
+    const bool add = r->want & IMX_WANT_ADD;
     return imx_run_critic_bias(
-        dev, column_launch(&r),
-        &(struct imx_k_critic_bias){
-            .run = sum, .dgb = a->m[IMX_CRITIC_BWD_DGB], .cols = r.l.cols, .pitch = r.l.pitch, .slots = shape->slots });
+        r->dev, column_launch(r),
+        &(struct imx_k_critic_bias){ .run = sum,
+                                     .before = add ? m[IMX_CRITIC_PART_AGB] : (struct imx_mem){ 0 },
+                                     .dgb = m[r->dl0 + 4],
+                                     .cols = r->l.cols,
+                                     .pitch = r->l.pitch,
+                                     .slots = r->shape->slots,
+                                     .add = add });
+}
+
+static imx_status run_bwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *a,
+                          const struct shape *shape)
+{
+    struct run r = { dev, d, a, shape, layout_of(d, d->n * d->p, shape, true), 0, 0, 0, 0, IMX_CRITIC_BWD_DL0 };
+    r.want = IMX_WANT_DL0 | IMX_WANT_DL1 | IMX_WANT_DG;
+    return slope_tiles(&r);
+}
+
+static imx_status run_part_fwd(struct imx_dev *dev, const struct imx_critic_part *d, const struct imx_args *a,
+                               const struct shape *shape)
+{
+    const struct imx_critic whole = imx_critic_whole(d);
+    struct run r = { dev, &whole, a, shape, layout_of(&whole, d->images * d->p, shape, false), 0, 0, 0, 0, 0 };
+    const uint64_t slots = (uint64_t)shape->slots * (uint64_t)r.l.pitch;
+    const struct imx_mem top = scratch(&r, r.l.top, slots), sum = scratch(&r, r.l.sum, slots);
+    r.base = d->image * d->p;
+    IMX_TRY(stat_tiles(&r, a->m[IMX_CRITIC_PART_POS], top, sum));
+    return imx_run_critic_part(dev, column_launch(&r),
+                               &(struct imx_k_critic_part){ .run_m = top,
+                                                            .run_s = sum,
+                                                            .part = a->m[IMX_CRITIC_PART_PART],
+                                                            .cols = r.l.cols,
+                                                            .pitch = r.l.pitch,
+                                                            .slots = shape->slots,
+                                                            .est = d->est });
+}
+
+/* The slices become one slot, from where on everything is as it would be in one piece. No scores are computed: the
+ * layout is that of a single row. */
+static imx_status run_part_end(struct imx_dev *dev, const struct imx_critic_part *d, const struct imx_args *a,
+                               const struct shape *shape)
+{
+    const struct imx_critic whole = imx_critic_whole(d);
+    struct run r = { dev, &whole, a, shape, layout_of(&whole, 1, shape, false), 0, 0, 0, 0, 0 };
+    const uint64_t slots = (uint64_t)shape->slots * (uint64_t)r.l.pitch;
+    const struct imx_mem top = scratch(&r, r.l.top, slots), sum = scratch(&r, r.l.sum, slots);
+    const struct imx_mem part = scratch(&r, r.l.part, 3 * (uint64_t)r.l.pitch);
+    const struct imx_mem ends[] = { a->m[IMX_CRITIC_END_LOSS], a->m[IMX_CRITIC_END_INFO], a->m[IMX_CRITIC_END_STAT] };
+    IMX_TRY(imx_run_critic_fold(dev, column_launch(&r),
+                                &(struct imx_k_critic_fold){ .part = a->m[IMX_CRITIC_END_PART],
+                                                             .run_m = top,
+                                                             .run_s = sum,
+                                                             .cols = r.l.cols,
+                                                             .slices = (d->n + d->images - 1) / d->images,
+                                                             .est = d->est }));
+    return end_fwd(&r, top, sum, part, 1, a->m[IMX_CRITIC_END_POS], ends);
+}
+
+static imx_status run_part_bwd(struct imx_dev *dev, const struct imx_critic_part *d, const struct imx_args *a,
+                               const struct shape *shape)
+{
+    const struct imx_critic whole = imx_critic_whole(d);
+    struct run r = { dev, &whole, a, shape, layout_of(&whole, d->images * d->p, shape, true), 0, 0, 0, 0, 0 };
+    r.base = d->image * d->p;
+    r.want = d->want;
+    r.dl0 = IMX_CRITIC_PART_DL0;
+    return slope_tiles(&r);
 }
 
 static bool supports_gpu(const struct imx_caps *caps, const void *problem)
@@ -352,10 +444,39 @@ static bool supports_cpu(const struct imx_caps *caps, const void *problem)
     return caps->type == IMX_DEV_CPU && supports_gpu(caps, problem);
 }
 
-#define VARIANT(direction, type, backward)                                                                             \
+static uint64_t ws_fwd(const struct imx_caps *caps, const struct imx_critic *d, const struct shape *shape)
+{
+    return workspace(caps, d, d->n * d->p, shape, false);
+}
+
+static uint64_t ws_bwd(const struct imx_caps *caps, const struct imx_critic *d, const struct shape *shape)
+{
+    return workspace(caps, d, d->n * d->p, shape, true);
+}
+
+static uint64_t ws_part_fwd(const struct imx_caps *caps, const struct imx_critic_part *d, const struct shape *shape)
+{
+    const struct imx_critic whole = imx_critic_whole(d);
+    return workspace(caps, &whole, d->images * d->p, shape, false);
+}
+
+static uint64_t ws_part_end(const struct imx_caps *caps, const struct imx_critic_part *d, const struct shape *shape)
+{
+    const struct imx_critic whole = imx_critic_whole(d);
+    (void)caps;
+    return layout_of(&whole, 1, shape, false).end;
+}
+
+static uint64_t ws_part_bwd(const struct imx_caps *caps, const struct imx_critic_part *d, const struct shape *shape)
+{
+    const struct imx_critic whole = imx_critic_whole(d);
+    return workspace(caps, &whole, d->images * d->p, shape, true);
+}
+
+#define VARIANT(direction, type)                                                                                       \
     static uint64_t workspace_##direction##_##type(const struct imx_caps *caps, const void *problem)                   \
     {                                                                                                                  \
-        return workspace(caps, problem, &shape_##type, backward);                                                      \
+        return ws_##direction(caps, problem, &shape_##type);                                                           \
     }                                                                                                                  \
     static imx_status run_##direction##_##type(struct imx_dev *dev, const void *problem, const struct imx_args *a)     \
     {                                                                                                                  \
@@ -364,11 +485,22 @@ static bool supports_cpu(const struct imx_caps *caps, const void *problem)
     static const struct imx_variant direction##_##type = { "cl_tile_" #type, supports_##type,                          \
                                                            workspace_##direction##_##type, run_##direction##_##type };
 
-VARIANT(fwd, cpu, false)
-VARIANT(fwd, gpu, false)
-VARIANT(bwd, cpu, true)
-VARIANT(bwd, gpu, true)
+VARIANT(fwd, cpu)
+VARIANT(fwd, gpu)
+VARIANT(bwd, cpu)
+VARIANT(bwd, gpu)
+VARIANT(part_fwd, cpu)
+VARIANT(part_fwd, gpu)
+VARIANT(part_end, cpu)
+VARIANT(part_end, gpu)
+VARIANT(part_bwd, cpu)
+VARIANT(part_bwd, gpu)
 
 extern const struct imx_variant *const imx_variants_critic_fwd[], *const imx_variants_critic_bwd[];
 const struct imx_variant *const imx_variants_critic_fwd[] = { &fwd_cpu, &fwd_gpu, NULL };
 const struct imx_variant *const imx_variants_critic_bwd[] = { &bwd_cpu, &bwd_gpu, NULL };
+extern const struct imx_variant *const imx_variants_critic_part_fwd[], *const imx_variants_critic_part_end[],
+                                                                           *const imx_variants_critic_part_bwd[];
+const struct imx_variant *const imx_variants_critic_part_fwd[] = { &part_fwd_cpu, &part_fwd_gpu, NULL };
+const struct imx_variant *const imx_variants_critic_part_end[] = { &part_end_cpu, &part_end_gpu, NULL };
+const struct imx_variant *const imx_variants_critic_part_bwd[] = { &part_bwd_cpu, &part_bwd_gpu, NULL };

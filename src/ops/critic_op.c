@@ -194,3 +194,167 @@ const struct imx_op imx_op_critic_bwd = {
     .fill = fill_bwd,
     .cases = cases,
 };
+
+/* ---- in slices of the locals ---- */
+
+extern const struct imx_variant *const imx_variants_critic_part_fwd[], *const imx_variants_critic_part_end[],
+                                                                           *const imx_variants_critic_part_bwd[];
+
+static const struct imx_field part_fields[] = {
+    { "n", offsetof(struct imx_critic_part, n), false },
+    { "p", offsetof(struct imx_critic_part, p), false },
+    { "q", offsetof(struct imx_critic_part, q), false },
+    { "_d", offsetof(struct imx_critic_part, d0), false },
+    { "x", offsetof(struct imx_critic_part, d1), false },
+    { "b", offsetof(struct imx_critic_part, bias), false },
+    { "_est", offsetof(struct imx_critic_part, est), false },
+    { "_at", offsetof(struct imx_critic_part, image), false },
+    { "k", offsetof(struct imx_critic_part, images), false },
+    { "w", offsetof(struct imx_critic_part, want), false },
+    { "_scale", offsetof(struct imx_critic_part, scale), true },
+    { NULL, 0, false },
+};
+
+static const char *part_check(const void *problem)
+{
+    const struct imx_critic_part *d = problem;
+    const struct imx_critic whole = imx_critic_whole(d);
+    if (d->image < 0 || d->images < 1 || d->image > d->n - d->images)
+        return "a slice must lie within the images";
+    if (d->want < 0 || d->want > 15)
+        return "want is a sum of 1 (dl0), 2 (dl1), 4 (dg) and 8 (add)";
+    return check(&whole);
+}
+
+static struct counts part_counts(const struct imx_critic_part *d)
+{
+    const struct imx_critic whole = imx_critic_whole(d);
+    struct counts c = counts(&whole);
+    c.l0 = (int64_t)d->images * d->p * d->d0;
+    c.l1 = (int64_t)d->images * d->p * d->d1;
+    return c;
+}
+
+static void args_part(const struct counts *c, struct imx_arg *arg)
+{
+    arg[IMX_CRITIC_FWD_L0] = real_arg("l0", IMX_IN, c->l0);
+    arg[IMX_CRITIC_FWD_G0] = real_arg("g0", IMX_IN, c->g0);
+    arg[IMX_CRITIC_FWD_L1] = real_arg("l1", IMX_IN, c->l1);
+    arg[IMX_CRITIC_FWD_G1] = real_arg("g1", IMX_IN, c->g1);
+    arg[IMX_CRITIC_FWD_GB] = real_arg("gb", IMX_IN, c->gb);
+}
+
+static void args_part_fwd(const void *problem, struct imx_arg *arg)
+{
+    const struct imx_critic_part *d = problem;
+    const struct counts c = part_counts(d);
+    args_part(&c, arg);
+    arg[IMX_CRITIC_PART_POS] = real_arg("pos", IMX_OUT, (int64_t)d->images * d->q * d->p);
+    arg[IMX_CRITIC_PART_PART] = real_arg("part", IMX_OUT, 2 * c.stat);
+}
+
+static void args_part_end(const void *problem, struct imx_arg *arg)
+{
+    const struct imx_critic_part *d = problem;
+    const struct counts c = part_counts(d);
+    const int64_t slices = (d->n + d->images - 1) / d->images;
+    arg[IMX_CRITIC_END_POS] = real_arg("pos", IMX_IN, c.pos);
+    arg[IMX_CRITIC_END_PART] = (struct imx_arg){ "part", IMX_IN, IMX_F32, slices * 2 * c.stat, IMX_FILL_POSITIVE, 0 };
+    arg[IMX_CRITIC_END_LOSS] = real_arg("loss", IMX_OUT, 1);
+    arg[IMX_CRITIC_END_INFO] = real_arg("info", IMX_OUT, 3);
+    arg[IMX_CRITIC_END_STAT] = real_arg("stat", IMX_OUT, c.stat);
+}
+
+static void args_part_bwd(const void *problem, struct imx_arg *arg)
+{
+    const struct imx_critic_part *d = problem;
+    const struct counts c = part_counts(d);
+    const int64_t g = d->want & IMX_WANT_DG ? 1 : 0, add = d->want & IMX_WANT_ADD ? g : 0;
+    args_part(&c, arg);
+    arg[IMX_CRITIC_BWD_POS] = real_arg("pos", IMX_IN, c.pos);
+    arg[IMX_CRITIC_BWD_STAT] = (struct imx_arg){ "stat", IMX_IN, IMX_F32, c.stat, IMX_FILL_OTHER, 0 };
+    arg[IMX_CRITIC_BWD_DLOSS] = real_arg("dloss", IMX_IN, 1);
+    arg[IMX_CRITIC_PART_AG0] = real_arg("ag0", IMX_IN, add * c.g0);
+    arg[IMX_CRITIC_PART_AG1] = real_arg("ag1", IMX_IN, add * c.g1);
+    arg[IMX_CRITIC_PART_AGB] = real_arg("agb", IMX_IN, add * c.gb);
+    arg[IMX_CRITIC_PART_DL0] = real_arg("dl0", IMX_OUT, d->want & IMX_WANT_DL0 ? c.l0 : 0);
+    arg[IMX_CRITIC_PART_DG0] = real_arg("dg0", IMX_OUT, g * c.g0);
+    arg[IMX_CRITIC_PART_DL1] = real_arg("dl1", IMX_OUT, d->want & IMX_WANT_DL1 ? c.l1 : 0);
+    arg[IMX_CRITIC_PART_DG1] = real_arg("dg1", IMX_OUT, g * c.g1);
+    arg[IMX_CRITIC_PART_DGB] = real_arg("dgb", IMX_OUT, g * c.gb);
+}
+
+static void fill_part_bwd(const void *problem, int i, void *data, uint64_t seed)
+{
+    const struct imx_critic whole = imx_critic_whole(problem);
+    fill_bwd(&whole, i, data, seed);
+}
+
+static double flop_part_fwd(const void *problem)
+{
+    const struct imx_critic_part *d = problem;
+    return 2.0 * d->n * d->q * d->images * d->p * (d->d0 + d->d1);
+}
+
+static double flop_part_end(const void *problem)
+{
+    const struct imx_critic_part *d = problem;
+    return 8.0 * d->n * d->q * d->p;
+}
+
+static double flop_part_bwd(const void *problem)
+{
+    const struct imx_critic_part *d = problem;
+    const double pairs = 2.0 * d->n * d->q * d->images * d->p;
+    const int g = d->want & IMX_WANT_DG ? 1 : 0;
+    const int l0 = d->want & IMX_WANT_DL0 ? 1 : 0, l1 = d->want & IMX_WANT_DL1 ? 1 : 0;
+    return pairs * (d->d0 * (1.0 + g + l0) + d->d1 * (1.0 + g + l1));
+}
+
+static int64_t part_terms(const void *problem)
+{
+    const struct imx_critic whole = imx_critic_whole(problem);
+    return terms(&whole);
+}
+
+/* First, inner and last slices; alone in its image; everything wanted, and each thing alone. */
+static const char *const part_cases[] = {
+    "n3p2q1_d2x0b0_est0_at0k1w5_scale1",
+    "n3p2q1_d2x0b0_est1_at1k2w5_scale1",
+    "n3p2q1_d2x0b0_est2_at2k1w13_scale1",
+    "n2p1q1_d1x1b1_est1_at0k1w15_scale1",
+    "n2p1q1_d1x0b1_est2_at1k1w13_scale-1",
+    "n4p5q3_d7x3b1_est0_at1k2w15_scale0.5",
+    "n4p5q3_d7x3b1_est1_at0k4w7_scale0.5",
+    "n4p5q3_d7x3b1_est2_at3k1w6_scale0.5",
+    "n9p13q2_d33x5b1_est0_at6k3w1_scale0.25",
+    "n9p13q2_d33x0b1_est1_at3k3w12_scale0.25",
+    "n17p4q1_d19x0b1_est0_at4k4w5_scale1",
+    "n33p3q1_d40x0b0_est2_at11k11w13_scale0.3",
+    "n32p67q1_d24x8b1_est0_at8k8w15_scale0.25",
+    "n20p65q2_d16x0b1_est1_at0k20w13_scale0.25",
+    NULL,
+};
+
+#define PART_OP(stem, count, filler)                                                                                   \
+    const struct imx_op imx_op_critic_part_##stem = {                                                                  \
+        .name = "critic_part_" #stem,                                                                                  \
+        .problem_size = sizeof(struct imx_critic_part),                                                                \
+        .fields = part_fields,                                                                                         \
+        .n_args = count,                                                                                               \
+        .args = args_part_##stem,                                                                                      \
+        .check = part_check,                                                                                           \
+        .ref_f32 = imx_ref_critic_part_##stem##_f32,                                                                   \
+        .ref_f64 = imx_ref_critic_part_##stem##_f64,                                                                   \
+        .variants = imx_variants_critic_part_##stem,                                                                   \
+        .flop = flop_part_##stem,                                                                                      \
+        .terms = part_terms,                                                                                           \
+        .exact = false,                                                                                                \
+        .ulps = 4,                                                                                                     \
+        .fill = filler,                                                                                                \
+        .cases = part_cases,                                                                                           \
+    }
+
+PART_OP(fwd, 7, NULL);
+PART_OP(end, 5, NULL);
+PART_OP(bwd, 16, fill_part_bwd);

@@ -267,3 +267,149 @@ void REF(imx_ref_critic_bwd)(const void *problem, void *const *arg REF_MAG)
         }
     }
 }
+
+static struct scorer scorer_of(const struct imx_critic_part *d, void *const *arg)
+{
+    return (struct scorer){ arg[IMX_CRITIC_FWD_L0],
+                            arg[IMX_CRITIC_FWD_G0],
+                            arg[IMX_CRITIC_FWD_L1],
+                            arg[IMX_CRITIC_FWD_G1],
+                            d->bias ? arg[IMX_CRITIC_FWD_GB] : NULL,
+                            d->d0,
+                            d->d1,
+                            d->scale };
+}
+
+void REF(imx_ref_critic_part_fwd)(const void *problem, void *const *arg REF_MAG)
+{
+    const struct imx_critic_part *d = problem;
+    const struct scorer t = scorer_of(d, arg);
+    const int64_t globals = (int64_t)d->n * d->q, locals = (int64_t)d->images * d->p;
+    real *pos = arg[IMX_CRITIC_PART_POS], *part = arg[IMX_CRITIC_PART_PART];
+    for (int64_t iq = 0; iq < globals; iq++) {
+        const int64_t own = iq / d->q - d->image; /* its image, counted from the slice's first */
+        struct lse row = { 0 };
+        double sum = 0, sum_mag = 0, top_mag = 0;
+        for (int64_t jp = 0; jp < locals; jp++) {
+            real mu;
+            const real u = score(&t, iq, jp, &mu);
+            if (jp / d->p == own) {
+                const int64_t at = (own * d->q + iq % d->q) * d->p + jp % d->p;
+                pos[at] = u;
+                REF_MAG_SET(IMX_CRITIC_PART_POS, at, mu);
+            } else if (d->est == IMX_EST_JSD) {
+                sum += (double)(softplus(u) - ln2);
+                sum_mag += (double)(sigmoid(u) * mu + softplus(u) + ln2);
+            } else {
+                lse_add(&row, u, mu);
+                top_mag = (double)mu > top_mag ? (double)mu : top_mag;
+            }
+        }
+        part[iq] = row.count ? row.m : d->est == IMX_EST_JSD ? 0 : -(real)3.402823466385288598e38;
+        part[globals + iq] = d->est == IMX_EST_JSD ? (real)sum : row.s;
+        REF_MAG_SET(IMX_CRITIC_PART_PART, iq, top_mag);
+        REF_MAG_SET(IMX_CRITIC_PART_PART, globals + iq, sum_mag + row.t + row.s * (1 + top_mag));
+        (void)sum_mag, (void)top_mag;
+    }
+}
+
+void REF(imx_ref_critic_part_end)(const void *problem, void *const *arg REF_MAG)
+{
+    const struct imx_critic_part *d = problem;
+    const struct imx_critic whole = imx_critic_whole(d);
+    const real *pos = arg[IMX_CRITIC_END_POS], *part = arg[IMX_CRITIC_END_PART];
+    real *loss = arg[IMX_CRITIC_END_LOSS], *info = arg[IMX_CRITIC_END_INFO], *stat = arg[IMX_CRITIC_END_STAT];
+    const int64_t globals = (int64_t)d->n * d->q;
+    struct totals sum = { 0 };
+    struct lse all = { 0 };
+    for (int64_t iq = 0; iq < globals; iq++) {
+        struct lse row = { 0 }, *to = d->est == IMX_EST_DV ? &all : &row;
+        for (int64_t k = 0; k * d->images < d->n; k++) {
+            const real m = part[k * 2 * globals + iq], s = part[(k * 2 + 1) * globals + iq];
+            if (d->est == IMX_EST_JSD) {
+                sum.neg += (double)s;
+                sum.neg_mag += (double)real_abs(s);
+            } else if (s > 0) {
+                lse_add(to, m + real_log(s), real_abs(m) + real_abs(real_log(s)) + 1);
+            }
+        }
+        stat[iq] = d->est == IMX_EST_INFONCE ? lse_value(&row) : 0;
+        const real stat_mag = d->est == IMX_EST_INFONCE ? lse_mag(&row) : 0;
+        REF_MAG_SET(IMX_CRITIC_END_STAT, iq, stat_mag);
+        sum.neg += (double)stat[iq];
+        sum.neg_mag += (double)stat_mag;
+        for (int p = 0; p < d->p; p++)
+            forward_positive(&whole, pos[iq * d->p + p], real_abs(pos[iq * d->p + p]), stat[iq], stat_mag, &sum);
+    }
+    for (int64_t iq = 0; iq < globals && d->est == IMX_EST_DV; iq++) {
+        stat[iq] = lse_value(&all);
+        REF_MAG_SET(IMX_CRITIC_END_STAT, iq, lse_mag(&all));
+    }
+    forward_finish(&whole, &sum, &all, loss, info);
+    REF_MAG_SET(IMX_CRITIC_END_LOSS, 0, sum.loss_mag);
+    REF_MAG_SET(IMX_CRITIC_END_INFO, 0, sum.pos_mag);
+    REF_MAG_SET(IMX_CRITIC_END_INFO, 1, sum.neg_mag);
+    REF_MAG_SET(IMX_CRITIC_END_INFO, 2, sum.loss_mag + real_abs(info[2] + *loss));
+}
+
+/* Outputs of the backward slice start from zero, or from what is to be added to. */
+static void part_begin(const struct imx_critic_part *d, void *const *arg REF_MAG)
+{
+    const int64_t globals = (int64_t)d->n * d->q, locals = (int64_t)d->images * d->p;
+    const bool g = d->want & IMX_WANT_DG, add = d->want & IMX_WANT_ADD;
+    const struct {
+        int out, add;
+        int64_t count;
+    } o[] = {
+        { IMX_CRITIC_PART_DL0, 0, d->want & IMX_WANT_DL0 ? locals * d->d0 : 0 },
+        { IMX_CRITIC_PART_DL1, 0, d->want & IMX_WANT_DL1 ? locals * d->d1 : 0 },
+        { IMX_CRITIC_PART_DG0, IMX_CRITIC_PART_AG0, g ? globals * d->d0 : 0 },
+        { IMX_CRITIC_PART_DG1, IMX_CRITIC_PART_AG1, g ? globals * d->d1 : 0 },
+        { IMX_CRITIC_PART_DGB, IMX_CRITIC_PART_AGB, g && d->bias ? globals : 0 },
+    };
+    for (int i = 0; i < 5; i++)
+        for (int64_t k = 0; k < o[i].count; k++) {
+            const real from = o[i].add && add ? ((const real *)arg[o[i].add])[k] : 0;
+            ((real *)arg[o[i].out])[k] = from;
+            REF_MAG_SET(o[i].out, k, real_abs(from));
+        }
+}
+
+void REF(imx_ref_critic_part_bwd)(const void *problem, void *const *arg REF_MAG)
+{
+    const struct imx_critic_part *d = problem;
+    const struct imx_critic whole = imx_critic_whole(d);
+    const struct scorer t = scorer_of(d, arg);
+    const real *pos = arg[IMX_CRITIC_BWD_POS], *stat = arg[IMX_CRITIC_BWD_STAT];
+    const real step = t.scale * *(const real *)arg[IMX_CRITIC_BWD_DLOSS];
+    const int64_t globals = (int64_t)d->n * d->q, locals = (int64_t)d->images * d->p;
+#ifdef IMX_REAL_DOUBLE
+    part_begin(d, arg, mag);
+#else
+    part_begin(d, arg);
+#endif
+    for (int64_t iq = 0; iq < globals; iq++) {
+        real gate = 0, gate_mag = 0;
+        for (int p = 0; p < d->p; p++) {
+            const real z = stat[iq] - pos[iq * d->p + p], s = sigmoid(z);
+            gate += s;
+            gate_mag += s * (1 + (1 - s) * real_abs(z));
+        }
+        for (int64_t jp = 0; jp < locals; jp++) {
+            const bool positive = jp / d->p + d->image == iq / d->q;
+            real mu, w_mag, u = score(&t, iq, jp, &mu);
+            if (positive)
+                u = pos[iq * d->p + jp % d->p];
+            const real w = step * slope(&whole, positive, u, mu, stat[iq], gate, gate_mag, &w_mag);
+            w_mag *= real_abs(step);
+            SPREAD(IMX_CRITIC_PART_DL0, jp, d->want & IMX_WANT_DL0 ? d->d0 : 0, t.g0, iq)
+            SPREAD(IMX_CRITIC_PART_DL1, jp, d->want & IMX_WANT_DL1 ? d->d1 : 0, t.g1, iq)
+            SPREAD(IMX_CRITIC_PART_DG0, iq, d->want & IMX_WANT_DG ? d->d0 : 0, t.l0, jp)
+            SPREAD(IMX_CRITIC_PART_DG1, iq, d->want & IMX_WANT_DG ? d->d1 : 0, t.l1, jp)
+            if (d->bias && (d->want & IMX_WANT_DG)) {
+                ((real *)arg[IMX_CRITIC_PART_DGB])[iq] += w;
+                REF_MAG_SET(IMX_CRITIC_PART_DGB, iq, mag[IMX_CRITIC_PART_DGB][iq] + w_mag);
+            }
+        }
+    }
+}
