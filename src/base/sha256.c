@@ -1,5 +1,5 @@
-/* SHA-256 through nettle, which uses the processor's own instructions where it has them: a checkpoint of 170 MB is summed
- * in about 0.1 s. */
+/* SHA-256 through nettle, which uses the processor's own instructions where it has them: a checkpoint of 170 MB is
+ * summed in about 0.1 s. */
 #include "base/sha256.h"
 
 void imx_sha256_init(struct imx_sha256 *h)
