@@ -139,4 +139,7 @@ imx_status imx_dev_blas_gemm(struct imx_dev *dev, bool ta, bool tb, int64_t m, i
                              struct imx_mem b, struct imx_mem c);
 bool imx_dev_has_blas(const struct imx_dev *dev);
 
+/* Folder of cached programs and of what is known about devices; false when there is none (INFOMAX_CACHE=off). */
+bool imx_cache_folder(char *path, size_t size);
+
 #endif

@@ -15,7 +15,4 @@ IMX_MUST_CHECK imx_status imx_cl_open(int p, int d, struct imx_dev **out);
 /* Gflop/s and GB/s of each of the listed devices at[0..n), each measured in a child process; 0 where that failed. */
 void imx_cl_race(const struct imx_dev_info *at, size_t n, double *gflops);
 
-/* Folder of cached programs and measurements (cl_cache.c says where); false when there is none (INFOMAX_CACHE=off). */
-bool imx_cache_folder(char *path, size_t size);
-
 #endif

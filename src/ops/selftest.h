@@ -72,4 +72,9 @@ IMX_MUST_CHECK imx_status imx_selftest_quarantine(struct imx_dev *dev, const cha
  * *failed (may be NULL) = variants that failed. Does nothing on the host device. */
 IMX_MUST_CHECK imx_status imx_selftest_quick(struct imx_dev *dev, int *failed);
 
+/* True when this very program has passed the short run on this device, driver and limits before: a file in the cache
+ * folder says so. imx_selftest_remember writes it; without a cache folder nothing is known and nothing remembered. */
+bool imx_selftest_known(const struct imx_dev *dev);
+void imx_selftest_remember(const struct imx_dev *dev);
+
 #endif

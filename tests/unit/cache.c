@@ -1,5 +1,5 @@
 /* The disk cache of programs never changes a result: damaged, foreign and unwritable entries are rebuilt silently, and
- * several processes may fill it at once. */
+ * several processes may fill it at once. What it knows of passed self-tests holds for one device and driver. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "dev/dev.h"
 #include "imx_kernels.h"
+#include "ops/selftest.h"
 #include "tap.h"
 
 enum { HEAD = 84 }; /* bytes before the binary, see src/dev/cl_cache.c */
@@ -90,6 +91,29 @@ static void concurrent(const char *path)
     tap_ok(works(), "and it is good");
 }
 
+/* That the self-test passed is remembered for this device and driver only. */
+static void memo(void)
+{
+    struct imx_dev *dev = NULL;
+    if (!tap_ok(imx_dev_open(getenv("IMX_TEST_DEVICE"), &dev, NULL) == IMX_OK, "the device opens once more"))
+        return;
+    tap_ok(!imx_selftest_known(dev), "at first no self-test is known");
+    imx_selftest_remember(dev);
+    tap_ok(imx_selftest_known(dev), "one that was remembered is known");
+    dev->caps.driver[0] ^= 1;
+    tap_ok(!imx_selftest_known(dev), "not with another driver");
+    dev->caps.driver[0] ^= 1;
+    dev->caps.max_group /= 2;
+    tap_ok(!imx_selftest_known(dev), "nor with other limits");
+    imx_dev_close(dev);
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (strstr(e->d_name, ".tested"))
+            unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
+}
+
 int main(int argc, char **argv)
 {
     char path[512] = "", *good = NULL, *bad = NULL;
@@ -124,6 +148,7 @@ int main(int argc, char **argv)
     bad[12] ^= 1;
     spoilt("an entry of another key", path, good, n, bad, n);
     concurrent(path);
+    memo();
     setenv("INFOMAX_CACHE", "/proc/no/such/folder", 1);
     tap_ok(works(), "a folder that cannot be made");
     setenv("INFOMAX_CACHE", "off", 1);
