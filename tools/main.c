@@ -12,11 +12,23 @@ extern const struct imx_command imx_cmd_selftest;
 extern const struct imx_command imx_cmd_synth;
 extern const struct imx_command imx_cmd_trace;
 extern const struct imx_command imx_cmd_train;
+extern const struct imx_command imx_cmd_tune;
 
 /* In the order in which help lists them. */
 static const struct imx_command *const commands[] = {
-    &imx_cmd_devices, &imx_cmd_selftest, &imx_cmd_bench, &imx_cmd_data,  &imx_cmd_synth,  &imx_cmd_train,
-    &imx_cmd_resume,  &imx_cmd_trace,    &imx_cmd_embed, &imx_cmd_probe, &imx_cmd_report, NULL,
+    &imx_cmd_devices,
+    &imx_cmd_selftest,
+    &imx_cmd_bench,
+    &imx_cmd_tune,
+    &imx_cmd_data,
+    &imx_cmd_synth,
+    &imx_cmd_train,
+    &imx_cmd_resume,
+    &imx_cmd_trace,
+    &imx_cmd_embed,
+    &imx_cmd_probe,
+    &imx_cmd_report,
+    NULL,
 };
 
 int main(int argc, char **argv)

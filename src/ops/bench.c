@@ -69,9 +69,27 @@ fail:
     return status;
 }
 
-/* Seconds of one execution, over `inner` of them with one wait at the end. */
-static imx_status sample(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *v, const void *problem,
-                         const struct imx_args *args, int inner, double *seconds)
+imx_status imx_bench_prepare(struct imx_dev *dev, const struct imx_op *op, const void *problem, uint64_t ws,
+                             struct imx_args *args)
+{
+    struct imx_arg arg[IMX_MAX_ARGS];
+    *args = (struct imx_args){ .ws = { .bytes = ws } };
+    op->args(problem, arg);
+    for (int i = 0; i < op->n_args; i++)
+        IMX_TRY(make_arg(dev, op, problem, i, &arg[i], &args->m[i]));
+    return ws ? dev->vt->alloc(dev, ws, &args->ws.buf) : IMX_OK;
+}
+
+void imx_bench_release(struct imx_dev *dev, struct imx_args *args)
+{
+    for (int i = 0; i < IMX_MAX_ARGS; i++)
+        dev->vt->free(dev, args->m[i].buf);
+    dev->vt->free(dev, args->ws.buf);
+    *args = (struct imx_args){ 0 };
+}
+
+imx_status imx_bench_sample(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *v,
+                            const void *problem, const struct imx_args *args, int inner, double *seconds)
 {
     const double start = imx_now();
     for (int i = 0; i < inner; i++)
@@ -92,14 +110,14 @@ static imx_status measure(struct imx_dev *dev, const struct imx_op *op, const st
 {
     double t[MAX_SAMPLES], once = 0, total = 0;
     int n = 0;
-    IMX_TRY(sample(dev, op, v, problem, args, 1, &once)); /* builds the programs, touches the memory */
+    IMX_TRY(imx_bench_sample(dev, op, v, problem, args, 1, &once)); /* builds the programs, touches the memory */
     if (once < 2) {
-        IMX_TRY(sample(dev, op, v, problem, args, 1, &once));
+        IMX_TRY(imx_bench_sample(dev, op, v, problem, args, 1, &once));
     }
     const int inner = once < 1e-3 ? (int)(1e-3 / (once > 1e-6 ? once : 1e-6)) + 1 : 1;
     const int least = once > 0.5 ? 1 : 5;
     while (n < MAX_SAMPLES && (n < least || total < 0.2)) {
-        IMX_TRY(sample(dev, op, v, problem, args, inner, &t[n]));
+        IMX_TRY(imx_bench_sample(dev, op, v, problem, args, inner, &t[n]));
         total += t[n++] * inner;
     }
     qsort(t, (size_t)n, sizeof *t, ascending);
@@ -114,7 +132,6 @@ imx_status imx_bench_run(struct imx_dev *dev, const struct imx_op *op, const voi
                          const struct imx_variant *variant, const struct imx_bench_limit *limit,
                          struct imx_bench_row *row)
 {
-    struct imx_arg arg[IMX_MAX_ARGS];
     struct imx_args args = { 0 };
     imx_status status = IMX_OK;
     const struct imx_variant *v = variant ? variant : imx_op_pick(dev, op, problem, NULL);
@@ -123,12 +140,7 @@ imx_status imx_bench_run(struct imx_dev *dev, const struct imx_op *op, const voi
     if (!v)
         return imx_fail(IMX_E_UNSUPPORTED, "no variant of %s runs %s on %s", op->name, row->problem, dev->caps.name);
     strncpy(row->variant, v->name, sizeof row->variant - 1);
-    op->args(problem, arg);
-    for (int i = 0; i < op->n_args; i++)
-        IMX_GO(make_arg(dev, op, problem, i, &arg[i], &args.m[i]));
-    args.ws.bytes = v->workspace ? v->workspace(&dev->caps, problem) : 0;
-    if (args.ws.bytes)
-        IMX_GO(dev->vt->alloc(dev, args.ws.bytes, &args.ws.buf));
+    IMX_GO(imx_bench_prepare(dev, op, problem, v->workspace ? v->workspace(&dev->caps, problem) : 0, &args));
     IMX_GO(measure(dev, op, v, problem, &args, row));
 
     const double flop = op->flop ? op->flop(problem) : 0, bytes = imx_bench_bytes(op, problem);
@@ -139,8 +151,6 @@ imx_status imx_bench_run(struct imx_dev *dev, const struct imx_op *op, const voi
         row->of_limit = (compute > move ? compute : move) / row->ms;
     }
 fail:
-    for (int i = 0; i < op->n_args; i++)
-        dev->vt->free(dev, args.m[i].buf);
-    dev->vt->free(dev, args.ws.buf);
+    imx_bench_release(dev, &args);
     return status == IMX_OK ? IMX_OK : imx_note(status, "timing %s %s", op->name, row->problem);
 }

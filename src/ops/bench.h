@@ -36,6 +36,15 @@ extern const struct imx_bench_case imx_bench_cases[];
 /* Bytes of the arguments, each moved once (those that are read and written: twice). */
 double imx_bench_bytes(const struct imx_op *op, const void *problem);
 
+/* Memory for the op's arguments, inputs random, and scratch of ws bytes; released also after an error. */
+IMX_MUST_CHECK imx_status imx_bench_prepare(struct imx_dev *dev, const struct imx_op *op, const void *problem,
+                                            uint64_t ws, struct imx_args *args);
+void imx_bench_release(struct imx_dev *dev, struct imx_args *args);
+/* Seconds of one execution, over `inner` of them with one wait at the end. */
+IMX_MUST_CHECK imx_status imx_bench_sample(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *v,
+                                           const void *problem, const struct imx_args *args, int inner,
+                                           double *seconds);
+
 /* Times one variant (NULL: the one that the device would use) with random inputs: warm-up, then at least 5 samples and
  * 0.2 s of them, fewer when a single one takes longer than half a second. Short ones are timed several to a sample, so
  * that the wait for the queue does not count. E_UNSUPPORTED when no variant runs this problem. */

@@ -7,6 +7,7 @@
 #include "ops/conv2d_plan.h"
 #include "ops/gemm_pack.h"
 #include "ops/launch.h"
+#include "ops/tuned.h"
 
 static uint64_t page(uint64_t bytes)
 {
@@ -48,13 +49,22 @@ static uint64_t packed_bytes(const struct imx_caps *caps, const struct imx_conv2
     return page((terms * (uint64_t)up(k->cols, t.nr) + (uint64_t)k->in_c) * sizeof(float));
 }
 
+/* Output pixels of one work-item. */
+static int32_t own_tile_m(const struct imx_caps *caps, const struct imx_conv2d_work *k)
+{
+    const struct imx_cpu_tile t = imx_cpu_tile(caps);
+    const int64_t rows = (int64_t)k->images * k->out_h * k->out_w, panels = (k->cols + t.nr - 1) / t.nr;
+    return up(least(512, rows * panels / pieces(caps) + 1), 2 * t.mr);
+}
+
+/* tuned: pixels of one work-item, 0: its own. */
 static imx_status run_work(struct imx_dev *dev, const struct imx_conv2d_work *k, struct imx_mem src, struct imx_mem wei,
-                           struct imx_mem bia, struct imx_mem dst, bool has_bias, struct imx_mem ws)
+                           struct imx_mem bia, struct imx_mem dst, bool has_bias, struct imx_mem ws, int32_t tuned)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
     const int32_t rows = k->images * k->out_h * k->out_w, taps = k->taps_a * k->taps_b;
     const size_t panels = (size_t)((k->cols + t.nr - 1) / t.nr);
-    const int32_t tile_m = up(least(512, (int64_t)rows * (int64_t)panels / pieces(&dev->caps) + 1), 2 * t.mr);
+    const int32_t tile_m = tuned ? tuned : own_tile_m(&dev->caps, k);
     if (!rows)
         return IMX_OK;
     const struct imx_launch pack = { { taps ? (size_t)taps : 1, panels, 1 }, { 1, 1, 1 }, t.options };
@@ -107,8 +117,10 @@ static imx_status fwd_run(struct imx_dev *dev, const void *problem, const struct
 {
     const struct imx_conv2d *d = problem;
     const struct imx_conv2d_work work = imx_conv2d_work_fwd(d);
+    int32_t tuned[IMX_MAX_TUNABLES] = { 0 };
+    (void)imx_tuned_values(&dev->caps, &imx_op_conv2d_fwd, &imx_variant_conv2d_fwd_cpu, d, tuned);
     return run_work(dev, &work, a->m[IMX_CONV2D_FWD_SRC], a->m[IMX_CONV2D_FWD_WEI], a->m[IMX_CONV2D_FWD_BIA],
-                    a->m[IMX_CONV2D_FWD_DST], d->bias, a->ws);
+                    a->m[IMX_CONV2D_FWD_DST], d->bias, a->ws, tuned[0]);
 }
 
 /* The residue 0, 0 has the most taps; the launches are in order, so all share one piece of scratch. */
@@ -121,11 +133,13 @@ static uint64_t data_workspace(const struct imx_caps *caps, const void *problem)
 static imx_status data_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_conv2d *d = problem;
+    int32_t tuned[IMX_MAX_TUNABLES] = { 0 };
+    (void)imx_tuned_values(&dev->caps, &imx_op_conv2d_bwd_data, &imx_variant_conv2d_data_cpu, d, tuned);
     for (int32_t fy = 0; fy < d->stride; fy++)
         for (int32_t fx = 0; fx < d->stride; fx++) {
             const struct imx_conv2d_work work = imx_conv2d_work_data(d, fy, fx);
             IMX_TRY(run_work(dev, &work, a->m[IMX_CONV2D_BWD_DATA_DDST], a->m[IMX_CONV2D_BWD_DATA_WEI],
-                             (struct imx_mem){ 0 }, a->m[IMX_CONV2D_BWD_DATA_DSRC], false, a->ws));
+                             (struct imx_mem){ 0 }, a->m[IMX_CONV2D_BWD_DATA_DSRC], false, a->ws, tuned[0]));
         }
     return IMX_OK;
 }
@@ -138,10 +152,13 @@ struct wei_plan {
 static struct wei_plan wei_plan(const struct imx_caps *caps, const struct imx_conv2d *d)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(caps);
+    int32_t tuned[IMX_MAX_TUNABLES];
     struct wei_plan p = { .pixels = d->n * imx_conv2d_p(d) * imx_conv2d_q(d), .cols = d->k * d->k * d->c };
     p.panels = (p.cols + t.nr - 1) / t.nr;
     p.slices = least(pieces(caps) / p.panels, p.pixels / 512);
     p.slices = p.slices < 1 ? 1 : p.slices > 16 ? 16 : p.slices;
+    if (imx_tuned_values(caps, &imx_op_conv2d_bwd_wei, &imx_variant_conv2d_wei_cpu, d, tuned))
+        p.slices = tuned[0];
     p.slice_pixels = up((p.pixels + p.slices - 1) / p.slices, 256);
     p.slices = (p.pixels + p.slice_pixels - 1) / p.slice_pixels;
     p.ddst_bytes = page((uint64_t)up(d->o, t.mr) * (uint64_t)p.pixels * sizeof(float));
@@ -185,6 +202,50 @@ static imx_status wei_run(struct imx_dev *dev, const void *problem, const struct
             .part = part, .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI], .count = p.cols * d->o, .slices = p.slices });
 }
 
-const struct imx_variant imx_variant_conv2d_fwd_cpu = { "cl_pack_cpu", supports, fwd_workspace, fwd_run, rank };
-const struct imx_variant imx_variant_conv2d_data_cpu = { "cl_pack_cpu", supports, data_workspace, data_run, rank };
-const struct imx_variant imx_variant_conv2d_wei_cpu = { "cl_pack_cpu", supports, wei_workspace, wei_run, rank };
+/* ---- what a measurement may choose ---- */
+
+static void own_fwd(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])
+{
+    const struct imx_conv2d_work work = imx_conv2d_work_fwd(problem);
+    value[0] = own_tile_m(caps, &work);
+}
+
+static void own_data(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])
+{
+    const struct imx_conv2d_work work = imx_conv2d_work_data(problem, 0, 0);
+    value[0] = own_tile_m(caps, &work);
+}
+
+static void own_wei(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])
+{
+    struct imx_caps plain = *caps;
+    plain.tuned = NULL;
+    value[0] = wei_plan(&plain, problem).slices;
+}
+
+static bool tile_ok(const struct imx_caps *caps, const void *problem, const int32_t value[IMX_MAX_TUNABLES])
+{
+    (void)problem;
+    return value[0] >= 1 && value[0] <= 4096 && value[0] % (2 * imx_cpu_tile(caps).mr) == 0;
+}
+
+static bool slices_ok(const struct imx_caps *caps, const void *problem, const int32_t value[IMX_MAX_TUNABLES])
+{
+    (void)caps, (void)problem;
+    return value[0] >= 1 && value[0] <= 16;
+}
+
+static const int32_t tries_m[] = { 48, 96, 192, 288, 384, 576, 768, 1152, 0 },
+                     tries_slices[] = { 1, 2, 3, 4, 6, 8, 12, 16, 0 };
+static const struct imx_tunables tune_fwd = { 1, { { "tile_m", tries_m } }, own_fwd, tile_ok },
+                                 tune_data = { 1, { { "tile_m", tries_m } }, own_data, tile_ok },
+                                 tune_wei = { 1, { { "slices", tries_slices } }, own_wei, slices_ok };
+
+const struct imx_variant imx_variant_conv2d_fwd_cpu = {
+    "cl_pack_cpu", supports, fwd_workspace, fwd_run, rank, &tune_fwd
+};
+const struct imx_variant imx_variant_conv2d_data_cpu = { "cl_pack_cpu", supports, data_workspace,
+                                                         data_run,      rank,     &tune_data };
+const struct imx_variant imx_variant_conv2d_wei_cpu = {
+    "cl_pack_cpu", supports, wei_workspace, wei_run, rank, &tune_wei
+};

@@ -54,6 +54,8 @@ enum {
     IMX_CRITIC_BWD_DG1,
     IMX_CRITIC_BWD_DGB
 };
+void imx_critic_fwd_inner(const void *problem, imx_visit_fn *visit, void *user); /* the ops' inner() */
+void imx_critic_bwd_inner(const void *problem, imx_visit_fn *visit, void *user);
 extern const struct imx_op imx_op_critic_fwd, imx_op_critic_bwd;
 
 enum { IMX_WANT_DL0 = 1, IMX_WANT_DL1 = 2, IMX_WANT_DG = 4, IMX_WANT_ADD = 8 };

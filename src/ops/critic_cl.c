@@ -61,6 +61,29 @@ static struct imx_gemm global_gemm(const struct imx_critic *d, int rows, int pai
     return (struct imx_gemm){ .m = d->n * d->q, .n = pair ? d->d1 : d->d0, .k = rows, .ta = 1, .add = add };
 }
 
+static void visit_gemms(const struct imx_critic *d, bool backward, imx_visit_fn *visit, void *user)
+{
+    const int rows = d->n * d->p, tile = tile_rows(d);
+    for (int row0 = 0; row0 < rows; row0 += tile)
+        for (int pair = 0; pair < (d->d1 ? 2 : 1); pair++) {
+            const int here = rows - row0 < tile ? rows - row0 : tile;
+            const struct imx_gemm g[] = { score_gemm(d, here, pair), local_gemm(d, here, pair),
+                                          global_gemm(d, here, pair, row0 > 0) };
+            for (int k = 0; k < (backward ? 3 : 1); k++)
+                visit(user, &imx_op_gemm, &g[k]);
+        }
+}
+
+void imx_critic_fwd_inner(const void *problem, imx_visit_fn *visit, void *user)
+{
+    visit_gemms(problem, false, visit, user);
+}
+
+void imx_critic_bwd_inner(const void *problem, imx_visit_fn *visit, void *user)
+{
+    visit_gemms(problem, true, visit, user);
+}
+
 /* The most that any gemm variant may ask for: which one runs is known only later. */
 static uint64_t gemm_scratch(const struct imx_caps *caps, struct imx_gemm g)
 {

@@ -174,6 +174,7 @@ const struct imx_op imx_op_critic_fwd = {
     .exact = false,
     .ulps = 4,
     .grad = grad_fwd,
+    .inner = imx_critic_fwd_inner,
     .cases = cases,
 };
 
@@ -192,6 +193,7 @@ const struct imx_op imx_op_critic_bwd = {
     .exact = false,
     .ulps = 4,
     .fill = fill_bwd,
+    .inner = imx_critic_bwd_inner,
     .cases = cases,
 };
 

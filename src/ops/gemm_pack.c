@@ -9,6 +9,7 @@
 #include "imx_kernels.h"
 #include "ops/gemm.h"
 #include "ops/launch.h"
+#include "ops/tuned.h"
 
 /* A matrix that is read again for this many rows or columns of the other is packed even if it lies the right way
  * round: its rows are a power of two apart in most networks, and fall on each other in the caches. */
@@ -39,6 +40,14 @@ struct imx_cpu_tile imx_cpu_tile(const struct imx_caps *caps)
     return caps->vec_float >= 16 ? wide : caps->vec_float >= 8 ? middle : narrow;
 }
 
+enum { TILE_M, TILE_N, SLICES }; /* the tunables */
+
+static void set_slices(int32_t slices, int32_t k, struct plan *p)
+{
+    p->slice_k = up((k + slices - 1) / slices, 256);
+    p->slices = (k + p->slice_k - 1) / p->slice_k;
+}
+
 /* Tiles large enough to reuse what was loaded, and small enough that every core gets several. */
 static void choose_tiles(const struct imx_caps *caps, const struct imx_cpu_tile *t, int32_t k, struct plan *p)
 {
@@ -53,14 +62,13 @@ static void choose_tiles(const struct imx_caps *caps, const struct imx_cpu_tile 
         p->tile_m = up(p->tile_m / 2, t->mr);
     const int64_t slices = want / TILES, most = k / 512;
 #undef TILES
-    p->slices = (int32_t)(slices < most ? slices : most);
-    p->slices = p->slices < 1 ? 1 : p->slices > 16 ? 16 : p->slices;
-    p->slice_k = up((k + p->slices - 1) / p->slices, 256);
-    p->slices = (k + p->slice_k - 1) / p->slice_k;
+    const int32_t wanted = (int32_t)(slices < most ? slices : most);
+    set_slices(wanted < 1 ? 1 : wanted > 16 ? 16 : wanted, k, p);
 }
 
 static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm *g)
 {
+    int32_t tuned[IMX_MAX_TUNABLES];
     const struct imx_cpu_tile t = imx_cpu_tile(caps);
     /* Memory moved by packing (read, write, read again) and by turning back, in elements. */
     const double mk = 3.0 * g->m * g->k, nk = 3.0 * g->n * g->k, mn = 4.0 * g->m * g->n;
@@ -69,7 +77,13 @@ static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm 
     p.n = p.turned ? g->m : g->n;
     p.a_packed = (p.turned ? !g->tb : g->ta) || (p.n >= PACK_FROM && g->k >= PACK_FROM);
     p.b_packed = (p.turned ? !g->ta : g->tb) || (p.m >= PACK_FROM && g->k >= PACK_FROM);
-    choose_tiles(caps, &t, g->k, &p);
+    if (imx_tuned_values(caps, &imx_op_gemm, &imx_variant_gemm_cpu, g, tuned)) {
+        p.tile_m = tuned[TILE_M];
+        p.tile_n = tuned[TILE_N];
+        set_slices(tuned[SLICES], g->k, &p);
+    } else {
+        choose_tiles(caps, &t, g->k, &p);
+    }
     p.parts = p.turned || p.slices > 1;
     p.a_bytes = p.a_packed ? page((uint64_t)up(p.m, t.mr) * (uint64_t)g->k * 4) : 0;
     p.b_bytes = p.b_packed ? page((uint64_t)up(p.n, t.nr) * (uint64_t)g->k * 4) : 0;
@@ -162,4 +176,29 @@ static imx_status run(struct imx_dev *dev, const void *problem, const struct imx
                                                             .relu = g->act == IMX_ACT_RELU });
 }
 
-const struct imx_variant imx_variant_gemm_cpu = { "cl_pack_cpu", supports, workspace, run, rank };
+static void own_tiles(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])
+{
+    struct imx_caps plain = *caps;
+    plain.tuned = NULL;
+    const struct plan p = make_plan(&plain, problem);
+    value[TILE_M] = p.tile_m;
+    value[TILE_N] = p.tile_n;
+    value[SLICES] = p.slices;
+}
+
+static bool tiles_ok(const struct imx_caps *caps, const void *problem, const int32_t value[IMX_MAX_TUNABLES])
+{
+    const struct imx_cpu_tile t = imx_cpu_tile(caps);
+    (void)problem;
+    return value[TILE_M] >= t.mr && value[TILE_M] <= 4096 && value[TILE_M] % t.mr == 0 && value[TILE_N] >= t.nr &&
+           value[TILE_N] <= 4096 && value[TILE_N] % t.nr == 0 && value[SLICES] >= 1 && value[SLICES] <= 16;
+}
+
+/* Multiples of every device's register tile. */
+static const int32_t tries_m[] = { 24, 48, 96, 120, 240, 480, 960, 0 }, tries_n[] = { 32, 64, 128, 256, 512, 0 },
+                     tries_slices[] = { 1, 2, 4, 8, 16, 0 };
+static const struct imx_tunables tunables = {
+    3, { { "tile_m", tries_m }, { "tile_n", tries_n }, { "slices", tries_slices } }, own_tiles, tiles_ok
+};
+
+const struct imx_variant imx_variant_gemm_cpu = { "cl_pack_cpu", supports, workspace, run, rank, &tunables };

@@ -91,6 +91,8 @@ struct imx_emit {
     imx_status (*node)(struct imx_emit *e, const struct imx_op *op, const void *problem, const imx_tid *arg);
 };
 
+typedef void imx_visit_fn(void *user, const struct imx_op *op, const void *problem);
+
 struct imx_op {
     const char *name; /* "conv2d_fwd"; unique */
     size_t problem_size;
@@ -119,6 +121,9 @@ struct imx_op {
      * input IMX_WANTED or 0. On return darg[i] of a wanted input is the tensor that holds its gradient (0: it is
      * zero). NULL: not differentiable. */
     imx_status (*grad)(struct imx_emit *e, const void *problem, const imx_tid *arg, imx_tid *darg);
+    /* Calls visit for every problem of another op that the variants of this one run inside (NULL: none), so that those
+     * can be tuned, too. */
+    void (*inner)(const void *problem, imx_visit_fn *visit, void *user);
     /* Problems that the self-test runs: quick ones first, then "full", NULL-terminated. */
     const char *const *cases;
 };

@@ -33,6 +33,8 @@ struct test {
     struct imx_dev *dev;
     const struct imx_op *op;
     const struct imx_variant *variant;
+    const struct imx_variant *trusted; /* whose results stand for the oracle's; NULL: the oracle's own */
+    struct imx_tuned *tuned;           /* in force while that one runs */
     const void *problem;
     uint64_t seed;
     bool exact;
@@ -149,9 +151,18 @@ static imx_status prepare(struct test *t)
         ptr[i] = s->oracle;
         mag[i] = arg[i].role == IMX_IN ? NULL : s->mag;
     }
-    t->op->ref_f64(t->problem, ptr, mag);
-    const uint64_t ws = t->variant->workspace ? t->variant->workspace(&t->dev->caps, t->problem) : 0;
-    return ws ? make_slot(t, IMX_MAX_ARGS, ws) : IMX_OK;
+    uint64_t ws = t->variant->workspace ? t->variant->workspace(&t->dev->caps, t->problem) : 0;
+    if (t->trusted && t->trusted->workspace) {
+        struct imx_caps caps = t->dev->caps;
+        caps.tuned = t->tuned;
+        const uint64_t more = t->trusted->workspace(&caps, t->problem);
+        ws = more > ws ? more : ws;
+    }
+    if (ws)
+        IMX_TRY(make_slot(t, IMX_MAX_ARGS, ws));
+    if (!t->trusted)
+        t->op->ref_f64(t->problem, ptr, mag);
+    return IMX_OK;
 }
 
 static void fail_case(struct test *t, const char *fmt, ...) IMX_PRINTF(2, 3);
@@ -172,7 +183,7 @@ static void fail_case(struct test *t, const char *fmt, ...)
 }
 
 /* Uploads, runs and downloads. A variant that reports an error fails its case, but a lost device ends the test. */
-static imx_status run_once(struct test *t, int run)
+static imx_status run_once(struct test *t, const struct imx_variant *variant, int run)
 {
     struct imx_args args = { 0 };
     const struct imx_dev_vt *vt = t->dev->vt;
@@ -183,7 +194,7 @@ static imx_status run_once(struct test *t, int run)
         IMX_TRY(vt->upload(t->dev, (struct imx_mem){ s->buf, 0, s->total }, s->image, s->total));
         *(i < IMX_MAX_ARGS ? &args.m[i] : &args.ws) = (struct imx_mem){ s->buf, GUARD, s->bytes };
     }
-    imx_status status = imx_op_run(t->dev, t->op, t->variant, t->problem, &args);
+    imx_status status = imx_op_run(t->dev, t->op, variant, t->problem, &args);
     if (status == IMX_OK)
         status = vt->sync(t->dev);
     if (status != IMX_OK) {
@@ -271,20 +282,54 @@ static void check_integers(struct test *t, int i)
     }
 }
 
-imx_status imx_selftest_case(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
-                             const void *problem, uint64_t seed, bool exact, struct imx_selftest_result *result)
+/* What the trusted variant computes, as if the oracle had. */
+static imx_status ask_trusted(struct test *t)
+{
+    struct imx_tuned *const own = t->dev->caps.tuned;
+    t->dev->caps.tuned = t->tuned;
+    const imx_status ran = run_once(t, t->trusted, 0);
+    t->dev->caps.tuned = own;
+    IMX_TRY(ran);
+    for (int i = 0; i < t->op->n_args && !t->result->failed; i++) {
+        const struct slot *s = &t->slot[i];
+        const unsigned char *data = s->got[0] + GUARD;
+        double most = 0;
+        if (!s->buf || s->arg.role == IMX_IN)
+            continue;
+        if (s->arg.dtype != IMX_F32) {
+            memcpy(s->oracle, data, s->bytes);
+            continue;
+        }
+        for (int64_t k = 0; k < s->arg.count; k++) {
+            float v;
+            memcpy(&v, data + 4 * k, 4);
+            ((double *)s->oracle)[k] = (double)v;
+            most = fabs((double)v) > most ? fabs((double)v) : most;
+        }
+        for (int64_t k = 0; k < s->arg.count; k++)
+            s->mag[k] = 2 * most;
+    }
+    return IMX_OK;
+}
+
+static imx_status run_case(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
+                           const struct imx_variant *trusted, struct imx_tuned *tuned, const void *problem,
+                           uint64_t seed, bool exact, struct imx_selftest_result *result)
 {
     struct test *t = calloc(1, sizeof *t);
     imx_status status = IMX_OK;
     *result = (struct imx_selftest_result){ 0 };
     if (!t)
         return no_memory();
-    t->dev = dev, t->op = op, t->variant = variant, t->problem = problem;
+    t->dev = dev, t->op = op, t->variant = variant, t->trusted = trusted, t->tuned = tuned, t->problem = problem;
     t->seed = seed, t->exact = exact, t->result = result;
     IMX_GO(prepare(t));
-    IMX_GO(run_once(t, 0));
+    if (trusted)
+        IMX_GO(ask_trusted(t));
     if (!result->failed)
-        IMX_GO(run_once(t, 1));
+        IMX_GO(run_once(t, variant, 0));
+    if (!result->failed)
+        IMX_GO(run_once(t, variant, 1));
     for (int i = 0; i <= IMX_MAX_ARGS && !result->failed; i++)
         if (t->slot[i].buf)
             check_memory(t, i);
@@ -299,6 +344,19 @@ fail:
     drop(t);
     free(t);
     return status;
+}
+
+imx_status imx_selftest_case(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
+                             const void *problem, uint64_t seed, bool exact, struct imx_selftest_result *result)
+{
+    return run_case(dev, op, variant, NULL, NULL, problem, seed, exact, result);
+}
+
+imx_status imx_selftest_against(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
+                                const struct imx_variant *trusted, struct imx_tuned *tuned, const void *problem,
+                                uint64_t seed, bool exact, struct imx_selftest_result *result)
+{
+    return run_case(dev, op, variant, trusted, tuned, problem, seed, exact, result);
 }
 
 void imx_selftest_repeat(const struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,

@@ -23,6 +23,15 @@ IMX_MUST_CHECK imx_status imx_selftest_case(struct imx_dev *dev, const struct im
                                             const struct imx_variant *variant, const void *problem, uint64_t seed,
                                             bool exact, struct imx_selftest_result *result);
 
+/* The same with the result of a trusted variant in the oracle's place, for problems that would take the oracle too
+ * long. Exact numbers must agree to the bit, which says as much as the oracle would if that variant is right. For real
+ * numbers the bound is the op's with twice the largest result in the place of the sum of absolute terms. `tuned` (may
+ * be NULL) are the choices in force while the trusted one runs; the device's own are those while the other one runs. */
+IMX_MUST_CHECK imx_status imx_selftest_against(struct imx_dev *dev, const struct imx_op *op,
+                                               const struct imx_variant *variant, const struct imx_variant *trusted,
+                                               struct imx_tuned *tuned, const void *problem, uint64_t seed, bool exact,
+                                               struct imx_selftest_result *result);
+
 /* Writes "infomax selftest --device ..." for this case. */
 void imx_selftest_repeat(const struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
                          const void *problem, uint64_t seed, char *text, size_t size);

@@ -59,7 +59,8 @@ static void picks(void)
     const struct two problem = { 5, 0.1f }, other = { 5, 0.2f };
     int32_t v[IMX_MAX_TUNABLES] = { 0 };
     memcpy(c.problem, &problem, sizeof problem);
-    tap_ok(imx_op_pick(&dev, &two, &problem, NULL) == &plain, "without a table the first variant of least rank is used");
+    tap_ok(imx_op_pick(&dev, &two, &problem, NULL) == &plain,
+           "without a table the first variant of least rank is used");
     if (!tap_ok(imx_tuned_create(&dev.caps, &t) == IMX_OK && imx_tuned_put(&t, &c) == IMX_OK, "a table of one choice"))
         return;
     dev.caps.tuned = t;
@@ -78,7 +79,8 @@ static void picks(void)
     t->choice[0].value[0] = 12;
     tap_ok(!imx_tuned_values(&dev.caps, &two, &tiled, &problem, v), "numbers that the variant refuses are not used");
     c.value[0] = 24;
-    tap_ok(imx_tuned_put(&t, &c) == IMX_OK && t->n == 1 && t->choice[0].value[0] == 24, "a new choice replaces the old");
+    tap_ok(imx_tuned_put(&t, &c) == IMX_OK && t->n == 1 && t->choice[0].value[0] == 24,
+           "a new choice replaces the old");
     for (int i = 0; i < 100; i++) {
         ((struct two *)c.problem)->n = 100 + i;
         if (imx_tuned_put(&t, &c) != IMX_OK)
@@ -92,9 +94,10 @@ static void picks(void)
 
 static void options(void)
 {
-    static const char *const bad[] = { "",        "tile=8",    "tile=8,",       "tile=8,slices=",  "slices=1,tile=8",
-                                       "tile=-8", "tile=0x10", "tile=8,slices", "tile=8,slices=1,", "tile=08x,slices=1",
-                                       "tile=99999999999,slices=1" };
+    static const char *const bad[] = {
+        "",          "tile=8",        "tile=8,",          "tile=8,slices=",    "slices=1,tile=8",          "tile=-8",
+        "tile=0x10", "tile=8,slices", "tile=8,slices=1,", "tile=08x,slices=1", "tile=99999999999,slices=1"
+    };
     int32_t v[IMX_MAX_TUNABLES];
     char text[64];
     tap_ok(imx_tuned_parse_options(&tiled, "tile=16,slices=2", v) && v[0] == 16 && v[1] == 2 && !v[2], "two numbers");
