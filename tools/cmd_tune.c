@@ -259,10 +259,13 @@ const struct imx_command imx_cmd_tune = {
     .summary = "finds the fastest right kernels for a model on this device",
     .usage = "[options]",
     .about =
-        "Times the variants and tile sizes of every op of a training step, each in a child process. What is faster than\n"
-        "the default by the margin, and was verified, is remembered for this device and driver; train, embed, probe and\n"
+        "Times the variants and tile sizes of every op of a training step, each in a child process. What is faster "
+        "than\n"
+        "the default by the margin, and was verified, is remembered for this device and driver; train, embed, probe "
+        "and\n"
         "bench use it (not with --no-tuned or INFOMAX_TUNED=off). Of the options of train, those that shape the model\n"
-        "count. Ctrl-C and --max-time keep what was found; the same command goes on. Nothing else should run meanwhile.",
+        "count. Ctrl-C and --max-time keep what was found; the same command goes on. Nothing else should run "
+        "meanwhile.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),

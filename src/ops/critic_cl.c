@@ -63,7 +63,7 @@ static struct imx_gemm global_gemm(const struct imx_critic *d, int rows, int pai
 
 static void visit_gemms(const struct imx_critic *d, bool backward, imx_visit_fn *visit, void *user)
 {
-    const int rows = d->n * d->p, tile = tile_rows(d);
+    const int rows = d->n * d->p, tile = tile_rows(d, rows);
     for (int row0 = 0; row0 < rows; row0 += tile)
         for (int pair = 0; pair < (d->d1 ? 2 : 1); pair++) {
             const int here = rows - row0 < tile ? rows - row0 : tile;

@@ -183,8 +183,7 @@ static imx_status try_candidate(struct search *s, const struct imx_choice *c, do
     if (s->n_tried == MOST_TRIED)
         return IMX_OK;
     for (int i = 0; i < s->n_tried; i++)
-        if (s->tried[i].choice.variant == c->variant &&
-            !memcmp(s->tried[i].choice.value, c->value, sizeof c->value)) {
+        if (s->tried[i].choice.variant == c->variant && !memcmp(s->tried[i].choice.value, c->value, sizeof c->value)) {
             *ms = s->tried[i].ms;
             return IMX_OK;
         }

@@ -3,12 +3,11 @@
  * Everything that touches the device happens in a child process, which is given so long to build a candidate's programs
  * and so long to run it: one that hangs or crashes costs a line, and the next one gets a new child. A problem's
  * candidates are the variants that support it and, for those with tunables, sets of numbers found by changing one at a
- * time. The fastest ones are then timed against what the device does by itself, in alternation; a candidate wins when it
- * is faster by the margin in the median of the pairs, and only after its results were verified:
- *   small problems   against the oracle, on that very problem, as the self-test does;
- *   large problems   on that very problem against the device's own choice (exact ops: to the bit), and against the
- *                    oracle on the problems of the self-test.
- * What was chosen is put into the table and the file at once, so an interruption loses one problem. */
+ * time. The fastest ones are then timed against what the device does by itself, in alternation; a candidate wins when
+ * it is faster by the margin in the median of the pairs, and only after its results were verified: small problems
+ * against the oracle, on that very problem, as the self-test does; large problems   on that very problem against the
+ * device's own choice (exact ops: to the bit), and against the oracle on the problems of the self-test. What was chosen
+ * is put into the table and the file at once, so an interruption loses one problem. */
 #ifndef IMX_OPS_TUNE_H
 #define IMX_OPS_TUNE_H
 
@@ -59,13 +58,13 @@ struct imx_tune_options {
 
 struct imx_tune_summary {
     struct imx_caps caps;
-    char path[4096];               /* of the file; "" when none is written */
-    int problems, single;          /* given; with only one way to do them */
-    int known, searched, changed;  /* in the table before; searched now; where something else than the default won */
-    int left;                      /* not reached in time */
-    int tried, failed;             /* candidates */
-    double before_ms, after_ms;    /* of the searched problems, each as often as a step runs it */
-    struct imx_tuned *table;       /* owned by the caller (free); NULL on the host */
+    char path[4096];              /* of the file; "" when none is written */
+    int problems, single;         /* given; with only one way to do them */
+    int known, searched, changed; /* in the table before; searched now; where something else than the default won */
+    int left;                     /* not reached in time */
+    int tried, failed;            /* candidates */
+    double before_ms, after_ms;   /* of the searched problems, each as often as a step runs it */
+    struct imx_tuned *table;      /* owned by the caller (free); NULL on the host */
 };
 
 /* E_STOPPED when *stop became non-zero: what was found is in the table and the file. Must come before the first OpenCL
