@@ -175,9 +175,9 @@ static void report_failure(struct search *s, const struct imx_choice *c, const c
 }
 
 /* Times a candidate and adds it to those tried; *ms = infinity when it failed or was tried before. */
-static imx_status try_candidate(struct search *s, const struct imx_choice *c, double best, double *ms)
+static imx_status try_candidate(struct search *s, const struct imx_choice *c, double *ms)
 {
-    const struct imx_request q = { .ask = IMX_ASK_TIME, .a = *c, .enough = isfinite(best) ? 3 * best : 0 };
+    const struct imx_request q = { .ask = IMX_ASK_TIME, .a = *c, .enough = 2.5 * s->problem->ms };
     struct imx_reply r;
     *ms = INFINITY;
     if (s->n_tried == MOST_TRIED)
@@ -196,14 +196,6 @@ static imx_status try_candidate(struct search *s, const struct imx_choice *c, do
     return IMX_OK;
 }
 
-static double best_ms(const struct search *s)
-{
-    double best = INFINITY;
-    for (int i = 0; i < s->n_tried; i++)
-        best = s->tried[i].ms < best ? s->tried[i].ms : best;
-    return best;
-}
-
 /* Changes one number of a variant at a time, keeping what helps, twice round. */
 static imx_status search_numbers(struct search *s, const struct imx_choice *from, double ms)
 {
@@ -220,7 +212,7 @@ static imx_status search_numbers(struct search *s, const struct imx_choice *from
                 c.value[i] = *x;
                 if (*x == now.value[i] || !t->ok(&s->sum->caps, c.problem, c.value))
                     continue;
-                IMX_TRY(try_candidate(s, &c, best_ms(s), &took));
+                IMX_TRY(try_candidate(s, &c, &took));
                 if (took < 0.99 * ms) {
                     ms = took;
                     best = *x;
@@ -241,18 +233,20 @@ static int by_ms(const void *a, const void *b)
     return (x->ms > y->ms) - (x->ms < y->ms);
 }
 
-/* The fastest candidates against the device's own choice; the best one that is verified goes into *choice. */
-static imx_status hold_duels(struct search *s, const struct imx_choice *own, struct imx_choice *choice)
+/* Up to DUELS of the candidates from *at on against the device's own choice: those that win, best first. */
+static imx_status hold_duels(struct search *s, const struct imx_choice *own, int *at, struct candidate won[DUELS],
+                             int *n)
 {
     const double margin = s->o->margin > 0 ? s->o->margin : 0.03;
-    struct candidate won[DUELS];
-    int n = 0;
-    qsort(s->tried, (size_t)s->n_tried, sizeof *s->tried, by_ms);
-    for (int i = 0, held = 0; i < s->n_tried && held < DUELS && isfinite(s->tried[i].ms); i++) {
-        struct imx_request q = { .ask = IMX_ASK_DUEL, .a = *own, .b = s->tried[i].choice };
+    int held = 0;
+    *n = 0;
+    for (; *at < s->n_tried && held < DUELS; (*at)++) {
+        struct imx_request q = { .ask = IMX_ASK_DUEL, .a = *own, .b = s->tried[*at].choice };
         struct imx_reply r;
-        if (q.b.variant == own->variant && !q.b.value[0])
-            break; /* no slower one will win */
+        if (!isfinite(s->tried[*at].ms) || (q.b.variant == own->variant && !q.b.value[0])) {
+            *at = s->n_tried; /* no slower one will win */
+            break;
+        }
         held++;
         IMX_TRY(ask(s, &q, &r));
         if (r.status != IMX_OK) {
@@ -260,19 +254,34 @@ static imx_status hold_duels(struct search *s, const struct imx_choice *own, str
         } else if (r.ratio <= 1 - margin) {
             q.b.ms = r.ms[0] * r.ratio;
             q.b.without = r.ms[0];
-            won[n++] = (struct candidate){ q.b, r.ratio };
+            won[(*n)++] = (struct candidate){ q.b, r.ratio };
         }
     }
-    qsort(won, (size_t)n, sizeof *won, by_ms);
-    for (int i = 0; i < n; i++) {
-        const struct imx_request q = { .ask = IMX_ASK_VERIFY, .a = *own, .b = won[i].choice };
-        struct imx_reply r;
-        IMX_TRY(ask(s, &q, &r));
-        if (r.status == IMX_OK && !r.wrong) {
-            *choice = won[i].choice;
-            return IMX_OK;
+    qsort(won, (size_t)*n, sizeof *won, by_ms);
+    return IMX_OK;
+}
+
+/* The best candidate that is verified goes into *choice, if any is. A wrong one may be very fast: while all winners
+ * turn out wrong, the next ones get their turn. */
+static imx_status choose(struct search *s, const struct imx_choice *own, struct imx_choice *choice)
+{
+    struct candidate won[DUELS];
+    int n = 0;
+    qsort(s->tried, (size_t)s->n_tried, sizeof *s->tried, by_ms);
+    for (int at = 0; at < s->n_tried;) {
+        IMX_TRY(hold_duels(s, own, &at, won, &n));
+        for (int i = 0; i < n; i++) {
+            const struct imx_request q = { .ask = IMX_ASK_VERIFY, .a = *own, .b = won[i].choice };
+            struct imx_reply r;
+            IMX_TRY(ask(s, &q, &r));
+            if (r.status == IMX_OK && !r.wrong) {
+                *choice = won[i].choice;
+                return IMX_OK;
+            }
+            report_failure(s, &q.b, r.text);
         }
-        report_failure(s, &q.b, r.text);
+        if (!n)
+            break;
     }
     return IMX_OK;
 }
@@ -320,16 +329,16 @@ static imx_status tune_one(struct search *s, const struct imx_tune_problem *p, s
     for (const struct imx_variant *const *v = p->op->variants; *v; v++) {
         c.variant = *v;
         if (*v != own && (*v)->supports(&s->sum->caps, p->problem))
-            IMX_TRY(try_candidate(s, &c, best_ms(s), &ms));
+            IMX_TRY(try_candidate(s, &c, &ms));
     }
     const int alone = s->n_tried;
     for (int i = 0; i < alone; i++) {
         const struct candidate from = s->tried[i];
-        if (from.choice.variant->tunables && from.ms < 2 * best_ms(s))
+        if (from.choice.variant->tunables && from.ms < 2 * p->ms)
             IMX_TRY(search_numbers(s, &from.choice, from.ms));
     }
     *choice = plain;
-    return hold_duels(s, &plain, choice);
+    return choose(s, &plain, choice);
 }
 
 /* ---- all problems ---- */
