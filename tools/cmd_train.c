@@ -1,4 +1,5 @@
 /* infomax train: learns an encoder from images without labels. */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +24,10 @@ static imx_status absolute(char **data)
     char *full = realpath(*data, NULL);
     if (part)
         *part = '#';
-    if (!full)
+    if (!full && (errno == ENOENT || errno == ENOTDIR))
         return imx_fail(IMX_E_DATA, "there is nothing at %s", *data);
+    if (!full)
+        return imx_io_fail("follow the path", *data);
     char *joined = malloc(strlen(full) + (part ? strlen(part) : 0) + 1);
     if (!joined) {
         free(full);
@@ -61,7 +64,7 @@ static imx_status prepare(const struct values *v)
             return imx_fail(IMX_E_ARG, "%s holds a run already: `infomax resume %s` goes on, --overwrite begins anew",
                             v->out, v->out);
         if (remove(path))
-            return imx_fail(IMX_E_IO, "%s could not be removed", path);
+            return imx_io_fail("remove", path);
     }
     struct imx_text text = { 0 };
     imx_options_save(imx_config_options, &v->config, &text);
@@ -80,6 +83,8 @@ static imx_status run(void *values, int n, char **word)
     if (n) {
         free(v->config.data);
         v->config.data = strdup(word[0]);
+        if (!v->config.data)
+            return imx_fail(IMX_E_NOMEM, "no memory for a path");
     }
     if (!v->config.data)
         return imx_fail(IMX_E_ARG, "train needs DATA: a folder of images, or one of the formats of `infomax data`");

@@ -89,7 +89,7 @@
           .value = "NAME",                                                                                             \
           .fallback = "auto",                                                                                          \
           .table = "model",                                                                                            \
-          .help = "basic28, basic32, basic64, alex64; auto: by image size" },                                          \
+          .help = "basic28, basic32, basic64, alex64; tiny16: for tests; auto: by image size" },                       \
         { .name = "batch",                                                                                             \
           .type = IMX_OPT_INT,                                                                                         \
           .at = IMX_CONFIG_AT(batch),                                                                                  \

@@ -39,7 +39,7 @@ enum imx_features_layer {
 /* Zero means default. */
 struct imx_features_options {
     const char *weights;             /* encoder.safetensors of a run */
-    const char *encoder;             /* its architecture: "basic28", "basic32", "basic64", "alex64" */
+    const char *encoder;             /* its architecture: "basic28", "basic32", "basic64", "alex64", "tiny16" */
     const char *device;              /* NULL: the fastest; else "host", "cpu", "gpu", "P:D" or part of a name */
     int32_t height, width, channels; /* of the images, as in training */
     int32_t batch;                   /* images at a time; default 64 */

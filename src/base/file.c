@@ -201,6 +201,8 @@ static imx_status open_temp(struct imx_atomic *f, size_t size)
             return IMX_OK;
         }
         const int e = errno;
+        if (ours)
+            unlink(f->temp);
         close(fd);
         errno = e;
         if (ours)

@@ -19,7 +19,7 @@ IMX_MUST_CHECK imx_status imx_file_read(const char *path, uint64_t limit, char *
 IMX_MUST_CHECK imx_status imx_file_write(const char *path, const void *data, size_t bytes);
 /* Creates the folder and its parents; existing ones are fine. */
 IMX_MUST_CHECK imx_status imx_mkdirs(const char *path);
-/* True when something is there; *bytes (may be NULL) = its size. */
+/* True when something is there; *bytes (may be NULL) = its size. False: errno says why (ENOENT: nothing is there). */
 bool imx_file_size(const char *path, uint64_t *bytes);
 /* Makes renames in the folder that holds `path` durable. */
 IMX_MUST_CHECK imx_status imx_fsync_folder_of(const char *path);

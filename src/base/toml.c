@@ -107,6 +107,7 @@ static imx_status dotted_key(struct reader *r, struct imx_text *table, struct im
                 r->at++;
             imx_text_add(key, start, (size_t)(r->at - start));
         }
+        IMX_TRY(imx_text_check(key));
         if (!key->size)
             return bad(r, "a key was expected");
         blanks(r);

@@ -1,7 +1,6 @@
 /* CIFAR-10 and CIFAR-100 in the binary form: records of label byte(s) and 3 planes of
  * 32x32. CIFAR-100 has a coarse and a fine label; the fine one is used. Files must be
  * whole records with labels in range. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,7 +63,7 @@ static imx_status read_file(const char *dir, const char *name, const struct cifa
         return imx_fail(IMX_E_ARG, "the path of %s is too long", name);
     FILE *f = fopen(path, "rbe");
     if (!f)
-        return imx_fail(IMX_E_IO, "cannot open %s: %s", path, strerror(errno));
+        return imx_io_fail("open", path);
     for (int32_t i = 0; *n < ds->n && fread(record, 1, bytes, f) == bytes; i++, (*n)++) {
         const uint8_t *src = record + kind->labels;
         uint8_t *dst = ds->pix + (size_t)*n * PIXELS;
@@ -80,7 +79,7 @@ static imx_status read_file(const char *dir, const char *name, const struct cifa
                 dst[3 * p + k] = src[k * PLANE + p];
     }
     if (status == IMX_OK && ferror(f))
-        status = imx_fail(IMX_E_IO, "cannot read %s: %s", path, strerror(errno));
+        status = imx_io_fail("read", path);
     fclose(f);
     return status;
 }

@@ -3,6 +3,7 @@
  * over fixed chunks, so that neither depends on the number of threads. */
 #include "data/dataset.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/sha256.h"
 #include "data/parallel.h"
@@ -85,12 +87,14 @@ imx_status imx_source_class_file(struct imx_dataset *ds, const char *dir, const 
         return IMX_OK;
     FILE *f = fopen(path, "re");
     if (!f)
-        return IMX_OK;
+        return errno == ENOENT ? IMX_OK : imx_io_fail("open", path);
     while (status == IMX_OK && ds->classes < 1000 && fgets(line, sizeof line, f)) {
         const size_t bytes = strcspn(line, "\r\n");
         if (bytes)
             status = imx_source_class(ds, line, bytes);
     }
+    if (status == IMX_OK && ferror(f))
+        status = imx_io_fail("read", path);
     fclose(f);
     return status;
 }

@@ -3,6 +3,7 @@
 #include "data/draw.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,16 +219,14 @@ static struct colour ink_on(struct lot *l, double ground)
     return ink;
 }
 
-void imx_draw_picture(uint64_t seed, uint32_t number, int32_t class, int32_t size, uint8_t *dst)
+imx_status imx_draw_picture(uint64_t seed, uint32_t number, int32_t class, int32_t size, uint8_t *dst)
 {
     struct lot l = { .seed = seed, .number = number };
     struct canvas cv = { size, calloc((size_t)size * (size_t)size * 3, sizeof(double)) };
     struct place at[MOST];
     const size_t values = (size_t)size * (size_t)size * 3;
-    if (!cv.v) { /* black is better than no picture; the caller has just allocated far more */
-        memset(dst, 0, values);
-        return;
-    }
+    if (!cv.v)
+        return imx_fail(IMX_E_NOMEM, "out of memory for a drawn picture");
     const double ground = between(&l, 0.35, 0.65);
     background(&l, &cv, ground);
     const int copies = places(&l, at);
@@ -249,6 +248,7 @@ void imx_draw_picture(uint64_t seed, uint32_t number, int32_t class, int32_t siz
         dst[i] = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
     }
     free(cv.v);
+    return IMX_OK;
 }
 
 int32_t imx_draw_shapes(void)
@@ -278,16 +278,25 @@ static imx_status settle(const struct imx_draw *draw, struct imx_draw *d)
 struct job {
     const struct imx_draw *d;
     uint8_t *pix;
-    int32_t from; /* first picture of this round */
+    int32_t from;       /* first picture of this round */
+    atomic_bool failed; /* out of memory in one of the threads */
 };
 
 static void draw_one(void *user, int64_t i)
 {
-    const struct job *j = user;
+    struct job *j = user;
     const int32_t number = j->from + (int32_t)i;
     const size_t image = (size_t)j->d->size * (size_t)j->d->size * 3;
-    imx_draw_picture(j->d->seed, j->d->first + (uint32_t)number, number % j->d->classes, j->d->size,
-                     j->pix + (size_t)i * image);
+    if (imx_draw_picture(j->d->seed, j->d->first + (uint32_t)number, number % j->d->classes, j->d->size,
+                         j->pix + (size_t)i * image) != IMX_OK)
+        atomic_store(&j->failed, true);
+}
+
+static imx_status draw_all(struct job *j, int32_t n)
+{
+    atomic_init(&j->failed, false);
+    imx_parallel(j->d->threads, n, draw_one, j);
+    return atomic_load(&j->failed) ? imx_fail(IMX_E_NOMEM, "out of memory for drawn pictures") : IMX_OK;
 }
 
 imx_status imx_draw_dataset(const struct imx_draw *draw, struct imx_dataset **out)
@@ -302,17 +311,25 @@ imx_status imx_draw_dataset(const struct imx_draw *draw, struct imx_dataset **ou
         free(label);
         return imx_fail(IMX_E_NOMEM, "out of memory for %d drawn pictures", d.count);
     }
-    struct job job = { &d, pix, 0 };
-    imx_parallel(d.threads, d.count, draw_one, &job);
+    struct job job = { .d = &d, .pix = pix };
+    const imx_status status = draw_all(&job, d.count);
+    if (status != IMX_OK) {
+        free(pix);
+        free(label);
+        return status;
+    }
     for (int32_t i = 0; i < d.count; i++)
         label[i] = i % d.classes;
     IMX_TRY(imx_dataset_of_pixels(pix, label, d.count, d.size, d.size, 3, out));
     for (int32_t i = 0; i < d.classes; i++) {
         char *name = strdup(imx_shapes[i].name);
-        if (name) {
-            free((*out)->class[i].name);
-            (*out)->class[i].name = name;
+        if (!name) {
+            imx_dataset_destroy(*out);
+            *out = NULL;
+            return imx_fail(IMX_E_NOMEM, "out of memory for the class names");
         }
+        free((*out)->class[i].name);
+        (*out)->class[i].name = name;
     }
     return IMX_OK;
 }
@@ -345,8 +362,8 @@ imx_status imx_draw_folder(const struct imx_draw *draw, const char *folder,
         return imx_fail(IMX_E_NOMEM, "out of memory for %d drawn pictures", ROUND);
     for (int32_t from = 0; status == IMX_OK && from < d.count; from += ROUND) {
         const int32_t n = d.count - from < ROUND ? d.count - from : ROUND;
-        struct job job = { &d, pix, from };
-        imx_parallel(d.threads, n, draw_one, &job);
+        struct job job = { .d = &d, .pix = pix, .from = from };
+        status = draw_all(&job, n);
         for (int32_t i = 0; status == IMX_OK && i < n; i++)
             status = write_one(&d, folder, from + i, pix + (size_t)i * image);
         if (progress)

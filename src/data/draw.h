@@ -22,8 +22,8 @@ struct imx_draw {
 int32_t imx_draw_shapes(void);
 const char *imx_draw_shape_name(int32_t class);
 
-/* dst [size, size, 3]. */
-void imx_draw_picture(uint64_t seed, uint32_t number, int32_t class, int32_t size, uint8_t *dst);
+/* dst [size, size, 3]. E_NOMEM. */
+IMX_MUST_CHECK imx_status imx_draw_picture(uint64_t seed, uint32_t number, int32_t class, int32_t size, uint8_t *dst);
 
 /* A data set in memory. E_ARG: impossible numbers; E_NOMEM. */
 IMX_MUST_CHECK imx_status imx_draw_dataset(const struct imx_draw *draw, struct imx_dataset **out);

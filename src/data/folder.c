@@ -87,23 +87,27 @@ static imx_status walk(struct tree *t, const char *relative, int depth)
     snprintf(full, sizeof full, "%s/%s", t->root, relative);
     DIR *dir = opendir(full);
     if (!dir || fstat(dirfd(dir), &st)) {
+        const int why = errno;
         if (dir)
             closedir(dir);
-        if (!relative[0])
-            return imx_fail(IMX_E_IO, "cannot open %s: %s", t->root, strerror(errno));
+        errno = why;
+        if (!relative[0] || why == ENOMEM || why == EMFILE || why == ENFILE)
+            return imx_io_fail("open", full);
         imx_log(IMX_LOG_WARN, "left out the folder %s: %s", relative, strerror(errno));
         return IMX_OK;
     }
     t->above[depth].dev = st.st_dev;
     t->above[depth].ino = st.st_ino;
-    while (status == IMX_OK && (e = readdir(dir))) {
+    while (status == IMX_OK && (errno = 0, e = readdir(dir))) {
         if (e->d_name[0] == '.' || !strcmp(e->d_name, "__MACOSX"))
             continue;
         if (snprintf(below, sizeof below, "%s%s%s", relative, relative[0] ? "/" : "", e->d_name) >= (int)sizeof below)
             continue;
         snprintf(full, sizeof full, "%s/%s", t->root, below);
-        if (stat(full, &st))
+        if (stat(full, &st)) {
+            imx_log(IMX_LOG_WARN, "left out %s: %s", below, strerror(errno));
             continue;
+        }
         bool circle = depth + 1 >= DEPTH;
         for (int i = 0; S_ISDIR(st.st_mode) && i <= depth; i++)
             circle = circle || (t->above[i].dev == st.st_dev && t->above[i].ino == st.st_ino);
@@ -112,6 +116,8 @@ static imx_status walk(struct tree *t, const char *relative, int depth)
         else if (S_ISREG(st.st_mode) && looks_like_image(full))
             status = add_path(t, below);
     }
+    if (status == IMX_OK && errno)
+        status = imx_io_fail("read", t->root);
     closedir(dir);
     return status;
 }
@@ -192,7 +198,10 @@ static imx_status choose_size(struct loading *l, int32_t *size)
         return imx_fail(IMX_E_NOMEM, "out of memory");
     l->verdict = v;
     imx_parallel(l->opt->threads, n, load_one, l);
+    imx_status status = IMX_OK;
     for (int32_t i = 0; i < n; i++) {
+        if (v[i].status == IMX_E_NOMEM) /* another size than the images' own would come out */
+            status = imx_fail(IMX_E_NOMEM, "%s: %s", l->t->path[i], v[i].why ? v[i].why : "out of memory");
         if (v[i].status == IMX_OK && side == 0)
             side = v[i].w;
         if (v[i].status == IMX_OK && (v[i].w != side || v[i].h != side || side > NATIVE || side < 4))
@@ -202,7 +211,7 @@ static imx_status choose_size(struct loading *l, int32_t *size)
     free(v);
     l->verdict = NULL;
     *size = side > 0 ? side : USUAL;
-    return IMX_OK;
+    return status;
 }
 
 /* The class of a path is its first folder; classes are made in the order of the paths. */

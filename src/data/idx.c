@@ -9,6 +9,7 @@
 
 #include <zlib.h>
 
+#include "base/file.h"
 #include "data/source.h"
 
 static uint32_t be32(const uint8_t *p)
@@ -35,9 +36,9 @@ static imx_status find_images(const char *dir, bool test, char *file, size_t siz
     DIR *d = opendir(dir);
     file[0] = 0;
     if (!d)
-        return IMX_OK;
+        return imx_io_fail("open", dir);
     imx_status status = IMX_OK;
-    while (status == IMX_OK && (e = readdir(d))) {
+    while (status == IMX_OK && (errno = 0, e = readdir(d))) {
         if (e->d_name[0] == '.' || !mark(e->d_name) || is_test(e->d_name) != test)
             continue;
         if (file[0]) {
@@ -52,6 +53,8 @@ static imx_status find_images(const char *dir, bool test, char *file, size_t siz
             status = imx_fail(IMX_E_ARG, "the path of %s is too long", e->d_name);
         }
     }
+    if (status == IMX_OK && errno)
+        status = imx_io_fail("read", dir);
     closedir(d);
     return status;
 }
@@ -89,9 +92,10 @@ static imx_status read_images(const char *path, struct imx_dataset *ds)
     imx_status status = IMX_OK;
     gzFile f = gzopen(path, "rbe");
     if (!f || stat(path, &st)) {
+        const imx_status failed = imx_io_fail("open", path);
         if (f)
             gzclose(f);
-        return imx_fail(IMX_E_IO, "cannot open %s: %s", path, strerror(errno));
+        return failed;
     }
     IMX_GO(read_exactly(f, path, head, sizeof head));
     const uint64_t n = be32(head + 4), h = be32(head + 8), w = be32(head + 12);
@@ -120,8 +124,7 @@ static imx_status read_labels(const char *path, struct imx_dataset *ds)
     gzFile f = gzopen(path, "rbe");
     uint8_t *y = malloc((size_t)ds->n);
     if (!f || !y)
-        IMX_GO(!y ? imx_fail(IMX_E_NOMEM, "out of memory for %d labels", ds->n)
-                  : imx_fail(IMX_E_IO, "cannot open %s: %s", path, strerror(errno)));
+        IMX_GO(!y ? imx_fail(IMX_E_NOMEM, "out of memory for %d labels", ds->n) : imx_io_fail("open", path));
     IMX_GO(read_exactly(f, path, head, sizeof head));
     if (be32(head) != 0x801 || be32(head + 4) != (uint32_t)ds->n)
         IMX_GO(imx_fail(IMX_E_FORMAT, "%s does not hold the labels of %d images", path, ds->n));

@@ -20,6 +20,7 @@ struct jpeg_work {
     struct jpeg_progress_mgr progress;
     jmp_buf jump;
     char why[JMSG_LENGTH_MAX];
+    bool no_memory;
     uint8_t *row; /* one row as libjpeg delivers it */
     uint8_t *pix;
 };
@@ -28,6 +29,7 @@ static void give_up(j_common_ptr cinfo)
 {
     struct jpeg_work *w = cinfo->client_data;
     cinfo->err->format_message(cinfo, w->why);
+    w->no_memory = cinfo->err->msg_code == JERR_OUT_OF_MEMORY;
     longjmp(w->jump, 1);
 }
 
@@ -133,7 +135,8 @@ imx_status imx_picture_jpeg(const uint8_t *data, size_t bytes, const struct imx_
     w->progress.progress_monitor = on_progress;
     w->cinfo.client_data = w;
     if (setjmp(w->jump)) {
-        status = imx_fail(IMX_E_DATA, "damaged JPEG: %s", w->why);
+        status = w->no_memory ? imx_fail(IMX_E_NOMEM, "out of memory for a JPEG")
+                              : imx_fail(IMX_E_DATA, "damaged JPEG: %s", w->why);
     } else {
         jpeg_create_decompress(&w->cinfo);
         w->cinfo.progress = &w->progress;

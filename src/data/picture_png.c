@@ -15,6 +15,7 @@ struct png_work {
     const uint8_t *data;
     size_t bytes, at;
     char why[128];
+    bool no_memory;
     uint8_t *raw; /* all rows as libpng delivers them */
     png_bytep *row;
 };
@@ -24,6 +25,20 @@ static void give_up(png_structp png, png_const_charp text)
     struct png_work *w = png_get_error_ptr(png);
     snprintf(w->why, sizeof w->why, "%s", text);
     png_longjmp(png, 1);
+}
+
+static png_voidp take(png_structp png, png_alloc_size_t bytes)
+{
+    struct png_work *w = png_get_mem_ptr(png);
+    void *p = malloc(bytes);
+    w->no_memory = w->no_memory || !p;
+    return p;
+}
+
+static void give_back(png_structp png, png_voidp p)
+{
+    (void)png;
+    free(p);
 }
 
 static void ignore(png_structp png, png_const_charp text)
@@ -115,12 +130,13 @@ imx_status imx_picture_png(const uint8_t *data, size_t bytes, const struct imx_p
         return imx_fail(IMX_E_NOMEM, "out of memory for a PNG decoder");
     w->data = data;
     w->bytes = bytes;
-    w->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, w, give_up, ignore);
+    w->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, w, give_up, ignore, w, take, give_back);
     w->info = w->png ? png_create_info_struct(w->png) : NULL;
     if (!w->info)
         status = imx_fail(IMX_E_NOMEM, "out of memory for a PNG decoder");
     else if (setjmp(png_jmpbuf(w->png)))
-        status = imx_fail(IMX_E_DATA, "damaged PNG: %s", w->why);
+        status = w->no_memory ? imx_fail(IMX_E_NOMEM, "out of memory for a PNG")
+                              : imx_fail(IMX_E_DATA, "damaged PNG: %s", w->why);
     else
         status = decode(w, opt, p, orientation);
     png_destroy_read_struct(&w->png, &w->info, NULL);

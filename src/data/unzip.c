@@ -2,12 +2,13 @@
  * Deflate reaches at most 1032:1, so a member that claims more is refused before anything is allocated. */
 #include "data/unzip.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <zlib.h>
+
+#include "base/file.h"
 
 enum { MEMBERS = 4096, DIRECTORY = 1 << 24, PIECE = 1 << 18 };
 
@@ -43,9 +44,12 @@ static imx_status read_at(const struct imx_zip *zip, uint64_t at, void *dst, siz
 {
     if (at > zip->bytes || n > zip->bytes - at)
         return damaged(zip, "it ends early");
-    if (fseeko(zip->f, (off_t)at, SEEK_SET) || fread(dst, 1, n, zip->f) != n)
-        return imx_fail(IMX_E_IO, "cannot read %s: %s", zip->path, ferror(zip->f) ? strerror(errno) : "it ends early");
-    return IMX_OK;
+    if (fseeko(zip->f, (off_t)at, SEEK_SET))
+        return imx_io_fail("read", zip->path);
+    if (fread(dst, 1, n, zip->f) == n)
+        return IMX_OK;
+    return ferror(zip->f) ? imx_io_fail("read", zip->path)
+                          : imx_fail(IMX_E_IO, "cannot read %s: it ends early", zip->path);
 }
 
 /* Where the directory is: from the end record, or the ZIP64 one that its locator names. */
@@ -155,7 +159,7 @@ imx_status imx_zip_open(const char *path, struct imx_zip **out)
     snprintf(zip->path, sizeof zip->path, "%s", path);
     zip->f = fopen(path, "rbe");
     if (!zip->f || fseeko(zip->f, 0, SEEK_END))
-        IMX_GO(imx_fail(IMX_E_IO, "cannot open %s: %s", path, strerror(errno)));
+        IMX_GO(imx_io_fail("open", path));
     zip->bytes = (uint64_t)ftello(zip->f);
     IMX_GO(read_directory(zip));
     *out = zip;

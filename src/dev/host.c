@@ -17,7 +17,7 @@ static imx_status host_alloc(struct imx_dev *dev, uint64_t bytes, struct imx_buf
     void *data = NULL;
     if (!buf || posix_memalign(&data, 4096, bytes)) {
         free(buf);
-        return imx_fail(IMX_E_NOMEM, "the host has no %llu bytes", (unsigned long long)bytes);
+        return imx_fail(IMX_E_NOMEM, "out of memory: the host has no %llu bytes", (unsigned long long)bytes);
     }
     buf->bytes = bytes;
     buf->data = data;

@@ -95,12 +95,15 @@ static imx_status read_metrics(const char *run, struct curves *c)
     for (char *line = text, *end; s == IMX_OK && (end = memchr(line, '\n', (size_t)(text + bytes - line)));
          line = end + 1) {
         struct imx_json_doc doc;
-        if (imx_json_parse(line, (size_t)(end - line), NULL, &doc) != IMX_OK)
-            continue; /* a torn line costs one point */
-        s = add_row(c, doc.root);
-        imx_json_doc_free(&doc);
+        s = imx_json_parse(line, (size_t)(end - line), NULL, &doc);
+        if (s == IMX_OK) {
+            s = add_row(c, doc.root);
+            imx_json_doc_free(&doc);
+        } else if (s != IMX_E_NOMEM) {
+            s = IMX_OK; /* a torn line costs one point */
+            imx_error_clear();
+        }
     }
-    imx_error_clear();
     free(text);
     return s == IMX_OK && !c->n ? imx_fail(IMX_E_DATA, "%s holds no line of metrics yet", path) : s;
 }
@@ -134,9 +137,10 @@ static int by_value(const void *a, const void *b)
 }
 
 /* Median of the finite ones; NaN when there is none. Typical speed: the first steps include compiling. */
-static double median(const double *v, size_t n)
+static double median(struct imx_text *t, const double *v, size_t n)
 {
     double *copy = malloc((n + 1) * sizeof *copy);
+    t->failed |= !copy;
     size_t k = 0;
     for (size_t i = 0; copy && i < n; i++)
         if (isfinite(v[i]))
@@ -157,7 +161,7 @@ static void put_curves(struct imx_text *t, const struct curves *c)
     number_tile(t, "%.4g", c->col[EPOCH][last], "epochs");
     number_tile(t, "%.4g", c->col[LOSS][last], "loss at the end");
     number_tile(t, "%.4g", c->col[MI][last], "mutual information, nats");
-    number_tile(t, "%.0f", median(c->col[SPEED], c->n), "images per second");
+    number_tile(t, "%.0f", median(t, c->col[SPEED], c->n), "images per second");
     imx_duration_text(c->col[SECONDS][last], text, sizeof text);
     tile(t, text, "training time");
     imx_text_put(t, "</div>\n<div class=grid>\n");
@@ -197,21 +201,42 @@ static int is_probe(const struct dirent *e)
     return n > 11 && !strncmp(e->d_name, "probe-", 6) && !strcmp(e->d_name + n - 5, ".json");
 }
 
-static void put_probes(struct imx_text *t, const char *run)
+/* A file that is damaged is left out; what the machine failed at is an error. */
+static imx_status read_json(const char *run, const char *name, struct imx_json_doc *doc, bool *good)
+{
+    char path[4096], *text = NULL;
+    size_t bytes = 0;
+    *good = false;
+    if (!imx_join(path, sizeof path, run, name) || !imx_file_size(path, NULL))
+        return IMX_OK;
+    IMX_TRY(imx_file_read(path, 1 << 20, &text, &bytes));
+    const imx_status status = imx_json_parse(text, bytes, NULL, doc);
+    free(text);
+    *good = status == IMX_OK;
+    if (status == IMX_E_NOMEM)
+        return status;
+    if (status != IMX_OK)
+        imx_error_clear();
+    return IMX_OK;
+}
+
+static imx_status put_probes(struct imx_text *t, const char *run)
 {
     struct dirent **name = NULL;
+    imx_status status = IMX_OK;
     const int n = scandir(run, &name, is_probe, alphasort);
+    if (n < 0)
+        return imx_io_fail("read", run);
     if (n > 0)
         imx_text_put(
             t, "<h2>What the features are worth</h2>\n<div class=card><table>\n<tr><th>layer<th>classifier<th>encoder"
                "<th class=n>accuracy<th class=n>images to learn<th class=n>images to test\n");
     for (int i = 0; i < n; i++) {
-        char path[4096], *text = NULL;
-        size_t bytes = 0;
         struct imx_json_doc doc = { 0 };
-        if (imx_join(path, sizeof path, run, name[i]->d_name) &&
-            imx_file_read(path, 1 << 20, &text, &bytes) == IMX_OK &&
-            imx_json_parse(text, bytes, NULL, &doc) == IMX_OK) {
+        bool good = false;
+        if (status == IMX_OK)
+            status = read_json(run, name[i]->d_name, &doc, &good);
+        if (good) {
             if (doc.root->type == IMX_JSON_OBJECT)
                 probe_row(t, doc.root);
             else if (doc.root->type == IMX_JSON_ARRAY)
@@ -219,12 +244,12 @@ static void put_probes(struct imx_text *t, const char *run)
                     probe_row(t, row);
         }
         imx_json_doc_free(&doc);
-        free(text);
         free(name[i]);
     }
     free(name);
     if (n > 0)
         imx_text_put(t, "</table></div>\n");
+    return status;
 }
 
 /* ---- settings and device ---- */
@@ -258,21 +283,30 @@ static void put_node(struct imx_text *t, const char *prefix, const struct imx_js
     }
 }
 
-static void put_settings(struct imx_text *t, const char *run)
+static imx_status put_settings(struct imx_text *t, const char *run)
 {
-    char path[4096], *text = NULL;
-    size_t bytes = 0;
+    char path[4096];
+    imx_status status = IMX_OK;
     struct imx_toml config = { 0 };
     struct imx_json_doc env = { 0 };
+    bool good = false;
     imx_text_put(t, "<div class=grid>\n");
-    if (imx_join(path, sizeof path, run, "config.toml") && imx_toml_read(path, &config) == IMX_OK) {
+    if (imx_join(path, sizeof path, run, "config.toml") && imx_file_size(path, NULL)) {
+        status = imx_toml_read(path, &config);
+        good = status == IMX_OK;
+        if (status != IMX_E_NOMEM && status != IMX_E_IO)
+            status = IMX_OK; /* damaged: left out */
+    }
+    if (good) {
         imx_text_put(t, "<div><h2>Settings</h2><div class=card><table>\n");
         for (size_t i = 0; i < config.entries; i++)
             pair(t, config.entry[i].key, config.entry[i].string ? config.entry[i].string : "[...]");
         imx_text_put(t, "</table></div></div>\n");
     }
-    if (imx_join(path, sizeof path, run, "env.json") && imx_file_read(path, 1 << 20, &text, &bytes) == IMX_OK &&
-        imx_json_parse(text, bytes, NULL, &env) == IMX_OK && env.root->type == IMX_JSON_OBJECT) {
+    good = false;
+    if (status == IMX_OK)
+        status = read_json(run, "env.json", &env, &good);
+    if (good && env.root->type == IMX_JSON_OBJECT) {
         imx_text_put(t, "<div><h2>Device and data</h2><div class=card><table>\n");
         put_node(t, "", env.root);
         imx_text_put(t, "</table></div></div>\n");
@@ -280,8 +314,7 @@ static void put_settings(struct imx_text *t, const char *run)
     imx_text_put(t, "</div>\n");
     imx_toml_free(&config);
     imx_json_doc_free(&env);
-    free(text);
-    imx_error_clear();
+    return status;
 }
 
 imx_status imx_report(const char *run, struct imx_text *page)
@@ -300,9 +333,9 @@ imx_status imx_report(const char *run, struct imx_text *page)
     imx_html_text(page, name);
     imx_text_printf(page, "</h1><p class=dim>Deep InfoMax run, report of %s</p>\n", now);
     put_curves(page, &c);
-    put_probes(page, run);
+    IMX_GO(put_probes(page, run));
     IMX_GO(imx_plot_map(page, run));
-    put_settings(page, run);
+    IMX_GO(put_settings(page, run));
     imx_text_put(page, "</main></html>\n");
     status = imx_text_check(page);
 fail:

@@ -82,25 +82,33 @@ static imx_status read_npy(const char *path, char **data, struct imx_npy *npy)
     return imx_npy_parse(*data, bytes, bytes, npy);
 }
 
-/* Labels of n images, or NULL: RUN/features-y.npy.labels.npy. */
-static int64_t *read_labels(const char *run, size_t n)
+/* Labels of n images, NULL when there are none that fit: RUN/features-y.npy.labels.npy. */
+static imx_status read_labels(const char *run, size_t n, int64_t **out)
 {
     char path[4096], *data = NULL;
     struct imx_npy npy;
     int64_t *label = NULL;
+    imx_status status = IMX_OK;
     bool ok = true;
-    if (!imx_join(path, sizeof path, run, "features-y.npy.labels.npy") || read_npy(path, &data, &npy) != IMX_OK ||
-        npy.count != n || !(label = malloc((n + 1) * sizeof *label)))
+    *out = NULL;
+    if (!imx_join(path, sizeof path, run, "features-y.npy.labels.npy") || !imx_file_size(path, NULL))
+        return IMX_OK;
+    IMX_GO(read_npy(path, &data, &npy));
+    if (npy.count != n)
         goto fail;
+    label = malloc((n + 1) * sizeof *label);
+    if (!label)
+        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for %zu labels", n));
     for (size_t i = 0; i < n; i++)
         label[i] = imx_npy_integer(&npy, data + npy.offset, i, &ok);
     if (!ok) {
         free(label);
         label = NULL;
     }
+    *out = label;
 fail:
     free(data);
-    return label;
+    return status == IMX_E_NOMEM || status == IMX_E_IO ? status : IMX_OK; /* a damaged file is left out */
 }
 
 static void put_points(struct imx_text *t, const float *xy, size_t n, const int64_t *label, size_t every)
@@ -168,7 +176,7 @@ imx_status imx_plot_map(struct imx_text *t, const char *run)
     }
     for (size_t i = 0; i < n; i++)
         memcpy(x + i * d, data + npy.offset + i * every * d * sizeof *x, d * sizeof *x);
-    label = read_labels(run, rows);
+    IMX_GO(read_labels(run, rows, &label));
     status = put_map(t, x, n, d, label, every);
 fail:
     free(label);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 
 enum { MOST = 512 };
 
@@ -102,8 +103,9 @@ imx_status imx_tfevents_create(const char *dir, struct imx_tfevents **out)
     snprintf(path, sizeof path, "%s/events.out.tfevents.%lld.infomax", dir, (long long)imx_wall());
     f->file = fopen(path, "wb");
     if (!f->file) {
+        const imx_status failed = imx_io_fail("create", path);
         free(f);
-        return imx_fail(IMX_E_IO, "%s could not be created: %s", path, strerror(errno));
+        return failed;
     }
     put_head(&m);
     put_bytes(&m, 3, version, sizeof version - 1);

@@ -27,14 +27,25 @@ static imx_status shift(const char *run)
         IMX_TRY(path_of(from, run, age));
         IMX_TRY(path_of(to, run, age + 1));
         if (rename(from, to) && errno != ENOENT)
-            return imx_fail(IMX_E_IO, "%s could not be renamed: %s", from, strerror(errno));
+            return imx_io_fail("rename", from);
     }
     return IMX_OK;
 }
 
+/* new -> last, which moves back first. */
+static imx_status promote(const char *run, const char *fresh)
+{
+    char path[4096];
+    IMX_TRY(path_of(path, run, 0));
+    IMX_TRY(shift(run));
+    if (rename(fresh, path))
+        return imx_io_fail("rename", fresh);
+    return imx_fsync_folder_of(path);
+}
+
 imx_status imx_checkpoint_save(const char *run, struct imx_store *store, const struct imx_checkpoint *at)
 {
-    char path[4096], fresh[4096], step[32], seed[32], seconds[32];
+    char fresh[4096], step[32], seed[32], seconds[32];
     snprintf(step, sizeof step, "%llu", (unsigned long long)at->step);
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)at->seed);
     snprintf(seconds, sizeof seconds, "%.3f", at->seconds);
@@ -43,16 +54,12 @@ imx_status imx_checkpoint_save(const char *run, struct imx_store *store, const s
                                         { "seconds", seconds },
                                         { "data_hash", at->data_hash },
                                         { "network", at->network } };
-    IMX_TRY(path_of(path, run, 0));
     if (!imx_join(fresh, sizeof fresh, run, "checkpoints/new.safetensors"))
         return imx_fail(IMX_E_ARG, "the run's path is too long");
     const imx_status status = imx_weights_save(fresh, store, "", true, meta, sizeof meta / sizeof *meta);
     if (status != IMX_OK)
         return imx_note(status, "saving a checkpoint");
-    IMX_TRY(shift(run));
-    if (rename(fresh, path))
-        return imx_fail(IMX_E_IO, "%s could not be renamed: %s", fresh, strerror(errno));
-    return imx_fsync_folder_of(path);
+    return promote(run, fresh);
 }
 
 static imx_status load_one(const char *path, struct imx_store *store, struct imx_checkpoint *at)
@@ -88,13 +95,18 @@ imx_status imx_checkpoint_load(const char *run, struct imx_store *store, struct 
             return imx_fail(IMX_E_ARG, "the run's path is too long");
         if (age >= 0)
             IMX_TRY(path_of(path, run, age));
-        if (!imx_file_size(path, NULL))
+        if (!imx_file_size(path, NULL)) {
+            if (errno != ENOENT)
+                return imx_io_fail("look at", path);
             continue;
+        }
         last = load_one(path, store, at);
         if (last == IMX_OK) {
             *found = true;
-            return IMX_OK;
+            return age < 0 ? promote(run, path) : IMX_OK;
         }
+        if (last == IMX_E_NOMEM)
+            return last; /* nothing is wrong with the file */
         imx_log(IMX_LOG_WARN, "%s; trying the checkpoint before", imx_error_text());
     }
     return last == IMX_OK ? IMX_OK : imx_note(last, "no checkpoint of %s is usable", run);

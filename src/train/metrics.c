@@ -25,6 +25,7 @@ struct imx_metrics {
 struct kept {
     uint64_t step;
     double loss; /* of the last one */
+    imx_status status;
 };
 
 static const char CSV_HEAD[] = "step,epoch,loss,e_pos,e_neg,mi_nats,grad_norm,images_per_s,seconds,waited";
@@ -32,9 +33,12 @@ static const char CSV_HEAD[] = "step,epoch,loss,e_pos,e_neg,mi_nats,grad_norm,im
 static bool keep_json(void *user, const char *line)
 {
     struct imx_json_doc doc;
-    if (imx_json_parse(line, strlen(line), NULL, &doc) != IMX_OK)
-        return false;
     struct kept *k = user;
+    const imx_status parsed = imx_json_parse(line, strlen(line), NULL, &doc);
+    if (parsed == IMX_E_NOMEM)
+        k->status = parsed;
+    if (parsed != IMX_OK)
+        return parsed == IMX_E_NOMEM; /* what could not be looked at is not thrown away */
     const double step = imx_json_get_number(doc.root, "step", INFINITY);
     const bool keep = step <= (double)k->step;
     if (keep)
@@ -59,7 +63,7 @@ static imx_status open_lines(const char *run, const char *name, struct imx_lines
 imx_status imx_metrics_open(const char *run, uint64_t step, struct imx_metrics **out)
 {
     imx_status status = IMX_OK;
-    struct kept kept = { step, (double)NAN };
+    struct kept kept = { step, (double)NAN, IMX_OK };
     struct imx_metrics *m = calloc(1, sizeof *m);
     if (!m)
         return imx_fail(IMX_E_NOMEM, "no memory for metrics");
@@ -67,6 +71,7 @@ imx_status imx_metrics_open(const char *run, uint64_t step, struct imx_metrics *
     IMX_GO(open_lines(run, "metrics.csv", &m->csv));
     IMX_GO(open_lines(run, "train.log", &m->log));
     IMX_GO(imx_lines_keep(m->json, keep_json, &kept));
+    IMX_GO(kept.status);
     IMX_GO(imx_lines_keep(m->csv, keep_csv, &kept));
     IMX_GO(imx_tfevents_create(run, &m->events));
     if (imx_lines_empty(m->csv))

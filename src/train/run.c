@@ -33,6 +33,7 @@ struct run {
     uint64_t first;
     double started, before;          /* clock at the start of this session; seconds of the sessions before */
     double saved_at;                 /* clock of the last checkpoint */
+    uint64_t saved_step;             /* and its step + 1; 0: none in this session */
     double report_at, report_waited; /* clock and waited seconds of the last report */
     double sum[5];                   /* since the last report: loss, e_pos, e_neg, mi, grad_norm */
     uint64_t summed;
@@ -55,6 +56,7 @@ static imx_status save(struct run *r)
     r->at.seconds = seconds(r);
     IMX_TRY(imx_checkpoint_save(r->folder, r->step->store, &r->at));
     r->saved_at = imx_now();
+    r->saved_step = r->at.step + 1;
     imx_log(IMX_LOG_DEBUG, "checkpoint at step %llu", (unsigned long long)r->at.step);
     return IMX_OK;
 }
@@ -208,7 +210,8 @@ static imx_status save_encoder(struct run *r)
 /* A run that is stopped has an encoder to look at, too. */
 static imx_status save_all(struct run *r)
 {
-    IMX_TRY(save(r));
+    if (r->saved_step != r->at.step + 1)
+        IMX_TRY(save(r));
     return save_encoder(r);
 }
 
