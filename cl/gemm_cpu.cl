@@ -95,7 +95,7 @@ static void gemm_store(const vec acc[MR][2], __global float *dst, __global const
 
 /* One work-item per tile of tile_m x tile_n results (dimensions 1 and 0) and slice of k (dimension 2). a:
  * rows as they lie (A_STEP 1, a_row = k) or panels. b: rows [k,n] as they lie (b_packed 0), or panels. With
- * slices > 1, dst is slices x m x n partial sums. */
+ * slices > 1, dst is slices x m x n partial sums. lower: register tiles above the diagonal are left out. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
     __global const float *restrict a,
     __global const float *restrict b,
@@ -111,7 +111,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
     const int slice_k,
     const int has_bias,
     const int has_add,
-    const int relu)
+    const int relu,
+    const int lower)
 {
     const int i_begin = (int)get_global_id(1) * tile_m, i_end = min(m, i_begin + tile_m);
     const int j_begin = (int)get_global_id(0) * tile_n, j_end = min(n, j_begin + tile_n);
@@ -123,6 +124,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
         const int depth = min(KC, k_end - l0);
         const bool first = l0 == k_begin, last = l0 + KC >= k_end;
         for (int j0 = j_begin; j0 < j_end; j0 += NR) {
+            const int i_first = lower ? max(i_begin, j0 / MR * MR) : i_begin;
+            if (i_first >= i_end)
+                break;
             if (b_packed || j0 + NR <= n) {
                 const size_t step = b_packed ? NR : n;
                 __global const float *from =
@@ -140,7 +144,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
                     panel[l][1] = VLOAD(t + VW);
                 }
             }
-            for (int i0 = i_begin; i0 < i_end; i0 += MR) {
+            for (int i0 = i_first; i0 < i_end; i0 += MR) {
                 __global const float *row[MR];
                 vec acc[MR][2];
                 cpu_clear(acc);

@@ -1,11 +1,15 @@
-/* See critic_net.h for the two forms. */
+/* See critic_net.h for the two forms, and the two ways to compute one of them. */
 #include "nn/critic_net.h"
 
 #include <math.h>
 #include <stdio.h>
 
+#include "ops/concat.h"
 #include "ops/critic.h"
+#include "ops/eltwise.h"
 #include "ops/gemm.h"
+#include "ops/quadnorm.h"
+#include "ops/reduce.h"
 
 float imx_critic_scale(const struct imx_critic_spec *spec)
 {
@@ -64,12 +68,80 @@ static imx_tid project(struct imx_build *b, imx_tid v, imx_tid wei, int32_t n, i
     return dst;
 }
 
+/* With k = d + c columns of g and R rows, the multiply-adds of one step are
+ *   direct:    3 R d k                                           e, and the gradients of g and W
+ *   quadratic: R k^2 + d k^2 / 2, and R k^2 / 2 + d k^2          z and M, and H and Wc H
+ * What the quadratic way adds in passes over g is worth a tenth. A GPU's library is tuned for full products, and the
+ * host's reference computes e anyway: there it is direct. */
+static bool quadratic(const struct imx_build *b, const struct imx_critic_spec *spec, struct imx_map x)
+{
+    const double rows = imx_map_rows(x), d = spec->units, k = d + x.c;
+    if (spec->local_norm != IMX_LOCAL_NORM_AUTO)
+        return spec->local_norm == IMX_LOCAL_NORM_QUADRATIC;
+    return b->training && b->g->dev->caps.type == IMX_DEV_CPU && 1.1 * 1.5 * (rows + d) * k * k < 3 * rows * d * k;
+}
+
+static struct imx_map concat(struct imx_build *b, imx_tid first, imx_tid second, struct imx_concat d, const char *name)
+{
+    const int32_t cols = d.ca + d.cb;
+    const struct imx_map dst = { imx_graph_temp(b->g, IMX_F32, (int64_t)d.rows * cols, name), d.rows, 1, 1, cols };
+    imx_graph_node(b->g, &imx_op_concat, &d, (imx_tid[]){ first, second, dst.t });
+    return dst;
+}
+
+/* v gamma, [n, units] */
+static imx_tid times(struct imx_build *b, struct imx_map v, imx_tid gamma)
+{
+    const imx_tid rows = imx_graph_temp(b->g, IMX_F32, (int64_t)v.n * v.c, "gamma");
+    const imx_tid dst = imx_graph_temp(b->g, IMX_F32, (int64_t)v.n * v.c, "weighted");
+    imx_graph_node(b->g, &imx_op_broadcast, &(struct imx_colsum){ v.n, v.c }, (imx_tid[]){ gamma, rows });
+    imx_graph_node(b->g, &imx_op_mul, &(struct imx_mul){ v.n * v.c }, (imx_tid[]){ v.t, rows, dst });
+    return dst;
+}
+
+/* Encode-dot without the local e. */
+static struct imx_critic_out encode_dot_quadratic(struct imx_build *b, struct imx_critic d, struct imx_map x,
+                                                  struct imx_map global, int32_t units)
+{
+    struct imx_graph *g = b->g;
+    const int32_t rows = imx_map_rows(x), k = units + x.c;
+    const struct imx_map h = hidden(b, x, "local", units);
+    const imx_tid w2 = imx_nn_weight(b, "local.hidden", "weight", units, units, IMX_INIT_UNIFORM);
+    const imx_tid b2 = imx_nn_vector(b, "local.hidden", "bias", units, IMX_INIT_UNIFORM, units, false);
+    const imx_tid s = imx_nn_weight(b, "local.shortcut", "weight", units, x.c, IMX_INIT_SHORTCUT);
+    const imx_tid gamma = imx_nn_vector(b, "local.norm", "weight", units, IMX_INIT_ONE, 0, false);
+    const imx_tid beta = imx_nn_vector(b, "local.norm", "bias", units, IMX_INIT_ZERO, 0, false);
+    imx_graph_label(g, "local.hidden");
+    const struct imx_map both = concat(b, h.t, x.t, (struct imx_concat){ rows, units, x.c, 0 }, "both");
+    const struct imx_map wc = concat(b, w2, s, (struct imx_concat){ units, units, x.c, 1 }, "wc");
+    const struct imx_map bc = concat(b, b2, 0, (struct imx_concat){ units, 1, 0, 1 }, "bc");
+    const struct imx_map v = head(b, global, "global", units);
+    imx_graph_label(g, "critic");
+    const imx_tid w = times(b, v, gamma);
+    const imx_tid q0 = project(b, w, wc.t, d.n, units, k);
+    const imx_tid q1 = project(b, w, bc.t, d.n, units, 1);
+    const imx_tid q2 = project(b, v.t, beta, d.n, units, 1);
+    imx_graph_label(g, "local.norm");
+    const struct imx_quadnorm quad = { rows, k, units, IMX_LAYERNORM_EPS };
+    const imx_tid dst = imx_graph_temp(g, IMX_F32, (int64_t)rows * k, "dst");
+    const imx_tid r = imx_graph_temp(g, IMX_F32, rows, "invstd");
+    const imx_tid z = imx_graph_temp(g, IMX_F32, (int64_t)rows * k, "z");
+    imx_graph_node(g, &imx_op_quadnorm_fwd, &quad, (imx_tid[]){ both.t, wc.t, bc.t, dst, r, z });
+    d.d0 = k;
+    d.d1 = 1;
+    d.bias = 1;
+    /* The form comes last: its gradients, which take most memory, then come before those of the projections. */
+    return score(b, &d, (imx_tid[]){ dst, q0, r, q1, q2 });
+}
+
 struct imx_critic_out imx_critic_build(struct imx_build *b, const struct imx_critic_spec *spec, struct imx_map local,
                                        struct imx_map global)
 {
     const int32_t units = spec->units, n = local.n, p = local.h * local.w;
     const struct imx_map x = { local.t, n * p, 1, 1, local.c };
     struct imx_critic d = { n, p, 1, units, 0, 0, spec->estimator, imx_critic_scale(spec) };
+    if (spec->form == IMX_CRITIC_ENCODE_DOT && quadratic(b, spec, x))
+        return encode_dot_quadratic(b, d, x, global, units);
     if (spec->form == IMX_CRITIC_ENCODE_DOT) {
         const struct imx_map l = head(b, x, "local", units);
         const struct imx_map v = head(b, global, "global", units);

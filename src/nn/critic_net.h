@@ -2,7 +2,14 @@
  *   encode-dot: both heads r(x) = LN(W2 relu(BN(W1 x)) + b2 + S x); score = r_global . r_local (the published form)
  *   bilinear:   layer norm on the global side only. With v = r_global, h = relu(BN(W1 x)) of a local x:
  *               score = v.(W2 h + b2 + S x) = (W2^T v).h + (S^T v).x + b2.v
- *               so the wide maps meet the N globals instead of the N*P locals (design/PERFORMANCE.md, section 1). */
+ *               so the wide maps meet the N globals instead of the N*P locals (design/PERFORMANCE.md, section 1).
+ *
+ * Encode-dot's local layer norm over e = W2 h + b2 + S x = W g + b2, g = [h, x], may be computed in two ways with equal
+ * results. "direct" computes e. "quadratic" never does: with Wc, bc = W, b2 minus the mean of each column, w = v gamma
+ * and r = 1/sqrt(|Wc g + bc|^2/d + eps),
+ *     score = r ((Wc^T w).g + w.bc) + v.beta
+ * where the first factor meets the N globals, and r comes from a quadratic form of g (ops/quadnorm.h), whose symmetric
+ * matrices cost half a product each. */
 #ifndef IMX_NN_CRITIC_NET_H
 #define IMX_NN_CRITIC_NET_H
 
@@ -10,11 +17,15 @@
 
 enum imx_critic_form { IMX_CRITIC_ENCODE_DOT, IMX_CRITIC_BILINEAR };
 
+/* How encode-dot's local layer norm is computed; AUTO: as takes less arithmetic. */
+enum imx_local_norm { IMX_LOCAL_NORM_AUTO, IMX_LOCAL_NORM_DIRECT, IMX_LOCAL_NORM_QUADRATIC };
+
 struct imx_critic_spec {
     enum imx_critic_form form;
     int32_t units;
     int32_t estimator; /* enum imx_estimator */
     float scale;       /* 0: the default, 1 for encode-dot, 1/sqrt(units) for bilinear */
+    enum imx_local_norm local_norm;
 };
 
 struct imx_critic_out {

@@ -13,7 +13,7 @@
 #include "ops/pool2d.h"
 #include "ops/reduce.h"
 
-static const float BN_EPS = 1e-5f, BN_MOMENTUM = 0.1f, LN_EPS = 1e-5f; /* PyTorch's defaults */
+static const float BN_EPS = 1e-5f, BN_MOMENTUM = 0.1f; /* PyTorch's defaults */
 
 static imx_tid parameter(struct imx_build *b, struct imx_param p, const char *prefix, const char *name)
 {
@@ -109,7 +109,7 @@ struct imx_map imx_nn_layernorm(struct imx_build *b, struct imx_map src, const c
 {
     struct imx_graph *g = b->g;
     const int32_t rows = imx_map_rows(src);
-    const struct imx_layernorm d = { rows, src.c, LN_EPS };
+    const struct imx_layernorm d = { rows, src.c, IMX_LAYERNORM_EPS };
     imx_graph_label(g, "%s", prefix);
     const imx_tid gamma = imx_nn_vector(b, prefix, "weight", src.c, IMX_INIT_ONE, 0, false);
     const imx_tid beta = imx_nn_vector(b, prefix, "bias", src.c, IMX_INIT_ZERO, 0, false);

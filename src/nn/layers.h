@@ -5,6 +5,8 @@
 
 #include "graph/graph.h"
 
+#define IMX_LAYERNORM_EPS 1e-5f /* PyTorch's default */
+
 /* An activation map [n, h, w, c]; a matrix [rows, c] has h = w = 1 and n = rows. */
 struct imx_map {
     imx_tid t;

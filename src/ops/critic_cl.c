@@ -84,18 +84,6 @@ void imx_critic_bwd_inner(const void *problem, imx_visit_fn *visit, void *user)
     visit_gemms(problem, true, visit, user);
 }
 
-/* The most that any gemm variant may ask for: which one runs is known only later. */
-static uint64_t gemm_scratch(const struct imx_caps *caps, struct imx_gemm g)
-{
-    uint64_t most = 0;
-    for (const struct imx_variant *const *v = imx_op_gemm.variants; v && *v; v++)
-        if ((*v)->workspace && (*v)->supports(caps, &g)) {
-            const uint64_t bytes = (*v)->workspace(caps, &g);
-            most = bytes > most ? bytes : most;
-        }
-    return most;
-}
-
 static uint64_t all_gemm_scratch(const struct imx_caps *caps, const struct imx_critic *d, int rows, bool backward)
 {
     uint64_t most = 0;
@@ -103,7 +91,7 @@ static uint64_t all_gemm_scratch(const struct imx_caps *caps, const struct imx_c
         const struct imx_gemm g[] = { score_gemm(d, rows, pair), local_gemm(d, rows, pair),
                                       global_gemm(d, rows, pair, false), global_gemm(d, rows, pair, true) };
         for (int k = 0; k < (backward ? 4 : 1); k++) {
-            const uint64_t bytes = gemm_scratch(caps, g[k]);
+            const uint64_t bytes = imx_op_scratch(caps, &imx_op_gemm, &g[k]);
             most = bytes > most ? bytes : most;
         }
     }

@@ -12,7 +12,7 @@
 #include "ops/tuned.h"
 
 /* A matrix that is read again for this many rows or columns of the other is packed even if it lies the right way
- * round: its rows are a power of two apart in most networks, and fall on each other in the caches. */
+ * round, on the left only if its rows fall on each other in the caches. */
 #define PACK_FROM 512
 
 struct plan {
@@ -75,7 +75,7 @@ static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm 
     struct plan p = { .turned = g->tb ? mk + mn < nk : g->ta ? nk + mn < mk : false };
     p.m = p.turned ? g->n : g->m;
     p.n = p.turned ? g->m : g->n;
-    p.a_packed = (p.turned ? !g->tb : g->ta) || (p.n >= PACK_FROM && g->k >= PACK_FROM);
+    p.a_packed = (p.turned ? !g->tb : g->ta) || (p.n >= PACK_FROM && g->k >= PACK_FROM && imx_cpu_clashes(g->k));
     p.b_packed = (p.turned ? !g->ta : g->tb) || (p.m >= PACK_FROM && g->k >= PACK_FROM);
     if (imx_tuned_values(caps, &imx_op_gemm, &imx_variant_gemm_cpu, g, tuned)) {
         p.tile_m = tuned[TILE_M];

@@ -12,6 +12,12 @@ struct imx_cpu_tile {
 };
 struct imx_cpu_tile imx_cpu_tile(const struct imx_caps *caps);
 
+/* Rows that lie so many floats apart share a few sets of a first-level cache: multiples of 1 KB. */
+static inline bool imx_cpu_clashes(int32_t floats)
+{
+    return floats % 256 == 0;
+}
+
 /* dst = packed form (cl/gemm_cpu.cl) of the matrix with element (j, l) at src[j * step_j + l * step_k]. */
 imx_status imx_cpu_pack(struct imx_dev *dev, struct imx_mem src, struct imx_mem dst, int32_t count, int32_t k,
                         int32_t width, int32_t step_j, int32_t step_k);

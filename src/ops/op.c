@@ -97,6 +97,17 @@ const struct imx_variant *imx_op_pick(const struct imx_dev *dev, const struct im
     return best;
 }
 
+uint64_t imx_op_scratch(const struct imx_caps *caps, const struct imx_op *op, const void *problem)
+{
+    uint64_t most = 0;
+    for (const struct imx_variant *const *v = op->variants; v && *v; v++)
+        if ((*v)->workspace && (*v)->supports(caps, problem)) {
+            const uint64_t bytes = (*v)->workspace(caps, problem);
+            most = bytes > most ? bytes : most;
+        }
+    return most;
+}
+
 imx_status imx_op_run_ref(struct imx_dev *dev, const struct imx_op *op, const void *problem,
                           const struct imx_args *args)
 {

@@ -150,6 +150,10 @@ imx_status imx_op_run_ref(struct imx_dev *dev, const struct imx_op *op, const vo
 IMX_MUST_CHECK imx_status imx_op_run(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
                                      const void *problem, const struct imx_args *args);
 
+/* The most scratch that any variant asks for which supports the problem: for variants that run other ops inside,
+ * because which one will be picked is known only then. */
+uint64_t imx_op_scratch(const struct imx_caps *caps, const struct imx_op *op, const void *problem);
+
 /* How far an output element may lie from the oracle's `want`, whose terms sum to `mag` in absolute value:
  * (4 + 2 sqrt(terms)) eps mag + ulps eps |want| + tiny. Compare with `error <= bound`, so that a NaN never passes. */
 double imx_op_bound(const struct imx_op *op, const void *problem, double mag, double want);

@@ -4,16 +4,19 @@
 #include "ops/act.h"
 #include "ops/batchnorm.h"
 #include "ops/bnpart.h"
+#include "ops/concat.h"
 #include "ops/conv2d.h"
 #include "ops/critic.h"
 #include "ops/dropout.h"
 #include "ops/eltwise.h"
 #include "ops/gather.h"
 #include "ops/gemm.h"
+#include "ops/gram.h"
 #include "ops/image.h"
 #include "ops/layernorm.h"
 #include "ops/optim.h"
 #include "ops/pool2d.h"
+#include "ops/quadnorm.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
 #include "ops/xent.h"
@@ -30,6 +33,8 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_bn_back_stat,
     &imx_op_bn_back_merge,
     &imx_op_bn_back_apply,
+    &imx_op_concat,
+    &imx_op_concat_split,
     &imx_op_conv2d_fwd,
     &imx_op_conv2d_bwd_data,
     &imx_op_conv2d_bwd_wei,
@@ -45,6 +50,7 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_gather_fwd,
     &imx_op_gather_bwd,
     &imx_op_gemm,
+    &imx_op_gram,
     &imx_op_image,
     &imx_op_layernorm_fwd,
     &imx_op_layernorm_bwd,
@@ -52,6 +58,8 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_sgd,
     &imx_op_pool2d_fwd,
     &imx_op_pool2d_bwd,
+    &imx_op_quadnorm_fwd,
+    &imx_op_quadnorm_bwd,
     &imx_op_random,
     &imx_op_rowreduce,
     &imx_op_rowreduce_bwd,

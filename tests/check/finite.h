@@ -58,16 +58,16 @@ static inline double finite_loss(const struct imx_op *op, const void *problem, c
     return sum;
 }
 
-/* Fills the arguments and, for float outputs (only number `output`, -1: all), the cotangents (as tensors of their own
+/* Fills the arguments and, for float outputs (those in the set `outputs`), the cotangents (as tensors of their own
  * in darg). */
 static inline void finite_fill(struct finite *f, const struct imx_op *op, const struct imx_arg *arg, imx_tid *tid,
-                               imx_tid *darg, double **cot, int output)
+                               imx_tid *darg, double **cot, unsigned outputs)
 {
     uint64_t state = 1;
     for (int i = 0; i < op->n_args; i++) {
         tid[i] = arg[i].count ? finite_tensor(&f->emit, arg[i].dtype, arg[i].count, arg[i].name) : 0;
         if (arg[i].count && arg[i].dtype == IMX_F32 && arg[i].role != IMX_IN) {
-            if (output >= 0 && i != output)
+            if (!(outputs >> i & 1))
                 continue;
             darg[i] = finite_tensor(&f->emit, IMX_F32, arg[i].count, "cotangent");
             cot[i] = f->data[darg[i] - 1];
@@ -84,9 +84,9 @@ static inline void finite_fill(struct finite *f, const struct imx_op *op, const 
     }
 }
 
-/* One case: the rule of `op` against central differences for the problem `text`; output: the one that the rule
- * differentiates, where others (statistics) have no derivative; -1: all. */
-static inline void finite_check_output(const struct imx_op *op, const char *text, int output)
+/* One case: the rule of `op` against central differences for the problem `text`; outputs: the set (bits) of those that
+ * the rule differentiates, where others (statistics) have no derivative. */
+static inline void finite_check_outputs(const struct imx_op *op, const char *text, unsigned outputs)
 {
     struct finite f = { .emit = { finite_tensor, finite_node } };
     _Alignas(16) unsigned char problem[128];
@@ -99,7 +99,7 @@ static inline void finite_check_output(const struct imx_op *op, const char *text
         return;
     }
     op->args(problem, arg);
-    finite_fill(&f, op, arg, tid, darg, cot, output);
+    finite_fill(&f, op, arg, tid, darg, cot, outputs);
     for (int i = 0; i < op->n_args; i++)
         x[i] = tid[i] ? f.data[tid[i] - 1] : NULL;
     (void)finite_loss(op, problem, arg, x, cot); /* the outputs that the rule may read */
@@ -125,9 +125,14 @@ static inline void finite_check_output(const struct imx_op *op, const char *text
         free(f.data[i]);
 }
 
+static inline void finite_check_output(const struct imx_op *op, const char *text, int output)
+{
+    finite_check_outputs(op, text, 1u << output);
+}
+
 static inline void finite_check(const struct imx_op *op, const char *text)
 {
-    finite_check_output(op, text, -1);
+    finite_check_outputs(op, text, ~0u);
 }
 
 #endif

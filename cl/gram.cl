@@ -1,0 +1,97 @@
+/* What a Gram matrix needs besides the matrix product (src/ops/gram.h): on CPU devices gemm_cpu computes the lower
+ * triangle, here are the packing with weights and the copy to the upper one; on GPUs gram_tile does all in tiles of
+ * local memory. */
+#include "shared.h"
+#include "tile_local.h"
+
+/* Rows of KC, as in tile_cpu.h: the depth of a block of the packed form of gemm_cpu.cl. */
+#define PACK_KC 256
+/* Edge of the squares that gram_mirror turns. */
+#define EDGE 32
+
+/* dst = packed form (gemm_cpu.cl), panels of `width` columns, of src[rows,k] with each row times its weight; the sum
+ * runs over the rows. Dimension 0: pieces of 64 rows; dimension 1: panels. */
+__kernel void gram_pack(
+    __global const float *restrict src,
+    __global const float *restrict wgt,
+    __global float *restrict dst,
+    const int rows,
+    const int k,
+    const int width,
+    const int weighted)
+{
+    const int r0 = (int)get_global_id(0) * 64, j0 = (int)get_global_id(1) * width;
+    if (r0 >= rows || j0 >= k)
+        return;
+    const int r1 = min(rows, r0 + 64), have = min(width, k - j0);
+    const int block = r0 / PACK_KC * PACK_KC, depth = min(PACK_KC, rows - block), all = (k + width - 1) / width * width;
+    __global float *to = dst + (size_t)block * all + (size_t)j0 * depth + (size_t)(r0 - block) * width;
+    for (int r = r0; r < r1; r++, to += width) {
+        __global const float *from = src + (size_t)r * k + j0;
+        const float w = weighted ? wgt[r] : 1.0f;
+        int j = 0;
+        for (; j + 8 <= have; j += 8)
+            vstore8(w * vload8(0, from + j), 0, to + j);
+        for (; j < width; j++)
+            to[j] = j < have ? w * from[j] : 0.0f;
+    }
+}
+
+/* dst[j,i] = dst[i,j] for i > j. One work-item per square of EDGE x EDGE on or below the diagonal. */
+__kernel void gram_mirror(
+    __global float *restrict dst,
+    const int k)
+{
+    const int i0 = (int)get_global_id(1) * EDGE, j0 = (int)get_global_id(0) * EDGE;
+    if (i0 >= k || j0 >= k || j0 > i0)
+        return;
+    float square[EDGE][EDGE];
+    const int have_i = min(EDGE, k - i0), have_j = min(EDGE, k - j0);
+    for (int i = 0; i < have_i; i++)
+        for (int j = 0; j < have_j; j++)
+            square[j][i] = dst[(size_t)(i0 + i) * k + j0 + j];
+    for (int j = 0; j < have_j; j++)
+        for (int i = max(0, j0 + j + 1 - i0); i < have_i; i++)
+            dst[(size_t)(j0 + j) * k + i0 + i] = square[j][i];
+}
+
+/* One group per tile; those above the diagonal have nothing to add up and nothing to store. */
+__kernel __attribute__((reqd_work_group_size(TS, TS, 1))) void gram_tile(
+    __global const float *restrict src,
+    __global const float *restrict wgt,
+    __global float *restrict dst,
+    const int rows,
+    const int k,
+    const int weighted)
+{
+    TILE_LOCALS;
+    const int x = get_local_id(0), y = get_local_id(1), item = y * TS + x;
+    const int i0 = (int)get_global_id(1) / TS * BM, j0 = (int)get_global_id(0) / TS * BN;
+    const int end = j0 > i0 ? 0 : rows;
+    float acc[RB][RB];
+    tile_clear(acc);
+    for (int r0 = 0; r0 < end; r0 += BK) {
+        for (int t = item; t < BM * BK; t += TS * TS) {
+            const int i = t % BM, r = t / BM;
+            float v = 0.0f, w = 0.0f;
+            if (r0 + r < rows) {
+                v = i0 + i < k ? src[(size_t)(r0 + r) * k + i0 + i] : 0.0f;
+                v = weighted ? v * wgt[r0 + r] : v;
+                w = j0 + i < k ? src[(size_t)(r0 + r) * k + j0 + i] : 0.0f;
+            }
+            tile_a[r][i] = v;
+            tile_b[r][i] = w;
+        }
+        barrier(CLK_LOCAL_MEM_FENCE);
+        tile_multiply(tile_a, tile_b, x, y, acc);
+        barrier(CLK_LOCAL_MEM_FENCE);
+    }
+    for (int r = 0; r < RB; r++)
+        for (int s = 0; s < RB; s++) {
+            const int i = i0 + y + r * TS, j = j0 + x + s * TS;
+            if (i >= k || j > i)
+                continue;
+            dst[(size_t)i * k + j] = acc[r][s];
+            dst[(size_t)j * k + i] = acc[r][s];
+        }
+}

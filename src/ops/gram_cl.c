@@ -1,0 +1,142 @@
+/* The Gram matrix on OpenCL devices. "cl_pack_cpu": the packed product of gemm_pack.c, without the tiles above the
+ * diagonal, then a copy of the triangle; "cl_tile_local*": tiles of local memory, for GPUs. */
+#include "imx_kernels.h"
+#include "ops/gemm_pack.h"
+#include "ops/gram.h"
+#include "ops/launch.h"
+
+enum { MIRROR_EDGE = 32 /* EDGE of gram.cl */ };
+
+static int32_t up(int32_t x, int32_t to)
+{
+    return (x + to - 1) / to * to;
+}
+
+static uint64_t packed_bytes(const struct imx_gram *d, int32_t width)
+{
+    return ((uint64_t)up(d->k, width) * (uint64_t)d->rows * sizeof(float) + 4095) / 4096 * 4096;
+}
+
+static bool any_cl(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps);
+}
+
+static uint64_t pack_workspace(const struct imx_caps *caps, const void *problem)
+{
+    const struct imx_cpu_tile t = imx_cpu_tile(caps);
+    const struct imx_gram *d = problem;
+    return packed_bytes(d, t.mr) + (imx_cpu_clashes(d->k) ? packed_bytes(d, t.nr) : 0);
+}
+
+static int pack_rank(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return caps->type == IMX_DEV_CPU ? 0 : 4;
+}
+
+static imx_status pack(struct imx_dev *dev, const struct imx_gram *d, const struct imx_args *a, struct imx_mem dst,
+                       int32_t width, bool weighted)
+{
+    const struct imx_launch launch = { { ((size_t)d->rows + 63) / 64, (size_t)up(d->k, width) / (size_t)width, 1 },
+                                       { 1, 1, 1 },
+                                       NULL };
+    return imx_run_gram_pack(dev, launch,
+                             &(struct imx_k_gram_pack){ .src = a->m[IMX_GRAM_SRC],
+                                                        .wgt = a->m[IMX_GRAM_WGT],
+                                                        .dst = dst,
+                                                        .rows = d->rows,
+                                                        .k = d->k,
+                                                        .width = width,
+                                                        .weighted = weighted });
+}
+
+static imx_status pack_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_gram *d = problem;
+    const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
+    const struct imx_mem left = imx_part(a->ws, 0, packed_bytes(d, t.mr));
+    const bool right_packed = imx_cpu_clashes(d->k);
+    const struct imx_mem right = right_packed ? imx_part(a->ws, left.bytes, packed_bytes(d, t.nr)) : a->m[IMX_GRAM_SRC];
+    /* Many groups: those of the first rows have little to do, and drivers deal groups out in large lots. */
+    const int32_t tile_m = up(240, t.mr), tile_n = up(128, t.nr);
+    const size_t squares = (size_t)up(d->k, MIRROR_EDGE) / MIRROR_EDGE;
+    const struct imx_launch launch = {
+        { (size_t)up(d->k, tile_n) / (size_t)tile_n, (size_t)up(d->k, tile_m) / (size_t)tile_m, 1 },
+        { 1, 1, 1 },
+        t.options_packed,
+    };
+    IMX_TRY(pack(dev, d, a, left, t.mr, d->weighted));
+    if (right_packed)
+        IMX_TRY(pack(dev, d, a, right, t.nr, false));
+    IMX_TRY(imx_run_gemm_cpu(dev, launch,
+                             &(struct imx_k_gemm_cpu){ .a = left,
+                                                       .b = right,
+                                                       .dst = a->m[IMX_GRAM_DST],
+                                                       .m = d->k,
+                                                       .n = d->k,
+                                                       .k = d->rows,
+                                                       .b_packed = right_packed,
+                                                       .tile_m = tile_m,
+                                                       .tile_n = tile_n,
+                                                       .slice_k = up(d->rows, 256),
+                                                       .lower = 1 }));
+    return imx_run_gram_mirror(dev, (struct imx_launch){ { squares, squares, 1 }, { 1, 1, 1 }, NULL },
+                               &(struct imx_k_gram_mirror){ .dst = a->m[IMX_GRAM_DST], .k = d->k });
+}
+
+static imx_status tile_run(struct imx_dev *dev, const struct imx_gram *d, const struct imx_args *a, size_t group,
+                           const char *options)
+{
+    const size_t tiles = ((size_t)d->k + 4 * group - 1) / (4 * group);
+    const struct imx_launch launch = { { tiles * group, tiles * group, 1 }, { group, group, 1 }, options };
+    return imx_run_gram_tile(dev, launch,
+                             &(struct imx_k_gram_tile){ .src = a->m[IMX_GRAM_SRC],
+                                                        .wgt = a->m[IMX_GRAM_WGT],
+                                                        .dst = a->m[IMX_GRAM_DST],
+                                                        .rows = d->rows,
+                                                        .k = d->k,
+                                                        .weighted = d->weighted });
+}
+
+static bool tile16_supports(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 && caps->max_items[0] >= 16 &&
+           caps->max_items[1] >= 16;
+}
+
+static imx_status tile16_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    return tile_run(dev, problem, a, 16, "-DTS=16");
+}
+
+static int tile16_rank(const struct imx_caps *caps, const void *problem)
+{
+    (void)caps, (void)problem;
+    return 1;
+}
+
+static bool tile4_supports(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps) && caps->max_group >= 16;
+}
+
+static imx_status tile4_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    return dev->caps.max_group >= 64 ? tile_run(dev, problem, a, 8, "-DTS=8") : tile_run(dev, problem, a, 4, "-DTS=4");
+}
+
+static int tile4_rank(const struct imx_caps *caps, const void *problem)
+{
+    (void)caps, (void)problem;
+    return 2;
+}
+
+static const struct imx_variant v_pack = { "cl_pack_cpu", any_cl, pack_workspace, pack_run, pack_rank };
+static const struct imx_variant v_tile16 = { "cl_tile_local", tile16_supports, NULL, tile16_run, tile16_rank };
+static const struct imx_variant v_tile8 = { "cl_tile_local8", tile4_supports, NULL, tile4_run, tile4_rank };
+extern const struct imx_variant *const imx_variants_gram[];
+const struct imx_variant *const imx_variants_gram[] = { &v_pack, &v_tile16, &v_tile8, NULL };
