@@ -36,8 +36,7 @@ static imx_status run(void *values, int n, char **word)
         return imx_fail(IMX_E_ARG, "trace takes the images as they are; --augment %s has no place here", c->augment);
     const struct imx_trace_options o = { .init = v->init, .steps = v->steps, .ends = v->ends, .report = tell };
     IMX_GO(imx_open_device(c->device, &dev));
-    if (c->selftest)
-        IMX_GO(imx_check_device(dev));
+    dev->check = c->selftest;
     IMX_GO(imx_open_data(data, c->size, c->channels, c->strict, c->threads, &ds));
     imx_progress_begin("tracing", (uint64_t)v->steps, "steps");
     status = imx_trace(dev, c, ds, &o, v->out);

@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli.h"
-#include "ops/selftest.h"
 #include "ops/tuned.h"
 #include "progress.h"
 #include "train/run.h"
@@ -59,6 +58,7 @@ imx_status imx_open_device(const char *spec, struct imx_dev **out)
 {
     const char *why = "";
     IMX_TRY(imx_dev_open(spec, out, &why));
+    (*out)->check = true;
     imx_say("device %s: %s%s%s%s", (*out)->caps.id, (*out)->caps.name, *why ? " (" : "", why, *why ? ")" : "");
     return IMX_OK;
 }
@@ -71,22 +71,6 @@ static void tell_run(void *user, const struct imx_run_report *r)
 {
     const struct bar *b = user;
     imx_progress_at(r->step, "epoch %.2f, loss %.4f, %.0f images/s, %s", r->epoch, r->loss, r->images_per_s, b->device);
-}
-
-imx_status imx_check_device(struct imx_dev *dev)
-{
-    int failed = 0;
-    const double start = imx_now();
-    if (imx_dev_is_host(dev) || imx_selftest_known(dev))
-        return IMX_OK;
-    IMX_TRY(imx_selftest_quick(dev, &failed));
-    if (failed) {
-        imx_say("self-test: %d kernel variants give wrong results on this driver and will not be used", failed);
-        return IMX_OK;
-    }
-    imx_say("self-test: every kernel right (%.1f s; not repeated on this driver)", imx_now() - start);
-    imx_selftest_remember(dev);
-    return IMX_OK;
 }
 
 imx_status imx_use_tuned(struct imx_dev *dev, bool wanted)
@@ -150,8 +134,7 @@ imx_status imx_train_command(const struct imx_config *c, const char *run, bool r
     struct imx_run_result result = { 0 };
     char took[24];
     IMX_GO(imx_open_device(c->device, &dev));
-    if (c->selftest)
-        IMX_GO(imx_check_device(dev));
+    dev->check = c->selftest;
     IMX_GO(keep_tuned(dev, c, run, resume));
     IMX_GO(imx_open_data(c->data, c->size, c->channels, c->strict, c->threads, &ds));
     struct bar bar = { dev->caps.name };

@@ -223,10 +223,8 @@ IMX_MUST_CHECK imx_status imx_config_load(const char *run, struct imx_config *c)
 /* Opens the images and the device of a configuration, with progress and one line each on stderr. */
 IMX_MUST_CHECK imx_status imx_open_data(const char *path, int64_t size, int64_t channels, bool strict, int64_t threads,
                                         struct imx_dataset **out);
+/* The device tests each variant that a graph chooses (dev->check). */
 IMX_MUST_CHECK imx_status imx_open_device(const char *spec, struct imx_dev **out);
-/* The quick self-test: a variant that computes wrong on this driver is put aside before it can do harm, and the log
- * names it. */
-IMX_MUST_CHECK imx_status imx_check_device(struct imx_dev *dev);
 /* Gives the device the choices that `infomax tune` left for it; without any, or when wanted is false or INFOMAX_TUNED
  * is "off", nothing happens. A damaged file costs a line. */
 IMX_MUST_CHECK imx_status imx_use_tuned(struct imx_dev *dev, bool wanted);

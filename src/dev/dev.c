@@ -182,6 +182,8 @@ void imx_dev_close(struct imx_dev *dev)
     if (!dev)
         return;
     struct imx_tuned *tuned = dev->caps.tuned;
+    void *trusted = dev->trusted;
     dev->vt->release(dev);
     free(tuned);
+    free(trusted);
 }

@@ -100,6 +100,9 @@ struct imx_dev {
     bool lost;               /* after E_LOST no OpenCL call is made any more */
     char quarantine[16][64]; /* "op/variant" that failed on this driver */
     int n_quarantine;
+    bool check;          /* a graph tests each variant that it chooses before it trusts it (ops/selftest.h) */
+    char (*trusted)[64]; /* "op/variant" that passed; freed with the device */
+    int n_trusted;
 };
 
 /* Opens the device that `spec` names: NULL or "auto" (fastest usable OpenCL device, else the host), "host",

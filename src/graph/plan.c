@@ -5,7 +5,9 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/log.h"
+#include "ops/selftest.h"
 
 enum { ALIGN = 4096, MAX_POOLS = 16 };
 
@@ -20,18 +22,34 @@ static uint64_t padded(uint64_t bytes)
     return (bytes + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-static imx_status choose_variants(struct imx_graph *g)
+/* The variant of a node; one that fails its self-test on this device is put aside and the next is tried. */
+static imx_status choose_variant(struct imx_graph *g, struct imx_node *n)
 {
     char text[128];
-    for (int i = 0; i < g->n_nodes; i++) {
-        struct imx_node *n = &g->node[i];
+    for (bool right = false; !right;) {
         n->variant = imx_op_pick(g->dev, n->op, n->problem, NULL);
         if (!n->variant) {
             imx_problem_print(n->op, n->problem, text, sizeof text);
             return imx_fail(IMX_E_UNSUPPORTED, "%s: no variant of %s runs %s on %s", n->name, n->op->name, text,
                             g->dev->caps.name);
         }
-        n->workspace = n->variant->workspace ? n->variant->workspace(&g->dev->caps, n->problem) : 0;
+        IMX_TRY(imx_selftest_trust(g->dev, n->op, n->variant, &right));
+    }
+    n->workspace = n->variant->workspace ? n->variant->workspace(&g->dev->caps, n->problem) : 0;
+    return IMX_OK;
+}
+
+static imx_status choose_variants(struct imx_graph *g)
+{
+    const int known = g->dev->n_trusted;
+    const double start = imx_now();
+    for (int i = 0; i < g->n_nodes; i++)
+        IMX_TRY(choose_variant(g, &g->node[i]));
+    if (g->dev->n_trusted > known) {
+        const double took = imx_now() - start;
+        imx_log(took > 1 ? IMX_LOG_INFO : IMX_LOG_DEBUG,
+                "self-test: %d kernel variants are right on this device (%.1f s)", g->dev->n_trusted - known, took);
+        imx_selftest_remember(g->dev);
     }
     return IMX_OK;
 }

@@ -77,13 +77,13 @@ void imx_selftest_finish(struct imx_selftest_summary *summary);
 /* Never use this variant on this device again; logged. E_SELFTEST when the list is full. */
 IMX_MUST_CHECK imx_status imx_selftest_quarantine(struct imx_dev *dev, const char *op, const char *variant);
 
-/* The short run before training: the first two problems of every op; a variant that fails is quarantined.
- * *failed (may be NULL) = variants that failed. Does nothing on the host device. */
-IMX_MUST_CHECK imx_status imx_selftest_quick(struct imx_dev *dev, int *failed);
-
-/* True when this very program has passed the short run on this device, driver and limits before: a file in the cache
- * folder says so. imx_selftest_remember writes it; without a cache folder nothing is known and nothing remembered. */
-bool imx_selftest_known(const struct imx_dev *dev);
+/* Is this variant right on this device? Tested once with the first two problems of the op, then remembered: in the
+ * device, and, after imx_selftest_remember, in the cache folder for this very program, device, driver and limits.
+ * *right = false puts it into quarantine. Always true on the host and where dev->check is off. A graph asks for each
+ * variant that it chooses, so that training starts with what it runs tested, and nothing else. */
+IMX_MUST_CHECK imx_status imx_selftest_trust(struct imx_dev *dev, const struct imx_op *op,
+                                             const struct imx_variant *variant, bool *right);
+/* Writes what imx_selftest_trust learned since; without a cache folder nothing is kept. */
 void imx_selftest_remember(const struct imx_dev *dev);
 
 #endif

@@ -1,7 +1,7 @@
-/* Remembers that the short self-test passed, so that the next start need not repeat it. The file's name is the SHA-256
- * of all that the answer depends on: this program's own bytes (kernels and the code that launches them), the device,
- * its driver, and the limits that kernels are chosen by. Failures are never remembered: they are found, and said, each
- * time. */
+/* Which variants passed their short self-test, so that no start repeats it. The file's name is the SHA-256 of all that
+ * the answer depends on: this program's own bytes (kernels and the code that launches them), the device, its driver,
+ * and the limits that kernels are chosen by; a line is "op/variant". Failures are never remembered: they are found, and
+ * said, each time. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +11,8 @@
 #include "base/sha256.h"
 #include "dev/dev.h"
 #include "ops/selftest.h"
+
+enum { NAME = 64, MOST = 1024 };
 
 static bool memo_path(const struct imx_dev *dev, char *path, size_t size, bool make)
 {
@@ -38,19 +40,79 @@ static bool memo_path(const struct imx_dev *dev, char *path, size_t size, bool m
     return imx_join(path, size, dir, name);
 }
 
-bool imx_selftest_known(const struct imx_dev *dev)
+static bool trusts(const struct imx_dev *dev, const char *name)
 {
-    char path[4096];
-    uint64_t bytes = 0;
-    return memo_path(dev, path, sizeof path, false) && imx_file_size(path, &bytes);
+    for (int i = 0; i < dev->n_trusted; i++)
+        if (!strcmp(dev->trusted[i], name))
+            return true;
+    return false;
+}
+
+static void trust(struct imx_dev *dev, const char *name)
+{
+    if (dev->n_trusted < MOST && !trusts(dev, name))
+        snprintf(dev->trusted[dev->n_trusted++], NAME, "%s", name);
+}
+
+/* The list of the device, filled from the memo when it is asked for first. */
+static imx_status open_list(struct imx_dev *dev)
+{
+    char path[4096], *text = NULL;
+    size_t bytes = 0;
+    if (dev->trusted)
+        return IMX_OK;
+    dev->trusted = calloc(MOST, NAME);
+    if (!dev->trusted)
+        return imx_fail(IMX_E_NOMEM, "no memory for the list of tested kernels");
+    if (!memo_path(dev, path, sizeof path, false))
+        return IMX_OK;
+    if (imx_file_read(path, MOST * NAME, &text, &bytes) != IMX_OK) {
+        imx_error_clear();
+        return IMX_OK;
+    }
+    for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
+        if (*line && strlen(line) < NAME)
+            trust(dev, line);
+    free(text);
+    return IMX_OK;
+}
+
+imx_status imx_selftest_trust(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
+                              bool *right)
+{
+    const struct imx_selftest_options o = { .cases = 2, .op = op->name, .variant = variant->name };
+    struct imx_selftest_summary s = { 0 };
+    imx_status status = IMX_OK;
+    char name[NAME];
+    *right = true;
+    if (imx_dev_is_host(dev) || !dev->check)
+        return IMX_OK;
+    IMX_TRY(open_list(dev));
+    snprintf(name, sizeof name, "%s/%s", op->name, variant->name);
+    if (trusts(dev, name))
+        return IMX_OK;
+    if (!dev->n_trusted)
+        imx_log(IMX_LOG_INFO, "the kernels are built and tested, once for this driver and program");
+    IMX_GO(imx_selftest_run(dev, &o, &s));
+    *right = s.failed == 0;
+    if (*right)
+        trust(dev, name);
+    else
+        IMX_GO(imx_selftest_quarantine(dev, op->name, variant->name));
+fail:
+    imx_selftest_finish(&s);
+    return status;
 }
 
 void imx_selftest_remember(const struct imx_dev *dev)
 {
-    char path[4096];
-    if (memo_path(dev, path, sizeof path, true) &&
-        imx_file_write(path, dev->caps.name, strlen(dev->caps.name)) != IMX_OK) {
+    char path[4096], *text = malloc((size_t)dev->n_trusted * (NAME + 1) + 1);
+    size_t n = 0;
+    for (int i = 0; text && i < dev->n_trusted; i++)
+        n += (size_t)sprintf(text + n, "%s\n", dev->trusted[i]);
+    if (text && memo_path(dev, path, sizeof path, true) && imx_file_write(path, text, n) != IMX_OK) {
         imx_log(IMX_LOG_DEBUG, "the self-test is not remembered: %s", imx_error_text());
         imx_error_clear();
     }
+    free(text);
 }

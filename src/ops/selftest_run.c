@@ -141,26 +141,3 @@ imx_status imx_selftest_quarantine(struct imx_dev *dev, const char *op, const ch
             dev->caps.driver);
     return IMX_OK;
 }
-
-imx_status imx_selftest_quick(struct imx_dev *dev, int *failed)
-{
-    struct imx_selftest_summary s = { 0 };
-    const struct imx_selftest_options o = { .cases = 2 };
-    imx_status status = IMX_OK;
-    int wrong = 0;
-    if (failed)
-        *failed = 0;
-    if (imx_dev_is_host(dev))
-        return IMX_OK;
-    IMX_GO(imx_selftest_run(dev, &o, &s));
-    for (int i = 0; i < s.n_rows; i++)
-        if (s.rows[i].failed) {
-            IMX_GO(imx_selftest_quarantine(dev, s.rows[i].op, s.rows[i].variant));
-            wrong++;
-        }
-    if (failed)
-        *failed = wrong;
-fail:
-    imx_selftest_finish(&s);
-    return status;
-}

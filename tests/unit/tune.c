@@ -125,8 +125,7 @@ static const struct imx_variant crash = { "crash", always, NULL, run_crash, NULL
 static const struct imx_variant hang = { "hang", always, NULL, run_hang, NULL, NULL };
 static const struct imx_variant broken = { "broken", always, NULL, run_fail, NULL, NULL };
 static const struct imx_variant numbered = { "numbered", always, NULL, run_numbered, NULL, &tunables };
-static const struct imx_variant *const variants[] = { &slow, &wrong, &crash,  &hang,
-                                                      &fast, &broken, &numbered, NULL };
+static const struct imx_variant *const variants[] = { &slow, &wrong, &crash, &hang, &fast, &broken, &numbered, NULL };
 static const char *const cases[] = { "n100_kind1", NULL };
 static const struct imx_op twice = { .name = "twice",
                                      .problem_size = sizeof(struct twice),
@@ -169,12 +168,9 @@ static void tell(void *user, const struct imx_tune_result *r)
 
 static void search(const char *device, int kind)
 {
-    struct imx_tune_options o = { .device = device,
-                                  .build_limit = 1,
-                                  .run_limit = 20,
-                                  .collect = collect,
-                                  .tell = tell,
-                                  .user = &kind };
+    struct imx_tune_options o = {
+        .device = device, .build_limit = 1, .run_limit = 20, .collect = collect, .tell = tell, .user = &kind
+    };
     struct imx_tune_summary s;
     said[0] = 0;
     const imx_status status = imx_tune_run(&o, &s);
@@ -182,8 +178,8 @@ static void search(const char *device, int kind)
                 status == IMX_OK ? "" : imx_error_text()))
         return;
     const struct imx_choice *c = s.table->n ? &s.table->choice[0] : NULL;
-    tap_ok(c && c->variant == &numbered && c->value[0] == 4, "the fastest right one wins: %s %d", c ? c->variant->name : "",
-           c ? c->value[0] : 0);
+    tap_ok(c && c->variant == &numbered && c->value[0] == 4, "the fastest right one wins: %s %d",
+           c ? c->variant->name : "", c ? c->value[0] : 0);
     tap_ok(c && c->ms < 0.6 * c->without && s.after_ms < 0.6 * s.before_ms && s.before_ms > 20,
            "%.1f ms instead of %.1f", c ? c->ms : 0, c ? c->without : 0);
     tap_ok(s.changed == 1 && s.left == 0 && s.problems == 1 && times == 2, "one problem, twice in a step");
@@ -207,8 +203,9 @@ static void ends(const char *device)
 {
     static volatile int stop;
     int kind = 1;
-    struct imx_tune_options o = { .device = device, .build_limit = 60, .max_time = 1.5, .collect = collect,
-                                  .user = &kind };
+    struct imx_tune_options o = {
+        .device = device, .build_limit = 60, .max_time = 1.5, .collect = collect, .user = &kind
+    };
     struct imx_tune_summary s;
     const double start = imx_now();
     imx_status status = imx_tune_run(&o, &s);
