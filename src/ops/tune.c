@@ -252,7 +252,7 @@ static imx_status hold_duels(struct search *s, const struct imx_choice *own, int
         if (r.status != IMX_OK) {
             report_failure(s, &q.b, r.text);
         } else if (r.ratio <= 1 - margin) {
-            q.b.ms = r.ms[0] * r.ratio;
+            q.b.ms = r.ms[1];
             q.b.without = r.ms[0];
             won[(*n)++] = (struct candidate){ q.b, r.ratio };
         }

@@ -9,7 +9,7 @@
 enum imx_ask {
     IMX_ASK_COLLECT, /* replies `count`, then as many struct imx_tune_problem follow */
     IMX_ASK_TIME,    /* replies ms[0] of `a` */
-    IMX_ASK_DUEL,    /* replies ms of `a` and `b`, timed in alternation, and the median of b/a */
+    IMX_ASK_DUEL,    /* replies the least ms of `a` and of `b`, timed in alternation, and b/a */
     IMX_ASK_VERIFY,  /* `b`, with the device's own choice `a` at hand */
     IMX_ASK_KEEP,    /* `a` is from now on in force for ops that run inside others; no reply */
 };

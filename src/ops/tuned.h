@@ -23,7 +23,7 @@ struct imx_choice {
     _Alignas(8) unsigned char problem[IMX_TUNED_PROBLEM];
     const struct imx_variant *variant;
     int32_t value[IMX_MAX_TUNABLES]; /* of the variant's tunables; all 0: its own */
-    double ms, without;              /* medians of timings in alternation */
+    double ms, without;              /* shortest times, taken in alternation */
 };
 
 struct imx_tuned {

@@ -23,7 +23,7 @@ def ok(good, name):
     global count, failed
     count += 1
     failed += not good
-    print('%sok %d - %s' % ('' if good else 'not ', count, name), flush=True)
+    print('%sok %d - %s' % ('' if good else 'not ', count, name.replace('\n', ' | ')), flush=True)
     return good
 
 
