@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_compare.h"
 #include "bench_step.h"
 #include "cli.h"
 #include "dev/dev.h"
@@ -13,7 +14,7 @@
 
 struct values {
     struct imx_config config; /* of the step; must be first */
-    char *op, *problem, *variant;
+    char *op, *problem, *variant, *compare;
 };
 
 /* One run of the command. */
@@ -23,6 +24,7 @@ struct bench {
     struct imx_step_time step; /* n == 0: not timed */
     const char *variant;       /* NULL: the one that the device would use; "all": every one that supports the problem */
     struct imx_bench_limit limit;
+    struct imx_bench_before before; /* zeroed: nothing to compare with */
     struct imx_bench_row *row;
     size_t n;
     imx_status last; /* why the latest row is missing */
@@ -137,6 +139,11 @@ fail:
     return status;
 }
 
+static struct imx_bench_now measured(const struct bench *b)
+{
+    return (struct imx_bench_now){ b->row, b->n, b->config, &b->step, b->limit };
+}
+
 static imx_status print_json(const struct bench *b)
 {
     const bool known = b->limit.peak_gflops > 0;
@@ -165,6 +172,10 @@ static imx_status print_json(const struct bench *b)
     imx_json_end(&j);
     if (b->step.n)
         imx_bench_step_json(&j, b->config, &b->step, b->limit.peak_gflops);
+    if (b->before.doc.root) {
+        const struct imx_bench_now now = measured(b);
+        imx_bench_compare_json(&j, &b->before, &now);
+    }
     imx_json_end(&j);
     return imx_print_json(&j);
 }
@@ -234,6 +245,8 @@ static imx_status run(void *values, int n, char **word)
         if (!find_part(word[i]))
             return imx_fail(IMX_E_ARG, "there is no benchmark \"%s\"; there are gemm, conv2d, critic and step",
                             word[i]);
+    if (v->compare)
+        IMX_TRY(imx_bench_before_open(v->compare, &b.before));
     imx_signals_catch();
     IMX_GO(imx_dev_open(v->config.device, &b.dev, &why));
     IMX_GO(imx_use_tuned(b.dev, v->config.tuned));
@@ -243,11 +256,16 @@ static imx_status run(void *values, int n, char **word)
     if (!imx_cli.json)
         print_head(&b);
     IMX_GO(time_all(&b, v, n, word));
-    if (imx_cli.json)
+    if (imx_cli.json) {
         IMX_GO(print_json(&b));
+    } else if (v->compare) {
+        const struct imx_bench_now now = measured(&b);
+        imx_bench_compare_text(&b.before, &now);
+    }
     if (!b.n && !b.step.n)
         status = b.last; /* its text is the latest one recorded */
 fail:
+    imx_bench_before_close(&b.before);
     imx_dev_close(b.dev);
     free(b.row);
     free(b.step.node);
@@ -270,6 +288,12 @@ static const struct imx_option options[] = {
       .at = offsetof(struct values, variant),
       .value = "NAME",
       .help = "this variant, or \"all\" that support the problem; without: the one that training would use" },
+    { .name = "compare",
+      .type = IMX_OPT_STRING,
+      .at = offsetof(struct values, compare),
+      .value = "FILE",
+      .help =
+          "an earlier --json output: prints the ratio of the times, and of the times in units of each run's limits" },
     IMX_CONFIG_OPTIONS,
     { 0 },
 };
@@ -280,6 +304,7 @@ static const char *const examples[] = {
     "infomax bench critic --variant all --json",
     "infomax bench step --critic encode-dot --estimator infonce",
     "infomax bench --op adam --problem n14000000",
+    "infomax bench gemm --json > before.json; infomax bench gemm --compare before.json",
     NULL,
 };
 

@@ -1,13 +1,11 @@
-/* The k-th call fails: linked with --wrap=NAME for each name below into infomax-faulty, so that exactly the calls from our
- * own code come here, and those of the libraries do not. The environment says what happens:
- *   FAULT=mem|io|full|crash   a request for memory fails, a file or folder call; full: from there on there is no space
- *                        (ENOSPC where a call needs some); crash: the process dies there, a write half done
- *   FAULT_AT=K           at the K-th call of that class, counted from 1 over all threads
- *   FAULT_EVER=1         and at every one behind it
- *   FAULT_ERRNO=N        what an I/O call fails with (default EIO)
- *   FAULT_PATH=TEXT      only calls about files whose path holds TEXT count as I/O
- *   FAULT_COUNT=FILE     at the end the two numbers of calls are written there
- * Calls that only look (stat) and those about standard input and output are left alone. */
+/* The k-th call fails: linked with --wrap=NAME for each name below into infomax-faulty, so that exactly the calls from
+ * our own code come here, and those of the libraries do not. The environment says what happens: FAULT=mem|io|full|crash
+ * a request for memory fails, a file or folder call; full: from there on there is no space (ENOSPC where a call needs
+ * some); crash: the process dies there, a write half done FAULT_AT=K           at the K-th call of that class, counted
+ * from 1 over all threads FAULT_EVER=1         and at every one behind it FAULT_ERRNO=N        what an I/O call fails
+ * with (default EIO) FAULT_PATH=TEXT      only calls about files whose path holds TEXT count as I/O FAULT_COUNT=FILE at
+ * the end the two numbers of calls are written there Calls that only look (stat) and those about standard input and
+ * output are left alone. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +40,12 @@ static long number(const char *name, long fallback)
 __attribute__((constructor)) static void begin(void)
 {
     const char *s = getenv("FAULT");
-    what = !s ? 0 : !strcmp(s, "mem") ? MEM : !strcmp(s, "io") ? IO : !strcmp(s, "full") ? FULL : !strcmp(s, "crash") ? CRASH : 0;
+    what = !s                    ? 0
+           : !strcmp(s, "mem")   ? MEM
+           : !strcmp(s, "io")    ? IO
+           : !strcmp(s, "full")  ? FULL
+           : !strcmp(s, "crash") ? CRASH
+                                 : 0;
     at = number("FAULT_AT", 0);
     ever = number("FAULT_EVER", 0);
     ever = ever || what == FULL;
@@ -173,11 +176,11 @@ FILES(int, fsync, -1, fd_fails(fd, true), (int fd), (fd))
 FILES(int, fchmod, -1, fd_fails(fd, false), (int fd, mode_t mode), (fd, mode))
 FILES(int, ftruncate64, -1, fd_fails(fd, false), (int fd, off64_t n), (fd, n))
 FILES(off64_t, lseek64, -1, fd_fails(fd, false), (int fd, off64_t to, int from), (fd, to, from))
-FILES(struct dirent64 *, readdir64, NULL, io_fails(!filter, false), (DIR *dir), (dir))
+FILES(struct dirent64 *, readdir64, NULL, io_fails(!filter, false), (DIR * dir), (dir))
 FILES(int, gzread, -1, io_fails(!filter, false), (gzFile f, voidp to, unsigned n), (f, to, n))
-FILES(int, fseeko64, -1, fd_fails(fileno(f), false), (FILE *f, off64_t to, int from), (f, to, from))
+FILES(int, fseeko64, -1, fd_fails(fileno(f), false), (FILE * f, off64_t to, int from), (f, to, from))
 FILES(size_t, fwrite, 0, fd_fails(fileno(f), true), (const void *p, size_t size, size_t n, FILE *f), (p, size, n, f))
-FILES(int, fflush, EOF, fd_fails(fileno(f), true), (FILE *f), (f))
+FILES(int, fflush, EOF, fd_fails(fileno(f), true), (FILE * f), (f))
 
 int __real_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...);
