@@ -16,7 +16,9 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shutil
+import stat
 import struct
 import subprocess
 import sys
@@ -97,6 +99,14 @@ def temporaries(folder):
 
 # ---- what is run ----
 
+def points(n, stride):
+    yield from range(1, min(n, DENSE) + 1)
+    yield from range(DENSE + stride, n + 1, stride)
+
+
+def few(n):
+    return range(1, n + 1, max(1, n // 12))
+
 class Work:
     """A command in a fresh copy of a folder. result() is compared with the one of a run without faults; again() goes on after
     a fault, None: nothing to go on from."""
@@ -129,6 +139,15 @@ class Work:
 
     def again(self, folder):
         return None
+
+    def loops(self):
+        """(title, faults)"""
+        yield 'a request for memory fails', [{'': 'mem', 'AT': k} for k in points(self.memory, 23)]
+        yield 'memory stays out', [{'': 'mem', 'AT': k, 'EVER': 1} for k in few(self.memory)]
+        yield 'a file call fails', [{'': 'io', 'AT': k} for k in points(self.io, 13)]
+        if self.crash:
+            yield 'the disk stays full', [{'': 'full', 'AT': k} for k in few(self.io)]
+            yield 'killed at a file call', [{'': 'crash', 'AT': k} for k in points(self.io, 11)]
 
     def measure(self, parent):
         """Without faults: the result that is right and the numbers of calls."""
@@ -196,12 +215,21 @@ class Train(Files):
         return self.result(folder, self.run_well(folder, ['resume', 'run', '-q'] if begun else self.args))
 
 
+class Cache(Files):
+    """A device whose programs are cached: only calls about the cache's files count, and none of them may matter."""
+
+    def __init__(self, name, faulty, template, device):
+        super().__init__(name, faulty, template, ['embed', 'run', 'pics', '-o', 'x.npy', '--device', device, '-q'], ['x.npy'],
+                         {'INFOMAX_CACHE': 'cache', 'FAULT_PATH': '.clbin'})
+
+    def loops(self):
+        yield 'a request for memory fails', [{'': 'mem', 'AT': k} for k in few(self.memory)]
+        yield 'a file call fails', [{'': 'io', 'AT': k} for k in points(self.io, 7)]
+        yield 'the disk stays full', [{'': 'full', 'AT': k} for k in (1, self.io // 2)]
+        yield 'killed at a file call', [{'': 'crash', 'AT': k} for k in range(1, self.io + 1, 5)]
+
+
 # ---- the loops ----
-
-def points(n, stride):
-    yield from range(1, min(n, DENSE) + 1)
-    yield from range(DENSE + stride, n + 1, stride)
-
 
 WORDS = {'mem': ('memory', 'thread'), 'io': ('Input/output error', 'damaged'), 'full': ('No space left',)}
 CODES = {'mem': (0, 6), 'io': (0, 5, 8), 'full': (0, 8), 'crash': (0, -9)}
@@ -240,21 +268,6 @@ def loop(work, pool, parent, title, faults):
     for w in wrong[:8]:
         print('#', w.replace('\n', ' '))
     return not wrong and len(faults) > 0, f'{work.name}: {title}: {len(faults)} faults, {len(wrong)} wrong'
-
-
-def loops(work):
-    """(title, faults) of a workload."""
-    memory, io = work.memory, work.io
-    yield 'a request for memory fails', [{'': 'mem', 'AT': k} for k in points(memory, 23)]
-    yield 'memory stays out', [{'': 'mem', 'AT': k, 'EVER': 1} for k in few(memory)]
-    yield 'a file call fails', [{'': 'io', 'AT': k} for k in points(io, 13)]
-    if work.crash:
-        yield 'the disk stays full', [{'': 'full', 'AT': k} for k in few(io)]
-        yield 'killed at a file call', [{'': 'crash', 'AT': k} for k in points(io, 11)]
-
-
-def few(n):
-    return range(1, n + 1, max(1, n // 12))
 
 
 # ---- material ----
@@ -329,6 +342,14 @@ def workloads(root, faulty):
     yield Files('embed', faulty, at('done'), ['embed', 'run', 'pics', '-o', 'x.npy', *host],
                 ['x.npy', 'x.npy.paths.txt', 'x.npy.labels.npy', 'x.npy.classes.txt'])
     yield Work('probe', faulty, at('done'), ['probe', 'run', 'pics', '--classifier', 'linear', '--epochs', '1', '--save', *host])
+    found = json.loads(subprocess.run([faulty, 'devices', '--json'], check=True, capture_output=True).stdout)
+    usable = [d['id'] for d in found if d['usable'] and d['type'] != 'host']
+    if usable:
+        yield Cache('cache-cold', faulty, at('done'), usable[0])
+        warm = Cache('cache-warm', faulty, at('warm'), usable[0])
+        shutil.copytree(at('done'), at('warm'))
+        warm.run_well(at('warm'), warm.args)
+        yield warm
     yield Files('report', faulty, at('done'), ['report', 'run', '-o', 'page.html'], ['page.html'])
     yield Files('trace', faulty, at('fresh'), ['trace', 'pics', '-o', 't.safetensors', '--encoder', 'tiny16', '--critic-units', '4',
                                                '--batch', '4', '--threads', '1', *host], ['t.safetensors'])
@@ -336,9 +357,59 @@ def workloads(root, faulty):
                 ['out/disc/000000.png', 'out/square/000001.png', 'out/disc/000002.png'])
 
 
+# ---- limits without a shim ----
+
+def refused(ran, words, folder, text):
+    """Exit 8 with the system's reason and no temporary file."""
+    said = ran.stderr.decode(errors='replace').strip()
+    good = ran.returncode == 8 and words in said and not temporaries(folder)
+    return good, f'{text}: exit {ran.returncode}, {said.split(chr(10))[-1]}'
+
+
+def limits(root, faulty):
+    """Files that may not grow (ulimit -f), as on a disk that is full; and /dev/full under the name of a result."""
+    folder = os.path.join(root, 'limits')
+    shutil.copytree(os.path.join(root, 'half'), folder)
+
+    def run(most, *args):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+        env = {**os.environ, 'INFOMAX_CACHE': 'off'}
+        return subprocess.run([faulty, *args], cwd=folder, env=env, capture_output=True, preexec_fn=limit if most else None,
+                              timeout=TIMEOUT)
+
+    want = safetensors(os.path.join(root, 'done/run/checkpoints/last.safetensors'))
+    last = os.path.join(folder, 'run/checkpoints/last.safetensors')
+    before = safetensors(last)
+    for share in (4, 2):
+        yield refused(run(os.path.getsize(last) * (share - 1) // share, 'resume', 'run', '-q'), 'File too large', folder,
+                      f'training, files limited to {share - 1}/{share} of a checkpoint')
+        yield safetensors(last) == before, 'the last checkpoint is as it was'
+    ran = run(0, 'resume', 'run', '-q')
+    yield ran.returncode == 0 and safetensors(last) == want, f'without the limit the run ends with the same bits: {ran.returncode}'
+    yield refused(run(200, 'embed', 'run', 'pics', '-o', 'x.npy', '--device', 'host', '-q'), 'File too large', folder,
+                  'embed, files limited to 200 bytes')
+    if not os.path.exists('/dev/full'):
+        return
+    for name in ('x.npy', 'x.csv', 't.safetensors', 'p.html'):
+        os.symlink('/dev/full', os.path.join(folder, name))
+    for args in (['embed', 'run', 'pics', '-o', 'x.npy', '--device', 'host'], ['embed', 'run', 'pics', '-o', 'x.csv', '--device', 'host'],
+                 ['report', 'run', '-o', 'p.html'],
+                 ['trace', 'pics', '-o', 't.safetensors', '--encoder', 'tiny16', '--batch', '4', '--critic-units', '4', '--device', 'host']):
+        yield refused(run(0, *args, '-q'), 'No space left', folder, f'{args[0]} -o {args[args.index("-o") + 1]}, a link to /dev/full')
+    yield stat.S_ISCHR(os.stat('/dev/full').st_mode), '/dev/full is still a device'
+
+
 def main():
     faulty, names = os.path.abspath(sys.argv[1]), sys.argv[2:]
     count = failed = 0
+
+    def tell(good, text):
+        nonlocal count, failed
+        count += 1
+        failed += not good
+        print(f'{"ok" if good else "not ok"} {count} - {text}', flush=True)
+
     memory = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None  # thousands of small folders: no disk needs to see them
     with tempfile.TemporaryDirectory(dir=memory) as root, concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
         make_data(root, faulty)
@@ -349,11 +420,11 @@ def main():
             if names and work.name not in names:
                 continue
             work.measure(scratch)
-            for title, faults in loops(work):
-                good, text = loop(work, pool, scratch, title, faults)
-                count += 1
-                failed += not good
-                print(f'{"ok" if good else "not ok"} {count} - {text}', flush=True)
+            for title, faults in work.loops():
+                tell(*loop(work, pool, scratch, title, faults))
+        if not names or 'limits' in names:
+            for good, text in limits(root, faulty):
+                tell(good, text)
     print(f'1..{count}')
     return 1 if failed or not count else 0
 
