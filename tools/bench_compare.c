@@ -1,7 +1,7 @@
-/* See bench_compare.h. ratio = ms now / ms then. ratio_of_limit = the same with each time measured in units of the least
- * time that its run's own peak and copy rate allow: what remains when the machine was faster or busier in one of the
- * runs. Below 1 is faster than before. A row is found by op, direction, problem and variant, else by the first three if
- * both runs have it once. */
+/* See bench_compare.h. ratio = ms now / ms then. ratio_of_limit = the same with each time measured in units of the
+ * least time that its run's own peak and copy rate allow: what remains when the machine was faster or busier in one of
+ * the runs. Below 1 is faster than before. A row is found by op, direction, problem and variant, else by the first
+ * three if both runs have it once. */
 #include "bench_compare.h"
 
 #include <math.h>
@@ -55,9 +55,10 @@ void imx_bench_before_close(struct imx_bench_before *b)
 
 static struct item item_then(const struct imx_json_node *row)
 {
-    return (struct item){ imx_json_get_string(row, "op", ""),         imx_json_get_string(row, "direction", ""),
-                          imx_json_get_string(row, "problem", ""),    imx_json_get_string(row, "variant", ""),
-                          imx_json_get_number(row, "ms", (double)NAN), imx_json_get_number(row, "of_limit", (double)NAN) };
+    return (
+        struct item){ imx_json_get_string(row, "op", ""),          imx_json_get_string(row, "direction", ""),
+                      imx_json_get_string(row, "problem", ""),     imx_json_get_string(row, "variant", ""),
+                      imx_json_get_number(row, "ms", (double)NAN), imx_json_get_number(row, "of_limit", (double)NAN) };
 }
 
 static struct item item_now(const struct imx_bench_row *r)
@@ -127,8 +128,7 @@ static bool pair_steps(const struct imx_bench_before *b, const struct imx_bench_
 {
     const struct imx_json_node *root = b->doc.root;
     const struct imx_config *c = now->config;
-    if (!now->step->n || !imx_json_get(root, "step_ms") ||
-        strcmp(imx_json_get_string(root, "critic", ""), c->critic) ||
+    if (!now->step->n || !imx_json_get(root, "step_ms") || strcmp(imx_json_get_string(root, "critic", ""), c->critic) ||
         strcmp(imx_json_get_string(root, "estimator", ""), c->estimator) ||
         strcmp(imx_json_get_string(root, "encoder", c->encoder), c->encoder) ||
         !(imx_json_get_number(root, "batch", 0) == (double)c->batch))

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench_compare.h"
+#include "bench_io.h"
 #include "bench_step.h"
 #include "cli.h"
 #include "dev/dev.h"
@@ -22,6 +23,7 @@ struct bench {
     struct imx_dev *dev;
     const struct imx_config *config;
     struct imx_step_time step; /* n == 0: not timed */
+    struct imx_io io;          /* n == 0: not timed */
     const char *variant;       /* NULL: the one that the device would use; "all": every one that supports the problem */
     struct imx_bench_limit limit;
     struct imx_bench_before before; /* zeroed: nothing to compare with */
@@ -172,6 +174,8 @@ static imx_status print_json(const struct bench *b)
     imx_json_end(&j);
     if (b->step.n)
         imx_bench_step_json(&j, b->config, &b->step, b->limit.peak_gflops);
+    if (b->io.n)
+        imx_bench_io_json(&j, &b->io);
     if (b->before.doc.root) {
         const struct imx_bench_now now = measured(b);
         imx_bench_compare_json(&j, &b->before, &now);
@@ -198,15 +202,28 @@ static imx_status time_step(struct bench *b, const char *name)
     return IMX_OK;
 }
 
+static imx_status time_io(struct bench *b, const char *name)
+{
+    (void)name;
+    IMX_TRY(imx_bench_io(b->dev, b->config, &b->io));
+    struct imx_bench_row *more = realloc(b->row, (b->n + (size_t)b->io.n) * sizeof *more);
+    if (!more)
+        return imx_fail(IMX_E_NOMEM, "no memory for a benchmark row");
+    b->row = more;
+    for (int i = 0; i < b->io.n; i++)
+        imx_bench_io_row(&b->io.at[i], &b->row[b->n++]);
+    if (!imx_cli.json)
+        imx_bench_io_text(&b->io, b->config);
+    return IMX_OK;
+}
+
 /* What may be named after "bench"; without a name, all of them. */
 static const struct part {
     const char *name;
     imx_status (*run)(struct bench *b, const char *name);
 } parts[] = {
-    { "gemm", time_group },
-    { "conv2d", time_group },
-    { "critic", time_group },
-    { "step", time_step },
+    { "gemm", time_group }, { "conv2d", time_group }, { "critic", time_group },
+    { "step", time_step },  { "io", time_io },
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 
@@ -243,7 +260,7 @@ static imx_status run(void *values, int n, char **word)
         return imx_fail(IMX_E_ARG, "\"%s\" and --op: name either a part or one op", word[0]);
     for (int i = 0; i < n; i++)
         if (!find_part(word[i]))
-            return imx_fail(IMX_E_ARG, "there is no benchmark \"%s\"; there are gemm, conv2d, critic and step",
+            return imx_fail(IMX_E_ARG, "there is no benchmark \"%s\"; there are gemm, conv2d, critic, step and io",
                             word[i]);
     if (v->compare)
         IMX_TRY(imx_bench_before_open(v->compare, &b.before));
@@ -303,6 +320,7 @@ static const char *const examples[] = {
     "infomax bench gemm conv2d --device cpu",
     "infomax bench critic --variant all --json",
     "infomax bench step --critic encode-dot --estimator infonce",
+    "infomax bench io --data photos --size 64",
     "infomax bench --op adam --problem n14000000",
     "infomax bench gemm --json > before.json; infomax bench gemm --compare before.json",
     NULL,
@@ -312,10 +330,12 @@ extern const struct imx_command imx_cmd_bench;
 const struct imx_command imx_cmd_bench = {
     .name = "bench",
     .summary = "times ops, as fractions of what the device can do",
-    .usage = "[gemm|conv2d|critic|step...] [options]",
+    .usage = "[gemm|conv2d|critic|step|io...] [options]",
     .about =
         "The last column is the least time that the device's measured peak and copy rate allow, over the time taken.\n"
-        "Milliseconds are medians; their range stands beside them. Nothing else should run meanwhile.",
+        "Milliseconds are medians; their range stands beside them. Nothing else should run meanwhile.\n"
+        "io: images a second that are decoded and scaled and that are batched (--data PATH, else drawn JPEG files and\n"
+        "CIFAR-10 binaries), beside those that a training step takes and the time the device waits for them.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """infomax bench --compare: rows find their counterparts, ratios are those of the numbers, what one run lacks is listed.
-Prints TAP.
+infomax bench io: the numbers are there and fit together. Prints TAP.
 
 usage: bench.py INFOMAX"""
 import json
@@ -93,10 +93,34 @@ def limits(folder):
     ok(near(got['ratio_of_limit'], 0.125 / now['rows'][0]['of_limit']), 'ratio of the fractions of the limit: %g' % got['ratio_of_limit'])
 
 
+def images(folder):
+    pictures, tmp = os.path.join(folder, 'pictures'), os.path.join(folder, 'tmp')
+    os.mkdir(tmp)
+    run('synth', pictures, '-q', '--count', '80', '--classes', '2', '--size', '40')
+    r = run('bench', 'io', '--device', 'host', '--data', pictures, '--size', '32', '--json')
+    j = json.loads(r.stdout) if r.returncode == 0 else {}
+    io = j.get('io', [{}])[0]
+    ok(r.returncode == 0 and io['source'] == 'pictures' and io['images'] == 80 and io['width'] == 40 and io['side'] == 32,
+       'io: a folder of images %s' % r.stderr.strip()[-100:])
+    row = j['rows'][0]
+    ok(row['op'] == 'io' and near(io['decode_images_per_s'], 80e3 / row['ms']) and io['batch_images_per_s'] > 0,
+       'with a row of the table: %.0f images/s decoded, %.0f batched' % (io['decode_images_per_s'], io['batch_images_per_s']))
+    ok(io['step_images_per_s'] is None and io['waited'] is None, 'on the host without the step')
+    env = dict(os.environ, TMPDIR=tmp)
+    r = subprocess.run([INFOMAX, 'bench', 'io', '--device', 'host', '--json'], capture_output=True, text=True, timeout=200, env=env)
+    io = json.loads(r.stdout)['io'] if r.returncode == 0 else []
+    ok([(x['source'], x['images'] > 100, x['decode_images_per_s'] > 0) for x in io] == [('jpeg', True, True), ('cifar10', True, True)],
+       'without data: drawn JPEG files and CIFAR-10 %s' % r.stderr.strip()[-100:])
+    ok(not os.listdir(tmp) and 'warning' not in r.stderr, 'the temporary folder is gone')
+    r = run('bench', 'io', '--device', 'host', '--data', os.path.join(folder, 'nothing'))
+    ok(r.returncode == 5 and 'nothing' in r.stderr, 'no data: %s' % r.stderr.strip().split('\n')[-1])
+
+
 folder = tempfile.mkdtemp(prefix='imx-bench-')
 try:
     compare(folder)
     limits(folder)
+    images(folder)
 finally:
     shutil.rmtree(folder, ignore_errors=True)
 print('1..%d' % count)
