@@ -136,10 +136,9 @@ static int ascending(const void *a, const void *b)
 static imx_status time_decode(const char *path, const struct imx_config *c, int32_t side, struct imx_io_time *t,
                               struct imx_dataset **out)
 {
-    const struct imx_dataset_options o = { .size = side,
-                                           .channels = (int32_t)c->channels,
-                                           .strict = c->strict,
-                                           .threads = (int32_t)c->threads };
+    const struct imx_dataset_options o = {
+        .size = side, .channels = (int32_t)c->channels, .strict = c->strict, .threads = (int32_t)c->threads
+    };
     double seconds[MAX_RUNS], total = 0;
     int n = 0;
     while (n < MAX_RUNS && (n < 3 || total < 1.5)) {
@@ -318,7 +317,8 @@ void imx_bench_io_text(const struct imx_io *io, const struct imx_config *c)
         else
             printf(" %12s %12s %8s\n", "-", "-", "-");
     }
-    printf("decode: once per run, pictures then stay in memory; below the step's rate it would hold a first epoch up\n");
+    printf(
+        "decode: once per run, pictures then stay in memory; below the step's rate it would hold a first epoch up\n");
 }
 
 void imx_bench_io_json(struct imx_json *j, const struct imx_io *io)

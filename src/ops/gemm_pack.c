@@ -40,7 +40,9 @@ struct imx_cpu_tile imx_cpu_tile(const struct imx_caps *caps)
     return caps->vec_float >= 16 ? wide : caps->vec_float >= 8 ? middle : narrow;
 }
 
-enum { TILE_M, TILE_N, SLICES }; /* the tunables */
+/* The tunables. form - 1: 4 = turned, 2 and 1 = the left and the right matrix are packed also where they need not be.
+ */
+enum { FORM, TILE_M, TILE_N, SLICES };
 
 static void set_slices(int32_t slices, int32_t k, struct plan *p)
 {
@@ -70,14 +72,18 @@ static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm 
 {
     int32_t tuned[IMX_MAX_TUNABLES];
     const struct imx_cpu_tile t = imx_cpu_tile(caps);
+    const bool set = imx_tuned_values(caps, &imx_op_gemm, &imx_variant_gemm_cpu, g, tuned);
+    const int32_t form = set ? tuned[FORM] - 1 : 0;
     /* Memory moved by packing (read, write, read again) and by turning back, in elements. */
     const double mk = 3.0 * g->m * g->k, nk = 3.0 * g->n * g->k, mn = 4.0 * g->m * g->n;
-    struct plan p = { .turned = g->tb ? mk + mn < nk : g->ta ? nk + mn < mk : false };
+    struct plan p = { .turned = set ? form & 4 : g->tb ? mk + mn < nk : g->ta ? nk + mn < mk : false };
     p.m = p.turned ? g->n : g->m;
     p.n = p.turned ? g->m : g->n;
-    p.a_packed = (p.turned ? !g->tb : g->ta) || (p.n >= PACK_FROM && g->k >= PACK_FROM && imx_cpu_clashes(g->k));
-    p.b_packed = (p.turned ? !g->ta : g->tb) || (p.m >= PACK_FROM && g->k >= PACK_FROM);
-    if (imx_tuned_values(caps, &imx_op_gemm, &imx_variant_gemm_cpu, g, tuned)) {
+    const bool a_helps = p.n >= PACK_FROM && g->k >= PACK_FROM && imx_cpu_clashes(g->k);
+    const bool b_helps = p.m >= PACK_FROM && g->k >= PACK_FROM;
+    p.a_packed = (p.turned ? !g->tb : g->ta) || (set ? form & 2 : a_helps);
+    p.b_packed = (p.turned ? !g->ta : g->tb) || (set ? form & 1 : b_helps);
+    if (set) {
         p.tile_m = tuned[TILE_M];
         p.tile_n = tuned[TILE_N];
         set_slices(tuned[SLICES], g->k, &p);
@@ -181,6 +187,7 @@ static void own_tiles(const struct imx_caps *caps, const void *problem, int32_t 
     struct imx_caps plain = *caps;
     plain.tuned = NULL;
     const struct plan p = make_plan(&plain, problem);
+    value[FORM] = 1 + 4 * p.turned + 2 * p.a_packed + p.b_packed;
     value[TILE_M] = p.tile_m;
     value[TILE_N] = p.tile_n;
     value[SLICES] = p.slices;
@@ -190,15 +197,20 @@ static bool tiles_ok(const struct imx_caps *caps, const void *problem, const int
 {
     const struct imx_cpu_tile t = imx_cpu_tile(caps);
     (void)problem;
-    return value[TILE_M] >= t.mr && value[TILE_M] <= 4096 && value[TILE_M] % t.mr == 0 && value[TILE_N] >= t.nr &&
-           value[TILE_N] <= 4096 && value[TILE_N] % t.nr == 0 && value[SLICES] >= 1 && value[SLICES] <= 16;
+    return value[FORM] >= 1 && value[FORM] <= 8 && value[TILE_M] >= t.mr && value[TILE_M] <= 4096 &&
+           value[TILE_M] % t.mr == 0 && value[TILE_N] >= t.nr && value[TILE_N] <= 4096 && value[TILE_N] % t.nr == 0 &&
+           value[SLICES] >= 1 && value[SLICES] <= 16;
 }
 
 /* Multiples of every device's register tile. */
+static const int32_t tries_form[] = { 1, 2, 3, 4, 5, 6, 7, 8, 0 };
 static const int32_t tries_m[] = { 24, 48, 96, 120, 240, 480, 960, 0 }, tries_n[] = { 32, 64, 128, 256, 512, 0 },
                      tries_slices[] = { 1, 2, 4, 8, 16, 0 };
 static const struct imx_tunables tunables = {
-    3, { { "tile_m", tries_m }, { "tile_n", tries_n }, { "slices", tries_slices } }, own_tiles, tiles_ok
+    4,
+    { { "form", tries_form }, { "tile_m", tries_m }, { "tile_n", tries_n }, { "slices", tries_slices } },
+    own_tiles,
+    tiles_ok
 };
 
 const struct imx_variant imx_variant_gemm_cpu = { "cl_pack_cpu", supports, workspace, run, rank, &tunables };
