@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times PyTorch on the engine's own work, in alternation with the engine if asked.
 
-usage: bench-pytorch.py [--work NAME,...] [--setting NAME,...] [--rounds 5] [--json FILE] [--against 'build/infomax bench step --json ...']
+usage: bench-pytorch.py [--work NAME,...] [--setting NAME,...] [--rounds 5] [--json FILE] [--engine build/infomax | --against COMMAND]
 
 Work:     published, published-bilinear  a training step of local Deep InfoMax as the authors' program states it: heads made of
                                          1x1 convolutions, all pairs of scores, own pairs shifted to -10, the logits repeated
@@ -14,8 +14,9 @@ Work:     published, published-bilinear  a training step of local Deep InfoMax a
 Settings: installed (nothing set) · skylakex, cooperlake, zen, haswell (the OpenBLAS kernel) · best (skylakex, AVX-512 dispatch in ATen,
           an allocator that keeps its pages). One process for each setting; a round visits each in turn, then the other program.
 Batch 64, 3x32x32, 2048 critic units, Adam, float32, all cores. A visit repeats the work for about a second after a warm-up;
-medians over all rounds are reported, with the spread and the ratio to the other program. A JSON answer with step_ms is taken as
-the other program's time, anything else is timed from outside."""
+medians over all rounds are reported, with the spread and the ratio to the other program. --engine times the same work with
+`infomax bench`: the published step against encode-dot and against bilinear, a product or convolution against its own row.
+--against COMMAND: a JSON answer with step_ms or rows is taken as its time, anything else is timed from outside."""
 import argparse
 import json
 import math
@@ -209,9 +210,27 @@ def against(command):
     done = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, text=True, check=True)
     outside = 1e3 * (time.perf_counter() - begin)
     try:
-        return float(json.loads(done.stdout)['step_ms'])
-    except (ValueError, KeyError, TypeError):
+        answer = json.loads(done.stdout)
+        return float(answer['step_ms'] if 'step_ms' in answer else answer['rows'][0]['ms'])
+    except (ValueError, KeyError, TypeError, IndexError):
         return outside
+
+
+def engine_commands(engine, work):
+    """{name: command} of `infomax bench` for the same work; none for what it does not time alone."""
+    run = shlex.quote(engine) + ' bench --json -q '
+    if work in STEPS:
+        return {c: f'{run} step --critic {c} --batch {BATCH} --critic-units {UNITS}' for c in ('encode-dot', 'bilinear')}
+    kind, rest = (work.split('-', 1) + [''])[:2]
+    if kind == 'gemm':
+        m, n, k = rest.split('x')
+        return {'engine': f'{run} --op gemm --problem m{m}n{n}k{k}_ta0tb0_bias0add0_act0'}
+    if kind == 'conv':
+        name, direction = rest.split('-', 1)
+        n, c, side, o, k, s, p = CONVS[name]
+        op = {'fwd': 'conv2d_fwd', 'bwd-data': 'conv2d_bwd_data', 'bwd-weights': 'conv2d_bwd_wei'}[direction]
+        return {'engine': f'{run} --op {op} --problem n{n}h{side}w{side}c{c}_o{o}k{k}s{s}p{p}_bias0'}
+    return {}
 
 
 def main():
@@ -219,7 +238,8 @@ def main():
     parser.add_argument('--work', default='published,tuned,tuned-bilinear')
     parser.add_argument('--setting', default='installed,skylakex,best')
     parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--against')
+    parser.add_argument('--against', metavar='COMMAND')
+    parser.add_argument('--engine', metavar='INFOMAX')
     parser.add_argument('--python', default=sys.executable, help='an interpreter with another PyTorch')
     parser.add_argument('--json', help='also write the figures to this file')
     parser.add_argument('--list', action='store_true')
@@ -238,25 +258,25 @@ def main():
     for s, w in workers.items():
         print(f'{s}: torch {w.about["torch"]}, ATen {w.about["aten"]}, {w.about["blas"]}')
     print(f'load before: {os.getloadavg()[0]:.2f}')
-    print(f'{"work":28}{"setting":12}{"median":>9}{"min":>9}{"max":>9} ms{"GFLOP/s":>9}' + ('   ratio' if o.against else ''))
+    print(f'{"work":28}{"program":12}{"median":>9}{"min":>9}{"max":>9} ms{"GFLOP/s":>9}   ratio')
     for work in works:
-        times, other, macs = {s: [] for s in settings}, [], 0
+        others = engine_commands(o.engine, work) if o.engine else {'against': o.against} if o.against else {}
+        times, other, macs = {s: [] for s in settings}, {name: [] for name in others}, 0
         for _ in range(o.rounds):
             for s in settings:
                 answer = workers[s].visit(work)
                 times[s] += answer['ms']
                 macs = answer['macs']
-            if o.against:
-                other.append(against(o.against))
-        theirs = statistics.median(other) if other else 0
-        for s in settings:
-            m = statistics.median(times[s])
-            rows.append({'work': work, 'setting': s, 'ms': m, 'ms_min': min(times[s]), 'ms_max': max(times[s]),
-                         'gflops': 2e-6 * macs / m, 'against_ms': theirs})
-            print(f'{work:28}{s:12}{m:9.2f}{min(times[s]):9.2f}{max(times[s]):9.2f}   ' +
-                  (f'{2e-6 * macs / m:9.0f}' if macs else ' ' * 9) + (f'{m / theirs:8.2f}' if theirs else ''), flush=True)
-        if theirs:
-            print(f'{work:28}{"against":12}{theirs:9.2f}{min(other):9.2f}{max(other):9.2f}', flush=True)
+            for name, command in others.items():
+                other[name].append(against(command))
+        theirs = {name: statistics.median(t) for name, t in other.items()}
+        for name, t in {**times, **other}.items():
+            m = statistics.median(t)
+            rows.append({'work': work, 'program': name, 'ms': m, 'ms_min': min(t), 'ms_max': max(t), 'gflops': 2e-6 * macs / m,
+                         'ratios': {other: m / ms for other, ms in theirs.items()} if name in times else {}})
+            ratios = '  '.join(f'{m / ms:.2f} x {other}' for other, ms in theirs.items()) if name in times else ''
+            print(f'{work:28}{name:12}{m:9.2f}{min(t):9.2f}{max(t):9.2f}   ' + (f'{2e-6 * macs / m:9.0f}' if macs else ' ' * 9) +
+                  '   ' + ratios, flush=True)
     print(f'load after: {os.getloadavg()[0]:.2f}')
     if o.json:
         with open(o.json, 'w') as f:
