@@ -69,11 +69,11 @@ static const struct imx_variant numbered;
 
 static imx_status run_slow(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
-    return work(dev, problem, a, 12, 2);
+    return work(dev, problem, a, 60, 2);
 }
 static imx_status run_fast(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
-    return work(dev, problem, a, 6, 2);
+    return work(dev, problem, a, 30, 2);
 }
 static imx_status run_wrong(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
@@ -103,7 +103,7 @@ static imx_status run_numbered(struct imx_dev *dev, const void *problem, const s
 {
     int32_t v[IMX_MAX_TUNABLES] = { 1, 1 };
     (void)imx_tuned_values(&dev->caps, &twice, &numbered, problem, v);
-    return work(dev, problem, a, v[0] == 8 ? 1 : v[0] == 4 ? 3 : 9, v[0] == 8 ? 5 : 2);
+    return work(dev, problem, a, v[0] == 8 ? 1 : v[0] == 4 ? 12 : 45, v[0] == 8 ? 5 : 2);
 }
 static void own(const struct imx_caps *caps, const void *problem, int32_t *value)
 {
@@ -169,7 +169,7 @@ static void tell(void *user, const struct imx_tune_result *r)
 static void search(const char *device, int kind)
 {
     struct imx_tune_options o = {
-        .device = device, .build_limit = 1, .run_limit = 20, .collect = collect, .tell = tell, .user = &kind
+        .device = device, .build_limit = 3, .run_limit = 20, .collect = collect, .tell = tell, .user = &kind
     };
     struct imx_tune_summary s;
     said[0] = 0;
