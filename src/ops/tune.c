@@ -1,6 +1,7 @@
 /* The tuner's parent side: what to try next, who wins; see tune.h. It never opens the device itself. */
 #include "ops/tune.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include "base/log.h"
 #include "ops/tune_worker.h"
 
-enum { MOST_TRIED = 200, DUELS = 3, OPEN_LIMIT_S = 120 };
+enum { MOST_TRIED = 200, MOST_OLDER = 8, DUELS = 3, OPEN_LIMIT_S = 120 };
 
 /* A candidate and how long it took when timed alone. */
 struct candidate {
@@ -30,6 +31,9 @@ struct search {
     const struct imx_tune_problem *problem;
     struct candidate *tried; /* [MOST_TRIED] */
     int n_tried, failed;
+    /* tables of this device with other keys: another driver or version. Their choices are candidates, not trusted */
+    struct imx_tuned *older[MOST_OLDER];
+    int n_older;
 };
 
 static imx_status no_memory(void)
@@ -316,6 +320,22 @@ static imx_status time_own(struct search *s, struct imx_tune_problem *p)
     return IMX_OK;
 }
 
+/* What another driver or version found best for this problem. */
+static imx_status try_older(struct search *s, const struct imx_tune_problem *p)
+{
+    for (int i = 0; i < s->n_older; i++) {
+        const struct imx_choice *old = imx_tuned_find(s->older[i], p->op, p->problem);
+        double ms;
+        if (!old || !old->variant->supports(&s->sum->caps, p->problem) ||
+            (old->value[0] && !old->variant->tunables->ok(&s->sum->caps, p->problem, old->value)))
+            continue;
+        IMX_TRY(try_candidate(s, old, &ms));
+        imx_log(IMX_LOG_DEBUG, "%s/%s, best with driver %s, takes %.3f ms here, the default %.3f ms", p->op->name,
+                old->variant->name, s->older[i]->driver, ms, p->ms);
+    }
+    return IMX_OK;
+}
+
 static imx_status tune_one(struct search *s, const struct imx_tune_problem *p, struct imx_choice *choice)
 {
     const struct imx_variant *own = own_variant(s, p);
@@ -331,10 +351,11 @@ static imx_status tune_one(struct search *s, const struct imx_tune_problem *p, s
         if (*v != own && (*v)->supports(&s->sum->caps, p->problem))
             IMX_TRY(try_candidate(s, &c, &ms));
     }
+    IMX_TRY(try_older(s, p));
     const int alone = s->n_tried;
     for (int i = 0; i < alone; i++) {
         const struct candidate from = s->tried[i];
-        if (from.choice.variant->tunables && from.ms < 2 * p->ms)
+        if (from.choice.variant->tunables && !from.choice.value[0] && from.ms < 2 * p->ms)
             IMX_TRY(search_numbers(s, &from.choice, from.ms));
     }
     *choice = plain;
@@ -429,6 +450,33 @@ static imx_status tune_all(struct search *s, struct imx_tune_list *list)
     return IMX_OK;
 }
 
+/* Reads the other tables of this device in the folder of its own. */
+static void open_older(struct search *s)
+{
+    char folder[4096], path[4400];
+    snprintf(folder, sizeof folder, "%s", s->sum->path);
+    char *slash = strrchr(folder, '/');
+    if (!slash)
+        return;
+    *slash = 0;
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && s->n_older < MOST_OLDER && (e = readdir(d));) {
+        struct imx_tuned *t = NULL;
+        const size_t n = strlen(e->d_name);
+        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
+        if (strncmp(e->d_name, "tuned-", 6) || n < 5 || strcmp(e->d_name + n - 4, ".txt") ||
+            !strcmp(path, s->sum->path) || imx_tuned_read(path, &t) != IMX_OK || !t)
+            continue;
+        if (strcmp(t->device, s->sum->table->device) || !strcmp(t->key, s->sum->table->key))
+            free(t);
+        else
+            s->older[s->n_older++] = t;
+    }
+    if (d)
+        closedir(d);
+    imx_error_clear();
+}
+
 /* The table to begin with: the device's file, or an empty one. */
 static imx_status open_table(struct search *s)
 {
@@ -441,7 +489,11 @@ static imx_status open_table(struct search *s)
     } else {
         sum->path[0] = 0;
     }
-    return sum->table ? IMX_OK : imx_tuned_create(&sum->caps, &sum->table);
+    if (!sum->table)
+        IMX_TRY(imx_tuned_create(&sum->caps, &sum->table));
+    if (sum->path[0])
+        open_older(s);
+    return IMX_OK;
 }
 
 imx_status imx_tune_run(const struct imx_tune_options *o, struct imx_tune_summary *sum)
@@ -481,6 +533,8 @@ fail:
     free(seen);
     free(list.at);
     free(s.tried);
+    for (int i = 0; i < s.n_older; i++)
+        free(s.older[i]);
     if (status == IMX_E_STOPPED && !stopped(&s)) { /* out of time is no failure */
         imx_error_clear();
         status = IMX_OK;

@@ -141,6 +141,18 @@ def damage(name, two):
        'and tune writes it anew')
 
 
+def older(name, two):
+    """The table of another driver: its choices are tried, none is taken over."""
+    lines = open(name).read().split('\n')[:-2]
+    lines = lines[:2] + ['driver 0.9', 'key ' + '0' * 64] + ['gemm %s cl_tile_local8 - 1.0 2.0' % p for p in two]
+    with open(os.path.join(cache, 'tuned-older.txt'), 'w') as f:
+        f.write(seal(lines))
+    os.remove(name)
+    r = run('tune', '-v', '--op', 'gemm', '--problem', *two, '--json')
+    ok(r.returncode == 0 and json.loads(r.stdout)['searched'] == 2 and r.stderr.count('cl_tile_local8, best with driver 0.9') == 2,
+       'choices of another driver are measured again')
+
+
 def stops(name):
     p = subprocess.Popen([INFOMAX, 'tune', *MODEL], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     line = p.stdout.readline()
@@ -169,6 +181,7 @@ try:
         name = table()[0]
         use(two, pictures)
         damage(name, two)
+        older(name, two)
         stops(name)
 finally:
     shutil.rmtree(folder, ignore_errors=True)
