@@ -105,6 +105,8 @@ imx_status imx_graph_run_audited(struct imx_graph *g, int index, struct imx_audi
         IMX_GO(imx_op_run(g->dev, n->op, n->variant, n->problem, &n->args));
         if (i == index) {
             n->op->ref_f64(n->problem, s.wide, s.mag);
+            if (n->variant->mag)
+                IMX_GO(n->variant->mag(n->problem, s.wide, s.mag));
             IMX_GO(fetch(g, n, &s, false));
             compare(g, n, &s, r);
         }

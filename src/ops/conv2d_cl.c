@@ -4,6 +4,7 @@
 #include "imx_kernels.h"
 #include "ops/conv2d.h"
 #include "ops/conv2d_plan.h"
+#include "ops/conv2d_winograd.h"
 #include "ops/gemm_pack.h"
 #include "ops/launch.h"
 
@@ -202,10 +203,26 @@ static const struct imx_variant variant_wei4 = { "cl_tile_local4", tile4_support
 extern const struct imx_variant *const imx_variants_conv2d_fwd[], *const imx_variants_conv2d_bwd_data[],
                                                                       *const imx_variants_conv2d_bwd_wei[];
 const struct imx_variant *const imx_variants_conv2d_fwd[] = {
-    &imx_variant_conv2d_fwd_cpu, &variant_fwd16, &variant_fwd8, &variant_fwd4, NULL,
+    &imx_variant_conv2d_fwd_cpu,
+    &imx_variant_conv2d_fwd_winograd2,
+    &imx_variant_conv2d_fwd_winograd4,
+    &imx_variant_conv2d_fwd_winograd2_local,
+    &imx_variant_conv2d_fwd_winograd4_local,
+    &variant_fwd16,
+    &variant_fwd8,
+    &variant_fwd4,
+    NULL,
 };
 const struct imx_variant *const imx_variants_conv2d_bwd_data[] = {
-    &imx_variant_conv2d_data_cpu, &variant_data16, &variant_data8, &variant_data4, NULL,
+    &imx_variant_conv2d_data_cpu,
+    &imx_variant_conv2d_data_winograd2,
+    &imx_variant_conv2d_data_winograd4,
+    &imx_variant_conv2d_data_winograd2_local,
+    &imx_variant_conv2d_data_winograd4_local,
+    &variant_data16,
+    &variant_data8,
+    &variant_data4,
+    NULL,
 };
 const struct imx_variant *const imx_variants_conv2d_bwd_wei[] = {
     &imx_variant_conv2d_wei_cpu, &variant_wei16, &variant_wei8, &variant_wei4, NULL,

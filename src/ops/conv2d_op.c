@@ -177,6 +177,14 @@ static const char *const cases[] = {
     "n5h1w1c40_o70k1s1p0_bias1",
     "n2h2w2c3_o2k3s2p1_bias1",
     "n1h8w8c64_o64k3s1p1_bias0",
+    /* Winograd's tiles: one pixel, edges in both directions, every padding, channels around a vector */
+    "n1h1w1c1_o1k3s1p1_bias1",
+    "n1h3w3c16_o32k3s1p0_bias0",
+    "n3h7w10c17_o33k3s1p2_bias1",
+    "n1h13w5c40_o21k3s1p0_bias1",
+    "n2h9w14c33_o64k3s1p1_bias0",
+    "n5h6w3c5_o70k3s1p2_bias0",
+    "n2h15w15c48_o48k3s1p1_bias1",
     /* the layers of basic32 and the first of basic28 and basic64, fewer images */
     "n2h32w32c3_o64k4s2p1_bias0",
     "n2h16w16c64_o128k4s2p1_bias0",

@@ -77,6 +77,12 @@ struct imx_variant {
     /* Preference on this device among the variants that support the problem, the least first; NULL: 0. */
     int (*rank)(const struct imx_caps *caps, const void *problem);
     const struct imx_tunables *tunables; /* NULL: none */
+    /* For a variant that adds up other terms than the op's formula (Winograd), so that its rounding error has another
+     * bound: overwrites mag as ref_f64 left it with the sums of the absolute values of its own terms. arg: as for
+     * ref_f64, after it. NULL: the op's terms. */
+    imx_status (*mag)(const void *problem, void *const *arg, double *const *mag);
+    /* Rounds also where the op is exact: integers come out within the bound, not bit for bit. */
+    bool rounds;
 };
 
 struct imx_op;

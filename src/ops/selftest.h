@@ -4,8 +4,10 @@
  * A case is (op, variant, problem, seed, exact or real numbers). Every argument lies between guard zones; outputs,
  * workspace and guards are poisoned with a NaN first; the variant runs twice and must give the same bits; no input
  * and no guard may change; then
- *   exact: small integers, every sum below 2^24: the result must equal the oracle's;
- *   real:  |got - want| <= (4 + 2 sqrt(terms)) eps mag + ulps eps |want| + tiny, mag = the oracle's sum of |terms|.
+ *   exact: small integers, every sum below 2^24: the result must equal the oracle's (of a variant that rounds: be as
+ *          near to it as below);
+ *   real:  |got - want| <= (4 + 2 sqrt(terms)) eps mag + ulps eps |want| + tiny, mag = the oracle's sum of |terms|, or
+ *          the variant's own (imx_variant.mag).
  * A NaN never passes. */
 #ifndef IMX_OPS_SELFTEST_H
 #define IMX_OPS_SELFTEST_H
