@@ -1,11 +1,11 @@
-/* Winograd's convolution 3x3, stride 1: F(2x2, 3x3) multiplies 2.25 times less than the sum itself, F(4x4, 3x3) 4 times.
- * On CPU-type devices (cl/conv2d_winograd_cpu.cl) each work-item takes blocks of tiles through all stages in scratch
- * that its caches hold; on local memory (cl/conv2d_winograd.cl) each stage is a launch over a slab of tiles. The
- * weights change in every step of a training and are transformed in every call. */
+/* Winograd's convolution 3x3, stride 1: F(2x2, 3x3) multiplies 2.25 times less than the sum itself, F(4x4, 3x3) 4
+ * times. On CPU-type devices (cl/conv2d_winograd_cpu.cl) each work-item takes blocks of tiles through all stages in
+ * scratch that its caches hold; on local memory (cl/conv2d_winograd.cl) each stage is a launch over a slab of tiles.
+ * The weights change in every step of a training and are transformed in every call. */
+#include "ops/conv2d_winograd.h"
 #include "imx_kernels.h"
 #include "ops/conv2d.h"
 #include "ops/conv2d_plan.h"
-#include "ops/conv2d_winograd.h"
 #include "ops/gemm_pack.h"
 #include "ops/launch.h"
 
@@ -82,7 +82,7 @@ static struct cpu_plan cpu_plan(const struct imx_caps *caps, const struct imx_wi
 static const char *cpu_options(const struct imx_caps *caps, int32_t m)
 {
     const int32_t nr = imx_cpu_tile(caps).nr;
-    return nr == 32  ? (m == 4 ? "-DVW=16 -DWM=4" : "-DVW=16 -DWM=2")
+    return nr == 32   ? (m == 4 ? "-DVW=16 -DWM=4" : "-DVW=16 -DWM=2")
            : nr == 16 ? (m == 4 ? "-DVW=8 -DWM=4" : "-DVW=8 -DWM=2")
                       : (m == 4 ? "-DVW=4 -DWM=4" : "-DVW=4 -DWM=2");
 }
@@ -263,8 +263,12 @@ static int local_rank(const struct imx_caps *caps, const void *problem)
 
 static struct mems fwd_mems(const struct imx_conv2d *d, const struct imx_args *a)
 {
-    return (struct mems){ a->m[IMX_CONV2D_FWD_SRC], a->m[IMX_CONV2D_FWD_WEI], a->m[IMX_CONV2D_FWD_BIA],
-                          a->m[IMX_CONV2D_FWD_DST], a->ws, d->bias };
+    return (struct mems){ a->m[IMX_CONV2D_FWD_SRC],
+                          a->m[IMX_CONV2D_FWD_WEI],
+                          a->m[IMX_CONV2D_FWD_BIA],
+                          a->m[IMX_CONV2D_FWD_DST],
+                          a->ws,
+                          d->bias };
 }
 
 static struct mems data_mems(const struct imx_conv2d *d, const struct imx_args *a)
@@ -315,14 +319,9 @@ static imx_status data_mag(const void *problem, void *const *arg, double *const 
         return direction##_mag(problem, arg, mag, m);                                                                  \
     }                                                                                                                  \
     const struct imx_variant imx_variant_conv2d_##direction##_winograd##m##suffix = {                                  \
-        "cl_winograd" #m #suffix,                                                                                      \
-        kind##_supports,                                                                                               \
-        kind##_##direction##m##_workspace,                                                                             \
-        kind##_##direction##m##_run,                                                                                   \
-        kind##_rank,                                                                                                   \
-        NULL,                                                                                                          \
-        kind##_##direction##m##_mag,                                                                                   \
-        m == 4,                                                                                                        \
+        "cl_winograd" #m #suffix,    kind##_supports, kind##_##direction##m##_workspace,                               \
+        kind##_##direction##m##_run, kind##_rank,     NULL,                                                            \
+        kind##_##direction##m##_mag, m == 4,                                                                           \
     };
 enum { fwd_reverse = false, data_reverse = true };
 VARIANT(cpu, fwd, 2, )

@@ -2,8 +2,8 @@
  *     A' [ sum_c (G g G') * (B' d B) ] A
  * is proportional to the same expression with every number replaced by its absolute value, which is what
  * imx_winograd_mag() computes in double precision, and no multiple of sum |d g|: an output whose own pixels are all
- * zero still sees its tile's other pixels cancel. imx_winograd_gain() is the largest ratio of the two sums where all |d|
- * and |g| are alike; a row of each matrix is a point x, its numbers come from the polynomials of Toom and Cook:
+ * zero still sees its tile's other pixels cancel. imx_winograd_gain() is the largest ratio of the two sums where all
+ * |d| and |g| are alike; a row of each matrix is a point x, its numbers come from the polynomials of Toom and Cook:
  *     A[x][i] = x^i,   G[x][k] = x^k / prod_(z != x) (x - z),   B[x][l] = coefficient l of prod_(z != x) (X - z),
  * and the point at infinity stands for the highest power. */
 #include <math.h>
@@ -150,7 +150,8 @@ imx_status imx_winograd_mag(const struct imx_winograd *k, int m, const double *s
             }
             for (int at = 0; at < tiles; at++) {
                 const int y = at / across * m, x = at % across * m;
-                leave(&w, sums + at * e, bia ? fabs(bia[j]) : 0, k->out_h - y, k->out_w - x, k->out_w * k->cols, k->cols,
+                leave(&w, sums + at * e, bia ? fabs(bia[j]) : 0, k->out_h - y, k->out_w - x, k->out_w * k->cols,
+                      k->cols,
                       mag + ((size_t)(image * k->out_h + y) * (size_t)k->out_w + (size_t)x) * (size_t)k->cols + j);
             }
         }
