@@ -69,6 +69,8 @@ static void begin(void *user, const struct imx_caps *caps, const char *why, cons
     struct tune *t = user;
     t->total = list->n;
     imx_say("device %s: %s (%s)", caps->id, caps->name, why);
+    if (caps->type == IMX_DEV_HOST)
+        return;
     imx_say("%d problems; choices go to %s", list->n, *path ? path : "nowhere: INFOMAX_CACHE is off");
     imx_progress_begin("tuning", 0, "problems");
 }
