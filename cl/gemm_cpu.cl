@@ -95,7 +95,8 @@ static void gemm_store(const vec acc[MR][2], __global float *dst, __global const
 
 /* One work-item per tile of tile_m x tile_n results (dimensions 1 and 0) and slice of k (dimension 2). a:
  * rows as they lie (A_STEP 1, a_row = k) or panels. b: rows [k,n] as they lie (b_packed 0), or panels. With
- * slices > 1, dst is slices x m x n partial sums. lower: register tiles above the diagonal are left out. */
+ * slices > 1, dst is slices x m x n partial sums. lower: register tiles above the diagonal are left
+ * out; rows of tiles come from both ends in turn, so that each lot of work-items has the same share of what is left. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
     __global const float *restrict a,
     __global const float *restrict b,
@@ -114,7 +115,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
     const int relu,
     const int lower)
 {
-    const int i_begin = (int)get_global_id(1) * tile_m, i_end = min(m, i_begin + tile_m);
+    const int tiles = (m + tile_m - 1) / tile_m, tile = get_global_id(1);
+    const int i_begin = (!lower ? tile : tile % 2 ? tiles - 1 - tile / 2 : tile / 2) * tile_m, i_end = min(m, i_begin + tile_m);
     const int j_begin = (int)get_global_id(0) * tile_n, j_end = min(n, j_begin + tile_n);
     const int slice = get_global_id(2), k_begin = slice * slice_k, k_end = min(k, k_begin + slice_k);
     __global float *out = dst + (size_t)slice * m * n;

@@ -10,7 +10,8 @@
 #define EDGE 32
 
 /* dst = packed form (gemm_cpu.cl), panels of `width` columns, of src[rows,k] with each row times its weight; the sum
- * runs over the rows. Dimension 0: pieces of 64 rows; dimension 1: panels. */
+ * runs over the rows. Dimension 0: pieces of 64 rows; dimension 1: as many panels as fit 64 columns, which find the
+ * rows' cache lines loaded. */
 __kernel void gram_pack(
     __global const float *restrict src,
     __global const float *restrict wgt,
@@ -20,20 +21,21 @@ __kernel void gram_pack(
     const int width,
     const int weighted)
 {
-    const int r0 = (int)get_global_id(0) * 64, j0 = (int)get_global_id(1) * width;
-    if (r0 >= rows || j0 >= k)
-        return;
-    const int r1 = min(rows, r0 + 64), have = min(width, k - j0);
+    const int span = 64 / width * width, r0 = (int)get_global_id(0) * 64, j_begin = (int)get_global_id(1) * span;
+    const int r1 = min(rows, r0 + 64), j_end = min(k, j_begin + span);
     const int block = r0 / PACK_KC * PACK_KC, depth = min(PACK_KC, rows - block), all = (k + width - 1) / width * width;
-    __global float *to = dst + (size_t)block * all + (size_t)j0 * depth + (size_t)(r0 - block) * width;
-    for (int r = r0; r < r1; r++, to += width) {
-        __global const float *from = src + (size_t)r * k + j0;
-        const float w = weighted ? wgt[r] : 1.0f;
-        int j = 0;
-        for (; j + 8 <= have; j += 8)
-            vstore8(w * vload8(0, from + j), 0, to + j);
-        for (; j < width; j++)
-            to[j] = j < have ? w * from[j] : 0.0f;
+    for (int j0 = j_begin; j0 < j_end; j0 += width) {
+        const int have = min(width, k - j0);
+        __global float *to = dst + (size_t)block * all + (size_t)j0 * depth + (size_t)(r0 - block) * width;
+        for (int r = r0; r < r1; r++, to += width) {
+            __global const float *from = src + (size_t)r * k + j0;
+            const float w = weighted ? wgt[r] : 1.0f;
+            int j = 0;
+            for (; j + 8 <= have; j += 8)
+                vstore8(w * vload8(0, from + j), 0, to + j);
+            for (; j < width; j++)
+                to[j] = j < have ? w * from[j] : 0.0f;
+        }
     }
 }
 

@@ -39,7 +39,8 @@ static int pack_rank(const struct imx_caps *caps, const void *problem)
 static imx_status pack(struct imx_dev *dev, const struct imx_gram *d, const struct imx_args *a, struct imx_mem dst,
                        int32_t width, bool weighted)
 {
-    const struct imx_launch launch = { { ((size_t)d->rows + 63) / 64, (size_t)up(d->k, width) / (size_t)width, 1 },
+    const int32_t span = 64 / width * width; /* as in gram.cl */
+    const struct imx_launch launch = { { ((size_t)d->rows + 63) / 64, (size_t)up(d->k, span) / (size_t)span, 1 },
                                        { 1, 1, 1 },
                                        NULL };
     return imx_run_gram_pack(dev, launch,
@@ -59,8 +60,7 @@ static imx_status pack_run(struct imx_dev *dev, const void *problem, const struc
     const struct imx_mem left = imx_part(a->ws, 0, packed_bytes(d, t.mr));
     const bool right_packed = imx_cpu_clashes(d->k);
     const struct imx_mem right = right_packed ? imx_part(a->ws, left.bytes, packed_bytes(d, t.nr)) : a->m[IMX_GRAM_SRC];
-    /* Many groups: those of the first rows have little to do, and drivers deal groups out in large lots. */
-    const int32_t tile_m = up(240, t.mr), tile_n = up(128, t.nr);
+    const int32_t tile_m = up(240, t.mr), tile_n = up(256, t.nr);
     const size_t squares = (size_t)up(d->k, MIRROR_EDGE) / MIRROR_EDGE;
     const struct imx_launch launch = {
         { (size_t)up(d->k, tile_n) / (size_t)tile_n, (size_t)up(d->k, tile_m) / (size_t)tile_m, 1 },

@@ -11,6 +11,7 @@
 #include "objectives/dim_local.h"
 #include "ops/critic.h"
 #include "ops/optim.h"
+#include "ops/quadnorm.h"
 #include "ops/reduce.h"
 #include "shared.h"
 
@@ -27,7 +28,19 @@ static const struct imx_encoder tiny = {
       { IMX_LAYER_OUT, 9, 0, 0, 0, 0, 0, false } },
 };
 
-static const char *const form_name[] = { "encode-dot", "bilinear" };
+/* The critic's forms: those of enum imx_critic_form, and encode-dot with its local norm from the quadratic form. */
+enum { QUADRATIC = IMX_CRITIC_BILINEAR + 1, FORMS };
+static const char *const form_name[] = { "encode-dot", "bilinear", "encode-dot, quadratic" };
+
+static struct imx_critic_spec critic_of(int form, int32_t units, int32_t est)
+{
+    return (struct imx_critic_spec){
+        .form = form == QUADRATIC ? IMX_CRITIC_ENCODE_DOT : (enum imx_critic_form)form,
+        .units = units,
+        .estimator = est,
+        .local_norm = form == QUADRATIC ? IMX_LOCAL_NORM_QUADRATIC : IMX_LOCAL_NORM_AUTO,
+    };
+}
 static const struct {
     const char *name;
     int32_t value;
@@ -189,17 +202,16 @@ static double one_parameter(struct imx_oracle *o, const struct net *n, imx_tid t
     return best;
 }
 
-static void check_gradients(struct imx_dev *host, int form, int est)
+/* Returns the gradient's length. */
+static double check_gradients(struct imx_dev *host, int form, int est)
 {
-    const struct imx_dim_spec spec = {
-        &tiny, { (enum imx_critic_form)form, 11, estimator[est].value, 0 }, 3, 16, 16, 3, 0, 0
-    };
+    const struct imx_dim_spec spec = { &tiny, critic_of(form, 11, estimator[est].value), 3, 16, 16, 3, 0, 0 };
     struct net n;
     struct imx_oracle *o = NULL;
     char what[64];
     snprintf(what, sizeof what, "%s %s", form_name[form], estimator[est].name);
     if (!tap_ok(net_open(host, &spec, &n) == IMX_OK, "%s: a tiny network is built", what))
-        return;
+        return NAN;
     const struct imx_graph *g = n.dim.g;
     const int forward = nodes_until(g, &imx_op_critic_fwd) + 1;
     double worst = 0, length = 0;
@@ -226,6 +238,7 @@ static void check_gradients(struct imx_dev *host, int form, int est)
            worst, compared);
     imx_oracle_destroy(o);
     net_close(&n);
+    return length;
 }
 
 /* The tables of the paper. */
@@ -252,13 +265,13 @@ static void check_counts(struct imx_dev *host)
         imx_graph_destroy(g);
         imx_store_destroy(s);
     }
-    for (int form = 0; form < 2; form++) {
+    for (int form = 0; form < FORMS; form++) {
         struct imx_store *s = NULL;
         struct imx_graph *g = NULL;
         if (imx_store_create(host, false, &s) != IMX_OK || imx_graph_create(host, s, &g) != IMX_OK)
             abort();
         struct imx_build b = { .g = g, .training = true };
-        const struct imx_critic_spec spec = { (enum imx_critic_form)form, 2048, IMX_EST_INFONCE, 0 };
+        const struct imx_critic_spec spec = critic_of(form, 2048, IMX_EST_INFONCE);
         const struct imx_map local = { imx_graph_temp(g, IMX_F32, 2 * 64 * 128, "local"), 2, 8, 8, 128 };
         const struct imx_map global = { imx_graph_temp(g, IMX_F32, 2 * 64, "global"), 2, 1, 1, 64 };
         imx_critic_build(&b, &spec, local, global);
@@ -305,7 +318,7 @@ static int wrong_lives(const struct imx_graph *g)
 static void check_plan(struct imx_dev *dev, const char *where, int form)
 {
     const struct imx_dim_spec spec = {
-        imx_encoder_find("basic32"), { (enum imx_critic_form)form, 2048, IMX_EST_INFONCE, 0 }, 64, 32, 32, 3, 0, 0
+        imx_encoder_find("basic32"), critic_of(form, 2048, IMX_EST_INFONCE), 64, 32, 32, 3, 0, 0
     };
     struct net n;
     if (!tap_ok(net_open(dev, &spec, &n) == IMX_OK, "%s %s: basic32 with 64 images is built", where, form_name[form]))
@@ -320,6 +333,9 @@ static void check_plan(struct imx_dev *dev, const char *where, int form)
                        l[i].mem.off < l[k].mem.off + l[k].mem.bytes && l[k].mem.off < l[i].mem.off + l[i].mem.bytes;
     tap_ok(count > 20 && !clashes && !wrong_lives(g), "%s %s: %d pieces of memory, %d live ones overlap", where,
            form_name[form], count, clashes);
+    if (form == IMX_CRITIC_ENCODE_DOT)
+        tap_ok((nodes_until(g, &imx_op_quadnorm_fwd) >= 0) == (dev->caps.type == IMX_DEV_CPU),
+               "%s: the local norm of 64 images is quadratic on CPU devices only", where);
     tap_ok(g->lower_bound > 0 && (double)g->temp_bytes <= 1.10 * (double)g->lower_bound,
            "%s %s: peak %.1f MB, lower bound %.1f MB", where, form_name[form], (double)g->temp_bytes / 1048576.0,
            (double)g->lower_bound / 1048576.0);
@@ -348,9 +364,7 @@ static double compare_gradient(const struct net *n, struct imx_oracle *o, imx_ti
 
 static void check_step(struct imx_dev *dev, const char *where, int form, int est)
 {
-    const struct imx_dim_spec spec = {
-        &tiny, { (enum imx_critic_form)form, 16, estimator[est].value, 0 }, 8, 16, 16, 3, 0, 0
-    };
+    const struct imx_dim_spec spec = { &tiny, critic_of(form, 16, estimator[est].value), 8, 16, 16, 3, 0, 0 };
     struct net n;
     struct imx_oracle *o = NULL;
     double total = 0, worst = 0;
@@ -397,8 +411,9 @@ static void check_step(struct imx_dev *dev, const char *where, int form, int est
 
 static void check_device(struct imx_dev *dev, const char *where)
 {
-    for (int form = 0; form < 2; form++) {
-        check_plan(dev, where, form);
+    for (int form = 0; form < FORMS; form++) {
+        if (form != QUADRATIC) /* which a CPU device chooses for encode-dot by itself */
+            check_plan(dev, where, form);
         for (int est = 0; est < 3; est++)
             check_step(dev, where, form, est);
     }
@@ -410,9 +425,14 @@ int main(void)
     if (!tap_ok(imx_dev_open("host", &host, NULL) == IMX_OK, "the host device opens"))
         return tap_done();
     check_counts(host);
-    for (int form = 0; form < 2; form++)
-        for (int est = 0; est < 3; est++)
-            check_gradients(host, form, est);
+    for (int est = 0; est < 3; est++) {
+        double length[FORMS];
+        for (int form = 0; form < FORMS; form++)
+            length[form] = check_gradients(host, form, est);
+        const double error = fabs(length[QUADRATIC] / length[IMX_CRITIC_ENCODE_DOT] - 1);
+        tap_ok(error <= 1e-12, "%s: both ways to encode-dot have one gradient, lengths %.2g apart", estimator[est].name,
+               error);
+    }
     imx_dev_close(host);
     on_devices(check_device);
     return tap_done();
