@@ -33,6 +33,9 @@ void imx_bench_step_text(const struct imx_config *c, const struct imx_step_time 
         printf(", %.0f%% of peak", 100 * imx_bench_step_of_limit(t, peak));
     printf("\nmemory %.1f MB, lower bound %.1f MB\n", (double)t->peak_bytes / 1048576.0,
            (double)t->lower_bound_bytes / 1048576.0);
+    if (t->slices)
+        printf("to fit --memory: %d results are computed again, %d tensors in %d slices of the batch\n", t->again,
+               t->sliced, t->slices);
     if (t->n > MOST)
         return;
     sort(at, t);
@@ -60,6 +63,8 @@ void imx_bench_step_json(struct imx_json *j, const struct imx_config *c, const s
     imx_json_double(j, "of_limit", imx_bench_step_of_limit(t, peak));
     imx_json_uint(j, "peak_bytes", t->peak_bytes);
     imx_json_uint(j, "lower_bound_bytes", t->lower_bound_bytes);
+    imx_json_int(j, "slices", t->slices);
+    imx_json_int(j, "computed_again", t->again);
     imx_json_array(j, "nodes");
     for (int i = 0; i < t->n; i++) {
         imx_json_object(j, NULL);

@@ -167,7 +167,7 @@
           .at = IMX_CONFIG_AT(memory),                                                                                 \
           .value = "SIZE",                                                                                             \
           .table = "run",                                                                                              \
-          .help = "device memory to stay under (2G, 800M)" },                                                          \
+          .help = "device memory to stay under (2G, 800M), by computing again and in slices where it must" },          \
         { .name = "threads",                                                                                           \
           .type = IMX_OPT_INT,                                                                                         \
           .at = IMX_CONFIG_AT(threads),                                                                                \

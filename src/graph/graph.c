@@ -59,9 +59,14 @@ void imx_graph_label(struct imx_graph *g, const char *fmt, ...)
     va_end(ap);
 }
 
+/* "label.what", of each at most what fits in; without printf, because a search for a plan names a million. */
 static void name_it(char name[48], const struct imx_graph *g, const char *what)
 {
-    snprintf(name, 48, "%.24s%s%.22s", g->label, g->label[0] ? "." : "", what);
+    const size_t label = strnlen(g->label, 24), rest = strnlen(what, 22);
+    memset(name, 0, 48);
+    memcpy(name, g->label, label);
+    name[label] = '.';
+    memcpy(name + label + (label > 0), what, rest);
 }
 
 static imx_tid add_tensor(struct imx_graph *g, struct imx_tensor t, const char *name)
@@ -116,6 +121,19 @@ imx_tid imx_graph_arena(struct imx_graph *g, enum imx_arena arena, const char *n
     return add_tensor(g, t, name);
 }
 
+imx_tid imx_graph_view(struct imx_graph *g, imx_tid base, int64_t at, int64_t count)
+{
+    if (g->status != IMX_OK)
+        return 0;
+    const struct imx_tensor *b = &g->tensor[base];
+    if (b->place == IMX_PLACE_VIEW || at < 0 || count > b->count - at) {
+        g->status = imx_fail(IMX_E_INTERNAL, "a view of %s lies outside it", b->name);
+        return 0;
+    }
+    const struct imx_tensor t = { .dtype = b->dtype, .count = count, .place = IMX_PLACE_VIEW, .base = base, .at = at };
+    return add_tensor(g, t, "slice");
+}
+
 void imx_graph_output(struct imx_graph *g, imx_tid t)
 {
     if (t > 0 && g->tensor[t].place == IMX_PLACE_TEMP)
@@ -128,7 +146,8 @@ static imx_status check_node(struct imx_graph *g, const struct imx_op *op, const
     struct imx_arg want[IMX_MAX_ARGS] = { 0 };
     char text[128];
     const char *wrong = op->check ? op->check(problem) : NULL;
-    imx_problem_print(op, problem, text, sizeof text);
+    if (wrong)
+        imx_problem_print(op, problem, text, sizeof text);
     if (wrong)
         return imx_fail(IMX_E_ARG, "%s: %s %s: %s", g->label, op->name, text, wrong);
     if (op->problem_size > IMX_PROBLEM_BYTES)
@@ -138,9 +157,11 @@ static imx_status check_node(struct imx_graph *g, const struct imx_op *op, const
         const struct imx_tensor *t = &g->tensor[arg[i]];
         if (want[i].count == 0)
             continue;
-        if (arg[i] == 0 || t->count != want[i].count || t->dtype != want[i].dtype)
-            return imx_fail(IMX_E_INTERNAL, "%s: %s %s: argument %s has %lld elements, not %lld", g->label, op->name,
-                            text, want[i].name, arg[i] ? (long long)t->count : 0LL, (long long)want[i].count);
+        if (arg[i] && t->count == want[i].count && t->dtype == want[i].dtype)
+            continue;
+        imx_problem_print(op, problem, text, sizeof text);
+        return imx_fail(IMX_E_INTERNAL, "%s: %s %s: argument %s has %lld elements, not %lld", g->label, op->name, text,
+                        want[i].name, arg[i] ? (long long)t->count : 0LL, (long long)want[i].count);
     }
     return IMX_OK;
 }

@@ -17,6 +17,7 @@ enum imx_place {
     IMX_PLACE_PARAM, /* a parameter of the store (values) */
     IMX_PLACE_GRAD,  /* the gradient of a parameter, in the store's gradient arena */
     IMX_PLACE_ARENA, /* a whole arena of the store */
+    IMX_PLACE_VIEW,  /* a part of another tensor */
 };
 
 struct imx_tensor {
@@ -25,7 +26,9 @@ struct imx_tensor {
     int64_t count;
     enum imx_place place;
     int index;          /* parameter or arena */
-    int first, last;    /* nodes that write and read it, after planning */
+    imx_tid base;       /* of a view: the tensor that it is a part of */
+    int64_t at;         /* of a view: its first element there */
+    int first, last;    /* nodes that write and read it or its views, after planning */
     struct imx_mem mem; /* after planning */
 };
 
@@ -38,6 +41,8 @@ struct imx_node {
     const struct imx_variant *variant; /* after planning */
     struct imx_args args;              /* after planning */
     uint64_t workspace;
+    int origin; /* where a graph was rewritten: the node that this one is a part of, as it was numbered before */
+    int times;  /* in the sketch of a plan: how many nodes it stands for, 0: one */
     char name[48];
 };
 
@@ -54,8 +59,11 @@ struct imx_graph {
     imx_tid one; /* the constant 1 that starts a gradient, when one was made */
     struct imx_buf *pool[16];
     int n_pools;
-    uint64_t temp_bytes;  /* of all pools */
-    uint64_t lower_bound; /* most bytes of temps and scratch that are alive at one node */
+    int32_t batch; /* images in a batch, the rows that tensors are cut by when memory is short; 0: they are not */
+    int n_slices, n_virtual, n_again; /* what a limit made of the plan: slices of the batch, tensors that exist in
+                                         slices only, nodes whose results are computed again */
+    uint64_t temp_bytes;              /* of all pools */
+    uint64_t lower_bound;             /* most bytes of temps and scratch that are alive at one node */
     uint64_t keep_bytes;
     char label[48];    /* prefix of the names of nodes and tensors being added */
     imx_status status; /* first error while building */
@@ -74,6 +82,8 @@ imx_tid imx_graph_param(struct imx_graph *g, const struct imx_param *param);
 imx_tid imx_graph_arena(struct imx_graph *g, enum imx_arena arena, const char *name);
 /* Adds a node; arg has op->n_args entries (0: absent). */
 imx_status imx_graph_node(struct imx_graph *g, const struct imx_op *op, const void *problem, const imx_tid *arg);
+/* Elements [at, at + count) of another tensor, which is no view itself. */
+imx_tid imx_graph_view(struct imx_graph *g, imx_tid base, int64_t at, int64_t count);
 /* Gives a temp memory of its own, so that it can be read after a run. */
 void imx_graph_output(struct imx_graph *g, imx_tid t);
 
@@ -81,8 +91,10 @@ void imx_graph_output(struct imx_graph *g, imx_tid t);
  * Gradients of parameters land in the store's gradient arena; those of other tensors are named by g->grad. */
 IMX_MUST_CHECK imx_status imx_graph_backward(struct imx_graph *g, imx_tid loss, imx_tid dloss);
 
-/* Commits the store if need be, chooses variants, lays out memory, allocates. limit: bytes that this graph's own memory
- * may take (0: the device's). E_NOMEM says what is needed. */
+/* Commits the store if need be, chooses variants, lays out memory, allocates. limit: bytes that the store and this
+ * graph may take together (0: as much as they like). A plan that does not fit is rewritten to compute large tensors of
+ * the batch slice by slice and again where they are needed (stream.h), the cheapest way that fits; the result depends
+ * on graph, device type and limit alone. E_NOMEM says what the least is. */
 IMX_MUST_CHECK imx_status imx_graph_plan(struct imx_graph *g, uint64_t limit);
 
 /* Queues every node; does not wait for the device. */

@@ -15,7 +15,11 @@ imx_status imx_oracle_create(const struct imx_graph *g, struct imx_oracle **out)
         IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for an oracle"));
     for (int t = 1; t < g->n_tensors; t++) {
         const struct imx_tensor *x = &g->tensor[t];
-        o->data[t] = calloc((size_t)x->count, x->dtype == IMX_F32 ? sizeof(double) : imx_dtype_size(x->dtype));
+        if (x->place == IMX_PLACE_VIEW) /* of a tensor that stands before it */
+            o->data[t] = (char *)o->data[x->base] +
+                         (size_t)x->at * (x->dtype == IMX_F32 ? sizeof(double) : imx_dtype_size(x->dtype));
+        else
+            o->data[t] = calloc((size_t)x->count, x->dtype == IMX_F32 ? sizeof(double) : imx_dtype_size(x->dtype));
         if (!o->data[t])
             IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for tensor %s in double precision", x->name));
     }
@@ -33,7 +37,8 @@ void imx_oracle_destroy(struct imx_oracle *o)
     if (!o)
         return;
     for (int t = 0; o->data && t < o->graph->n_tensors; t++)
-        free(o->data[t]);
+        if (o->graph->tensor[t].place != IMX_PLACE_VIEW)
+            free(o->data[t]);
     free(o->data);
     free(o);
 }

@@ -1,12 +1,13 @@
 /* The memory plan. Every temporary tensor and every node's scratch lives from its first to its last node; pieces whose
  * lives overlap must not share bytes. Greedy by size: the largest piece first, each at the lowest offset of the first
  * pool where it fits. The lower bound is the most bytes that are alive at any one node. */
-#include "graph/graph.h"
+#include "graph/plan.h"
 
 #include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "graph/fit.h"
 #include "ops/selftest.h"
 
 enum { ALIGN = 4096, MAX_POOLS = 16 };
@@ -61,9 +62,13 @@ static void find_lives(struct imx_graph *g)
     for (int i = 0; i < g->n_nodes; i++)
         for (int k = 0; k < g->node[i].op->n_args; k++) {
             struct imx_tensor *t = &g->tensor[g->node[i].arg[k]];
-            if (t->first < 0)
-                t->first = i;
-            t->last = i;
+            for (struct imx_tensor *of = t;; of = &g->tensor[of->base]) {
+                if (of->first < 0)
+                    of->first = i;
+                of->last = i;
+                if (of->place != IMX_PLACE_VIEW)
+                    break;
+            }
         }
 }
 
@@ -135,15 +140,19 @@ static imx_status place(struct imx_graph *g, struct piece *piece, int n, uint64_
     return IMX_OK;
 }
 
-static uint64_t most_alive(const struct imx_graph *g, const struct piece *piece, int n)
+/* at[i] = bytes that are alive at node i; returns the most. */
+static uint64_t alive(const struct imx_graph *g, const struct piece *piece, int n, uint64_t *at)
 {
-    uint64_t most = 0;
+    uint64_t most = 0, now = 0;
+    for (int i = 0; i <= g->n_nodes; i++)
+        at[i] = 0;
+    for (int k = 0; k < n; k++) { /* differences, which wrap around below 0 and back */
+        at[piece[k].first] += piece[k].bytes;
+        at[piece[k].last + 1] -= piece[k].bytes;
+    }
     for (int i = 0; i < g->n_nodes; i++) {
-        uint64_t alive = 0;
-        for (int k = 0; k < n; k++)
-            if (piece[k].first <= i && i <= piece[k].last)
-                alive += piece[k].bytes;
-        most = alive > most ? alive : most;
+        at[i] = now += at[i];
+        most = now > most ? now : most;
     }
     return most;
 }
@@ -174,6 +183,8 @@ static imx_status allocate(struct imx_graph *g, const struct piece *piece, int n
             x->mem = imx_store_mem(g->store, x->index, x->place == IMX_PLACE_PARAM ? IMX_ARENA_PARAM : IMX_ARENA_GRAD);
         } else if (x->place == IMX_PLACE_ARENA) {
             x->mem = imx_store_arena(g->store, (enum imx_arena)x->index);
+        } else if (x->place == IMX_PLACE_VIEW) { /* its base stands before it */
+            x->mem = imx_part(g->tensor[x->base].mem, (uint64_t)x->at * imx_dtype_size(x->dtype), bytes);
         }
     }
     return IMX_OK;
@@ -193,39 +204,79 @@ static uint64_t store_bytes(const struct imx_store *s)
     return s->bytes[IMX_ARENA_PARAM] * (s->training ? 4 : 1) + s->bytes[IMX_ARENA_STATE];
 }
 
-imx_status imx_graph_plan(struct imx_graph *g, uint64_t limit)
+/* Variants, lives and pieces; *piece is the caller's to free. */
+static imx_status prepare(struct imx_graph *g, struct piece **piece, int *n)
 {
-    IMX_TRY(g->status);
-    imx_status status = IMX_OK;
-    uint64_t pool_bytes[MAX_POOLS] = { 0 };
-    struct piece *piece = malloc(sizeof *piece * (size_t)(g->n_tensors + g->n_nodes));
-    if (!piece)
-        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory to plan"));
-    IMX_GO(choose_variants(g));
+    IMX_TRY(choose_variants(g));
+    *piece = malloc(sizeof **piece * (size_t)(g->n_tensors + g->n_nodes));
+    if (!*piece)
+        return imx_fail(IMX_E_NOMEM, "no memory to plan");
     find_lives(g);
-    const int n = collect(g, piece);
+    *n = collect(g, *piece);
+    return IMX_OK;
+}
+
+imx_status imx_plan_levels(struct imx_graph *g, uint64_t *at, uint64_t *most)
+{
+    struct piece *piece;
+    int n;
+    IMX_TRY(prepare(g, &piece, &n));
+    *most = alive(g, piece, n, at);
+    free(piece);
+    return IMX_OK;
+}
+
+imx_status imx_plan_bytes(struct imx_graph *g, uint64_t *bytes)
+{
+    uint64_t pool_bytes[MAX_POOLS] = { 0 };
+    struct piece *piece;
+    int n;
+    IMX_TRY(prepare(g, &piece, &n));
+    const imx_status status = place(g, piece, n, pool_bytes);
+    *bytes = 0;
+    for (int i = 0; i < MAX_POOLS; i++)
+        *bytes += pool_bytes[i];
+    free(piece);
+    return status;
+}
+
+static imx_status finish(struct imx_graph *g)
+{
+    imx_status status = IMX_OK;
+    uint64_t pool_bytes[MAX_POOLS] = { 0 }, *at = malloc(sizeof *at * (size_t)(g->n_nodes + 1));
+    struct piece *piece = NULL;
+    int n;
+    if (!at)
+        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory to plan"));
+    IMX_GO(prepare(g, &piece, &n));
     IMX_GO(place(g, piece, n, pool_bytes));
-    g->lower_bound = most_alive(g, piece, n);
+    g->lower_bound = alive(g, piece, n, at);
     g->keep_bytes = sum_keep(g);
     g->temp_bytes = 0;
     for (int i = 0; i < MAX_POOLS; i++)
         g->temp_bytes += pool_bytes[i];
-    const uint64_t need = g->temp_bytes + g->keep_bytes + store_bytes(g->store);
-    if (limit && need > limit)
-        IMX_GO(imx_fail(IMX_E_NOMEM, "the step needs %.1f MB, --memory allows %.1f MB; a smaller --batch needs less",
-                        (double)need / 1048576.0, (double)limit / 1048576.0));
     if (!g->store->buf[IMX_ARENA_PARAM])
         IMX_GO(imx_store_commit(g->store));
     IMX_GO(allocate(g, piece, n, pool_bytes));
+fail:
+    free(piece);
+    free(at);
+    return status;
+}
+
+imx_status imx_graph_plan(struct imx_graph *g, uint64_t limit)
+{
+    IMX_TRY(g->status);
+    if (limit)
+        IMX_TRY(imx_graph_fit(g, limit, sum_keep(g) + store_bytes(g->store)));
+    IMX_TRY(finish(g));
     for (int i = 0; i < g->n_nodes; i++)
         for (int k = 0; k < g->node[i].op->n_args; k++)
             g->node[i].args.m[k] = g->node[i].arg[k] ? g->tensor[g->node[i].arg[k]].mem : (struct imx_mem){ 0 };
     const float one = 1.0f;
     if (g->one)
-        IMX_GO(imx_graph_upload(g, g->one, &one));
+        IMX_TRY(imx_graph_upload(g, g->one, &one));
     imx_log(IMX_LOG_DEBUG, "plan: %d nodes, %.1f MB for temporaries (lower bound %.1f MB), %.1f MB kept", g->n_nodes,
             (double)g->temp_bytes / 1048576.0, (double)g->lower_bound / 1048576.0, (double)g->keep_bytes / 1048576.0);
-fail:
-    free(piece);
-    return status;
+    return IMX_OK;
 }

@@ -27,6 +27,7 @@ imx_status imx_dim_local_create(struct imx_dev *dev, struct imx_store *store, co
     if (spec->c < 1 || spec->c > 16)
         return imx_fail(IMX_E_ARG, "images of %d channels are not supported", spec->c);
     IMX_TRY(imx_graph_create(dev, store, &d.g));
+    d.g->batch = spec->batch;
     struct imx_build b = { .g = d.g, .training = true };
     const struct imx_map image = image_node(&d, spec);
     const struct imx_encoded e = imx_encoder_build(&b, spec->encoder, image);

@@ -98,6 +98,9 @@ imx_status imx_step_measure(struct imx_dev *dev, const struct imx_config *c, int
     IMX_GO(profile(s->graph.g, out));
     const struct imx_graph *g = s->graph.g;
     out->peak_bytes = g->temp_bytes + g->keep_bytes + store_bytes(s->store);
+    out->slices = g->n_slices;
+    out->sliced = g->n_virtual;
+    out->again = g->n_again;
     out->lower_bound_bytes = g->lower_bound + g->keep_bytes + store_bytes(s->store);
 fail:
     imx_step_destroy(s);

@@ -15,6 +15,8 @@ struct imx_step_time {
     double flop;                /* of all nodes */
     uint64_t peak_bytes;        /* everything that the step keeps on the device */
     uint64_t lower_bound_bytes; /* least that any plan of these nodes could take */
+    int slices, sliced,
+        again; /* what --memory made of it: slices of the batch, tensors in slices, results computed again */
     struct imx_node_time *node; /* [n], in the order of the graph; a sync stands behind each, so they add up to more */
     int n;
 };

@@ -124,6 +124,10 @@ static imx_status begin(struct run *r, bool resume)
     imx_metrics_log(r->metrics, "memory: %.1f MB for temporaries, lower bound %.1f MB; %lld parameters",
                     (double)g->temp_bytes / 1048576.0, (double)g->lower_bound / 1048576.0,
                     (long long)imx_store_count(r->step->store, ""));
+    if (g->n_slices)
+        imx_metrics_log(r->metrics,
+                        "memory: fits --memory by computing %d results again, %d tensors in %d slices of the batch",
+                        g->n_again, g->n_virtual, g->n_slices);
     log_tuned(r);
     return open_batches(r);
 }

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Interrupted trainings end with the bits of uninterrupted ones.
 
-usage: resume.py INFOMAX DEVICE [SEED]       needs nothing but Python; prints TAP
+usage: resume.py INFOMAX DEVICE [SEED [memory]]       needs nothing but Python; prints TAP
 
 A small drawn set, tiny16, 16 critic units. The last checkpoint (parameters, moments, running statistics) is compared tensor by tensor,
-bit for bit; its metadata (seconds) and the speeds in the metrics may differ. SEED chooses the moments of the kills (default: the time;
-it is printed)."""
+bit for bit; its metadata (seconds) and the speeds in the metrics may differ. SEED chooses the moments of the kills (default, and for 0:
+the time; it is printed); memory: under the least --memory that the step can be made to fit, with batches of 32."""
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -45,16 +46,24 @@ def losses(run):
 
 
 class Trainer:
-    def __init__(self, infomax, device, folder):
+    def __init__(self, infomax, device, folder, memory):
         self.infomax, self.folder, self.said = infomax, folder, ''
         self.pictures = os.path.join(folder, 'pictures')
-        subprocess.run([infomax, 'synth', self.pictures, '-q', '--count', '12', '--classes', '2', '--size', '16'], check=True,
-                       stdout=subprocess.DEVNULL)
-        self.options = ['--device', device, '--no-selftest', '--encoder', 'tiny16', '--critic-units', '16', '--batch', '4', '--epochs',
-                        str(EPOCHS), '--seed', '5', '--augment', 'flip+crop', '--checkpoint-steps', '3', '--report-every', '1']
+        subprocess.run([infomax, 'synth', self.pictures, '-q', '--count', '96' if memory else '12', '--classes', '2', '--size', '16'],
+                       check=True, stdout=subprocess.DEVNULL)
+        self.options = ['--device', device, '--no-selftest', '--encoder', 'tiny16', '--critic-units', '64' if memory else '16', '--batch',
+                        '32' if memory else '4', '--epochs', str(EPOCHS), '--seed', '5', '--augment', 'flip+crop',
+                        '--checkpoint-steps', '3', '--report-every', '1']
 
-    def start(self, run, resume=False):
-        args = ['resume', run] if resume else ['train', self.pictures, '-o', run, *self.options]
+        if memory:
+            refused = os.path.join(folder, 'refused')
+            tried = self.finish(self.start(refused, more=['--memory', '100K']))
+            least = re.search(r'at least ([0-9.]+) MB', self.said)
+            ok(tried == 6 and least is not None, f'100 KB are refused with exit code {tried} and the least that will do')
+            self.options += ['--memory', str(int(float(least.group(1)) * 1024 + 1)) + 'K']
+
+    def start(self, run, resume=False, more=()):
+        args = ['resume', run] if resume else ['train', self.pictures, '-o', run, *self.options, *more]
         return subprocess.Popen([self.infomax, *args], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def finish(self, process):
@@ -171,16 +180,20 @@ def damaged(trainer, truth, stopped_run):
 
 def main():
     infomax, device = sys.argv[1:3]
-    seed = int(sys.argv[3]) if len(sys.argv) > 3 else int(time.time())
+    seed = int(sys.argv[3]) if len(sys.argv) > 3 and sys.argv[3] != '0' else int(time.time())
     print(f'# seed {seed}', flush=True)
     probe = subprocess.run([infomax, 'devices', '--json'], stdout=subprocess.PIPE, text=True, check=True)
     if device == 'auto' and not any(d['usable'] and d['type'] != 'host' for d in json.loads(probe.stdout)):
         print('1..0 # SKIP there is no OpenCL device; the host has its own test')
         return 0
-    memory = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None  # hundreds of checkpoints: no disk needs to see them
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        trainer = Trainer(infomax, device, folder)
+    shm = '/dev/shm' if os.access('/dev/shm', os.W_OK) else None  # hundreds of checkpoints: no disk needs to see them
+    with tempfile.TemporaryDirectory(dir=shm) as folder:
+        memory = sys.argv[4:5] == ['memory']
+        trainer = Trainer(infomax, device, folder, memory)
         truth = trainer.whole('first')
+        if memory:
+            with open(os.path.join(truth, 'train.log')) as log:
+                ok(' slices of the batch' in log.read(), 'the log says how it was made to fit')
         began = time.monotonic()
         second = trainer.whole('second')
         took = time.monotonic() - began
