@@ -237,15 +237,20 @@ static imx_status local_run(struct imx_dev *dev, const struct imx_winograd *k, i
     return IMX_OK;
 }
 
+static bool fits(const struct imx_caps *caps, const struct imx_conv2d *d)
+{
+    return imx_caps_cl(caps) && d->k == 3 && d->stride == 1;
+}
+
+/* Not where a work-item may not be long (llvmpipe: type ACCELERATOR): F(4x4) gave wrong results there. */
 static bool cpu_supports(const struct imx_caps *caps, const void *problem)
 {
-    const struct imx_conv2d *d = problem;
-    return imx_caps_cl(caps) && d->k == 3 && d->stride == 1;
+    return caps->type == IMX_DEV_CPU && fits(caps, problem);
 }
 
 static bool local_supports(const struct imx_caps *caps, const void *problem)
 {
-    return cpu_supports(caps, problem) && caps->max_group >= 16;
+    return fits(caps, problem) && caps->max_group >= 16;
 }
 
 /* Rank 0 is cl_pack_cpu's on a CPU, 1 cl_tile_local's on a GPU. */
