@@ -32,7 +32,7 @@ static int64_t pieces(const struct imx_caps *caps)
 static bool supports(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
-    return imx_caps_cl(caps);
+    return imx_caps_long_items(caps);
 }
 
 static int rank(const struct imx_caps *caps, const void *problem)

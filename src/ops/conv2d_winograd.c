@@ -242,10 +242,9 @@ static bool fits(const struct imx_caps *caps, const struct imx_conv2d *d)
     return imx_caps_cl(caps) && d->k == 3 && d->stride == 1;
 }
 
-/* Not where a work-item may not be long (llvmpipe: type ACCELERATOR): F(4x4) gave wrong results there. */
 static bool cpu_supports(const struct imx_caps *caps, const void *problem)
 {
-    return caps->type == IMX_DEV_CPU && fits(caps, problem);
+    return imx_caps_long_items(caps) && fits(caps, problem);
 }
 
 static bool local_supports(const struct imx_caps *caps, const void *problem)

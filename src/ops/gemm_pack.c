@@ -100,7 +100,7 @@ static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm 
 static bool supports(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
-    return imx_caps_cl(caps);
+    return imx_caps_long_items(caps);
 }
 
 static int rank(const struct imx_caps *caps, const void *problem)

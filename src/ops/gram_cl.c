@@ -17,10 +17,10 @@ static uint64_t packed_bytes(const struct imx_gram *d, int32_t width)
     return ((uint64_t)up(d->k, width) * (uint64_t)d->rows * sizeof(float) + 4095) / 4096 * 4096;
 }
 
-static bool any_cl(const struct imx_caps *caps, const void *problem)
+static bool pack_supports(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
-    return imx_caps_cl(caps);
+    return imx_caps_long_items(caps);
 }
 
 static uint64_t pack_workspace(const struct imx_caps *caps, const void *problem)
@@ -135,7 +135,7 @@ static int tile4_rank(const struct imx_caps *caps, const void *problem)
     return 2;
 }
 
-static const struct imx_variant v_pack = { "cl_pack_cpu", any_cl, pack_workspace, pack_run, pack_rank };
+static const struct imx_variant v_pack = { "cl_pack_cpu", pack_supports, pack_workspace, pack_run, pack_rank };
 static const struct imx_variant v_tile16 = { "cl_tile_local", tile16_supports, NULL, tile16_run, tile16_rank };
 static const struct imx_variant v_tile8 = { "cl_tile_local8", tile4_supports, NULL, tile4_run, tile4_rank };
 extern const struct imx_variant *const imx_variants_gram[];

@@ -175,6 +175,13 @@ static inline bool imx_caps_cl(const struct imx_caps *caps)
     return caps->type != IMX_DEV_HOST;
 }
 
+/* May one work-item do a large share of the work? Not on a device that leaves long loops early, which opens as an
+ * accelerator (dev/cl_device.c): kernels of one work-item per register tile or panel would be wrong there. */
+static inline bool imx_caps_long_items(const struct imx_caps *caps)
+{
+    return imx_caps_cl(caps) && caps->type != IMX_DEV_ACCELERATOR;
+}
+
 /* A part of a piece of memory, in bytes. */
 static inline struct imx_mem imx_part(struct imx_mem m, uint64_t off, uint64_t bytes)
 {

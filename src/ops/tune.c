@@ -408,7 +408,8 @@ static imx_status choose_problems(struct search *s, struct imx_tune_list *list)
     s->sum->left = n;
     for (int i = 0; i < n; i++)
         IMX_TRY(time_own(s, &list->at[i]));
-    qsort(list->at, (size_t)n, sizeof *list->at, by_cost);
+    if (n) /* without problems there is no array */
+        qsort(list->at, (size_t)n, sizeof *list->at, by_cost);
     return IMX_OK;
 }
 

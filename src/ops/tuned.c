@@ -277,8 +277,9 @@ imx_status imx_tuned_parse(const char *text, size_t bytes, struct imx_tuned **ou
     const size_t body = bytes > SEAL ? bytes - SEAL : 0;
     if (bytes < strlen(head) || memcmp(text, head, strlen(head)))
         return imx_fail(IMX_E_FORMAT, "it does not begin with \"%.31s\"", head);
-    imx_sha256_of(text, body, sum);
-    if (text[body - 1] != '\n' || memcmp(text + body, "sum ", 4) || memcmp(text + body + 4, sum, 64) ||
+    if (body)
+        imx_sha256_of(text, body, sum);
+    if (!body || text[body - 1] != '\n' || memcmp(text + body, "sum ", 4) || memcmp(text + body + 4, sum, 64) ||
         text[bytes - 1] != '\n' || memchr(text, 0, bytes))
         return imx_fail(IMX_E_FORMAT, "its checksum does not fit: the file was changed or is not whole");
     struct imx_tuned *t = grow(NULL, 16);
