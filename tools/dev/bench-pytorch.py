@@ -11,8 +11,8 @@ Work:     published, published-bilinear  a training step of local Deep InfoMax a
           tuned-conv                     as tuned, but the wide maps as 1x1 convolutions (oneDNN instead of the BLAS)
           encoder                        basic32, forward and backward
           gemm-MxNxK, conv-NAME-{fwd,bwd-data,bwd-weights}     (--list names all)
-Settings: installed (nothing set) · skylakex, cooperlake, zen, haswell (the OpenBLAS kernel) · best (skylakex, AVX-512 dispatch in ATen,
-          an allocator that keeps its pages). One process for each setting; a round visits each in turn, then the other program.
+Settings: installed (nothing set) · zen, haswell and, with AVX-512, skylakex, cooperlake (the OpenBLAS kernel), aten512 · best
+          (skylakex and AVX-512 dispatch in ATen, or haswell; an allocator that keeps its pages). One process for each setting; a round visits each in turn, then the other program.
 Batch 64, 3x32x32, 2048 critic units, Adam, float32, all cores. A visit repeats the work for about a second after a warm-up;
 medians over all rounds are reported, with the spread and the ratio to the other program. --engine times the same work with
 `infomax bench`: the published step against encode-dot and against bilinear, a product or convolution against its own row.
@@ -27,16 +27,22 @@ import subprocess
 import sys
 import time
 
+WIDE = 'avx512f' in open('/proc/cpuinfo').read()
+KEEP_PAGES = {'MALLOC_MMAP_THRESHOLD_': '4294967296', 'MALLOC_TRIM_THRESHOLD_': '4294967296',
+              'MALLOC_TOP_PAD_': '268435456'}
 SETTINGS = {
     'installed': {},
-    'skylakex': {'OPENBLAS_CORETYPE': 'SkylakeX'},
-    'cooperlake': {'OPENBLAS_CORETYPE': 'Cooperlake'},
     'zen': {'OPENBLAS_CORETYPE': 'Zen'},
     'haswell': {'OPENBLAS_CORETYPE': 'Haswell'},
-    'aten512': {'OPENBLAS_CORETYPE': 'SkylakeX', 'ATEN_CPU_CAPABILITY': 'avx512'},
-    'best': {'OPENBLAS_CORETYPE': 'SkylakeX', 'ATEN_CPU_CAPABILITY': 'avx512', 'MALLOC_MMAP_THRESHOLD_': '4294967296',
-             'MALLOC_TRIM_THRESHOLD_': '4294967296', 'MALLOC_TOP_PAD_': '268435456'},
+    'best': {'OPENBLAS_CORETYPE': 'Haswell', **KEEP_PAGES},
 }
+if WIDE:
+    SETTINGS.update({
+        'skylakex': {'OPENBLAS_CORETYPE': 'SkylakeX'},
+        'cooperlake': {'OPENBLAS_CORETYPE': 'Cooperlake'},
+        'aten512': {'OPENBLAS_CORETYPE': 'SkylakeX', 'ATEN_CPU_CAPABILITY': 'avx512'},
+        'best': {'OPENBLAS_CORETYPE': 'SkylakeX', 'ATEN_CPU_CAPABILITY': 'avx512', **KEEP_PAGES},
+    })
 GEMMS = [(4096, 2048, 2048), (4096, 2048, 128), (1024, 1024, 1024)]
 CONVS = {'1': (64, 3, 32, 64, 4, 2, 1), '2': (64, 64, 16, 128, 4, 2, 1), '3': (64, 128, 8, 256, 4, 2, 1),
          '64': (16, 64, 56, 64, 3, 1, 1)}  # n, c, side, o, k, stride, pad
