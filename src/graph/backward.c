@@ -5,12 +5,12 @@
 #include <stdlib.h>
 
 #include "ops/eltwise.h"
+#include "ops/reduce.h"
 
-/* needs[t]: the loss can depend on a trainable parameter through t. */
+/* needs[t]: a gradient is wanted for t itself, or for something that t depends on. Ops without a gradient rule count,
+ * so that differentiate() can refuse them: a gradient that silently lacks a part would be wrong. */
 static void mark_needed(const struct imx_graph *g, bool *needs)
 {
-    for (int t = 1; t < g->n_tensors; t++)
-        needs[t] = g->tensor[t].place == IMX_PLACE_PARAM && !g->store->param[g->tensor[t].index].state;
     for (int i = 0; i < g->n_nodes; i++) {
         const struct imx_node *n = &g->node[i];
         struct imx_arg a[IMX_MAX_ARGS] = { 0 };
@@ -18,7 +18,7 @@ static void mark_needed(const struct imx_graph *g, bool *needs)
         n->op->args(n->problem, a);
         for (int k = 0; k < n->op->n_args; k++)
             any |= a[k].role == IMX_IN && n->arg[k] && needs[n->arg[k]];
-        for (int k = 0; k < n->op->n_args && any && n->op->grad; k++)
+        for (int k = 0; k < n->op->n_args && any; k++)
             if (a[k].role == IMX_OUT && a[k].dtype == IMX_F32 && n->arg[k])
                 needs[n->arg[k]] = true;
     }
@@ -95,24 +95,60 @@ static imx_status bind_parameters(struct imx_graph *g, const imx_tid *grad, int 
     return IMX_OK;
 }
 
-imx_status imx_graph_backward(struct imx_graph *g, imx_tid loss, imx_tid dloss)
+/* grad[t] of every tensor that y depends on and that needs one. */
+static imx_status walk(struct imx_graph *g, imx_tid y, imx_tid dy, bool *needs, imx_tid *grad, int n_old)
+{
+    const int n_nodes = g->n_nodes; /* only what stands now can have a gradient */
+    const int64_t count = g->tensor[y].count;
+    mark_needed(g, needs);
+    if (!needs[y])
+        return imx_fail(IMX_E_INTERNAL, "%s depends on nothing that a gradient is wanted for", g->tensor[y].name);
+    imx_graph_label(g, "d");
+    if (!dy && !g->one)
+        g->one = imx_graph_keep(g, IMX_F32, 1, "one");
+    grad[y] = dy ? dy : g->one;
+    if (!dy && count > 1) {
+        const struct imx_colsum ones = { (int32_t)count, 1 };
+        grad[y] = imx_graph_temp(g, IMX_F32, count, "ones");
+        IMX_TRY(imx_graph_node(g, &imx_op_broadcast, &ones, (imx_tid[]){ g->one, grad[y] }));
+    }
+    for (int i = n_nodes - 1; i >= 0; i--)
+        IMX_TRY(differentiate(g, i, grad, needs, n_old));
+    return g->status;
+}
+
+imx_status imx_graph_gradient(struct imx_graph *g, imx_tid y, imx_tid dy, int n, const imx_tid *of, imx_tid *out)
 {
     IMX_TRY(g->status);
     imx_status status = IMX_OK;
-    const int n_old = g->n_tensors, n_nodes = g->n_nodes; /* only what stands now can have a gradient */
+    const int n_old = g->n_tensors;
     bool *needs = calloc((size_t)n_old, sizeof *needs);
     imx_tid *grad = calloc((size_t)n_old, sizeof *grad);
     if (!needs || !grad)
         IMX_GO(imx_fail(IMX_E_NOMEM, "no memory to differentiate"));
-    mark_needed(g, needs);
-    if (!needs[loss])
-        IMX_GO(imx_fail(IMX_E_INTERNAL, "the loss depends on no parameter"));
-    imx_graph_label(g, "d");
-    if (!dloss && !g->one)
-        g->one = imx_graph_keep(g, IMX_F32, 1, "one");
-    grad[loss] = dloss ? dloss : g->one;
-    for (int i = n_nodes - 1; i >= 0; i--)
-        IMX_GO(differentiate(g, i, grad, needs, n_old));
+    for (int i = 0; i < n; i++)
+        needs[of[i]] = true;
+    IMX_GO(walk(g, y, dy, needs, grad, n_old));
+    for (int i = 0; i < n; i++)
+        out[i] = grad[of[i]];
+fail:
+    free(needs);
+    free(grad);
+    return status;
+}
+
+imx_status imx_graph_backward(struct imx_graph *g, imx_tid loss, imx_tid dloss)
+{
+    IMX_TRY(g->status);
+    imx_status status = IMX_OK;
+    const int n_old = g->n_tensors;
+    bool *needs = calloc((size_t)n_old, sizeof *needs);
+    imx_tid *grad = calloc((size_t)n_old, sizeof *grad);
+    if (!needs || !grad)
+        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory to differentiate"));
+    for (int t = 1; t < n_old; t++)
+        needs[t] = g->tensor[t].place == IMX_PLACE_PARAM && !g->store->param[g->tensor[t].index].state;
+    IMX_GO(walk(g, loss, dloss, needs, grad, n_old));
     IMX_GO(bind_parameters(g, grad, n_old));
     IMX_GO(g->status);
     free(g->grad);

@@ -90,6 +90,12 @@ void imx_graph_output(struct imx_graph *g, imx_tid t);
 /* Adds the gradient nodes of the one-element tensor `loss`, times the one-element tensor `dloss` (0: the constant 1).
  * Gradients of parameters land in the store's gradient arena; those of other tensors are named by g->grad. */
 IMX_MUST_CHECK imx_status imx_graph_backward(struct imx_graph *g, imx_tid loss, imx_tid dloss);
+/* Adds the nodes of the gradient of y, weighted with dy (of y's size; 0: ones), with respect to the n tensors of[]:
+ * inputs, temps or parameters; of[i] is taken as given, whatever it was computed from. out[i] names the gradient, a
+ * tensor like any other (0: y does not depend on of[i]), so that a loss made of it (a gradient penalty) can be
+ * differentiated again. The gradient of a parameter stays out of the store's arena. */
+IMX_MUST_CHECK imx_status imx_graph_gradient(struct imx_graph *g, imx_tid y, imx_tid dy, int n, const imx_tid *of,
+                                             imx_tid *out);
 
 /* Commits the store if need be, chooses variants, lays out memory, allocates. limit: bytes that the store and this
  * graph may take together (0: as much as they like). A plan that does not fit is rewritten to compute large tensors of

@@ -37,6 +37,7 @@ static const struct rule {
     { &imx_op_layernorm_bwd, offsetof(struct imx_layernorm, rows), { R, R, W, R, R, R, S, S } },
     { &imx_op_axpby, offsetof(struct imx_axpby, n), { R, R, R } },
     { &imx_op_mul, offsetof(struct imx_mul, n), { R, R, R } },
+    { &imx_op_bias_add, offsetof(struct imx_bias_add, rows), { R, W, R } },
     { &imx_op_act_fwd, offsetof(struct imx_act_problem, n), { R, R } },
     { &imx_op_act_bwd, offsetof(struct imx_act_problem, n), { R, R, R } },
     { &imx_op_colsum, offsetof(struct imx_colsum, rows), { R, S } },

@@ -4,9 +4,11 @@
 #include <stdio.h>
 
 #include "base/philox.h"
+#include "ops/act.h"
 #include "ops/batchnorm.h"
 #include "ops/conv2d.h"
 #include "ops/dropout.h"
+#include "ops/eltwise.h"
 #include "ops/gemm.h"
 #include "ops/layernorm.h"
 #include "ops/optim.h"
@@ -54,6 +56,42 @@ struct imx_map imx_nn_conv(struct imx_build *b, struct imx_map src, const char *
     const imx_tid bia = bias ? imx_nn_vector(b, prefix, "bias", o, IMX_INIT_UNIFORM, src.c * k * k, false) : 0;
     const struct imx_map dst = result(b, src.n, imx_conv2d_p(&d), imx_conv2d_q(&d), o, "dst");
     imx_graph_node(b->g, &imx_op_conv2d_fwd, &d, (imx_tid[]){ src.t, w, bia, dst.t });
+    return dst;
+}
+
+/* conv2d_bwd_data is the transposed map; in its problem the output is the image and the input what the convolution
+ * makes of it, so that the weight is [o, c, k, k] of that convolution with o and c changing places. */
+struct imx_map imx_nn_conv_transposed(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, int32_t k,
+                                      int32_t stride, int32_t pad, int32_t more, bool bias)
+{
+    const int32_t h = (src.h - 1) * stride - 2 * pad + k + more, w = (src.w - 1) * stride - 2 * pad + k + more;
+    const struct imx_conv2d back = { src.n, h, w, o, src.c, k, stride, pad, 0 };
+    const struct imx_param wei = { .count = (int64_t)src.c * o * k * k,
+                                   .dims = { src.c, o, k, k },
+                                   .layout = IMX_LAYOUT_CONV,
+                                   .init = IMX_INIT_UNIFORM,
+                                   .fan_in = o * k * k };
+    imx_graph_label(b->g, "%s", prefix);
+    if (b->g->status == IMX_OK && (h < 1 || w < 1 || more < 0 || more >= stride))
+        b->g->status =
+            imx_fail(IMX_E_ARG, "%s: no transposed convolution makes %dx%d of %dx%d", prefix, h, w, src.h, src.w);
+    const imx_tid weight = parameter(b, wei, prefix, "weight");
+    const imx_tid bia = bias ? imx_nn_vector(b, prefix, "bias", o, IMX_INIT_UNIFORM, wei.fan_in, false) : 0;
+    const struct imx_map plain = result(b, src.n, h, w, o, "dst");
+    imx_graph_node(b->g, &imx_op_conv2d_bwd_data, &back, (imx_tid[]){ src.t, weight, plain.t });
+    if (!bias)
+        return plain;
+    const struct imx_map dst = result(b, src.n, h, w, o, "dst");
+    const struct imx_bias_add add = { imx_map_rows(dst), o };
+    imx_graph_node(b->g, &imx_op_bias_add, &add, (imx_tid[]){ plain.t, bia, dst.t });
+    return dst;
+}
+
+struct imx_map imx_nn_act(struct imx_build *b, struct imx_map src, int32_t kind, float slope)
+{
+    const struct imx_act_problem d = { imx_map_rows(src) * src.c, kind, kind == IMX_ACT_LEAKY ? slope : 0.0f };
+    const struct imx_map dst = result(b, src.n, src.h, src.w, src.c, "activated");
+    imx_graph_node(b->g, &imx_op_act_fwd, &d, (imx_tid[]){ src.t, dst.t });
     return dst;
 }
 

@@ -30,6 +30,13 @@ struct imx_build {
 /* PREFIX.weight [o, c, k, k] (and PREFIX.bias). */
 struct imx_map imx_nn_conv(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, int32_t k,
                            int32_t stride, int32_t pad, bool bias);
+/* Transposed convolution, the map back of a convolution that takes this one's output to its input's size: side (h - 1)
+ * * stride - 2 * pad + k + more, more = 0 .. stride - 1 (PyTorch's output_padding) for sizes in between. PREFIX.weight
+ * [c, o, k, k] as in ConvTranspose2d (and PREFIX.bias [o]); drawn as there, with fan-in o*k*k. */
+struct imx_map imx_nn_conv_transposed(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, int32_t k,
+                                      int32_t stride, int32_t pad, int32_t more, bool bias);
+/* Element-wise function of enum imx_act; slope: of leaky alone. */
+struct imx_map imx_nn_act(struct imx_build *b, struct imx_map src, int32_t kind, float slope);
 /* PREFIX.weight [o, in]; in = h*w*c of src in PyTorch's order (c, h, w). */
 struct imx_map imx_nn_linear(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, bool bias);
 /* The same without bias, plus `add` [rows, o] on top (0: nothing). */

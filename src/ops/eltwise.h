@@ -1,7 +1,7 @@
 /* Element-wise pairs over n values.
  *   axpby: dst = alpha*a + beta*b   args A, B (absent when beta == 0), DST
  *   mul:   dst = a*b                args A, B, DST
- *   bias_add: dst[r,c] = src[r,c] + bia[c]   args SRC, BIA, DST   (struct imx_rows) */
+ *   bias_add: dst[r,c] = src[r,c] + bia[c]   args SRC, BIA, DST */
 #ifndef IMX_OPS_ELTWISE_H
 #define IMX_OPS_ELTWISE_H
 
