@@ -59,26 +59,28 @@ static struct imx_critic_out score(struct imx_build *b, const struct imx_critic 
     return out;
 }
 
-/* dst[n, cols] = v[n, units] * wei[units, cols] */
-static imx_tid project(struct imx_build *b, imx_tid v, imx_tid wei, int32_t n, int32_t units, int32_t cols)
+/* dst[rows, cols] = v[rows, units] * wei[units, cols] */
+static imx_tid project(struct imx_build *b, struct imx_map v, imx_tid wei, int32_t cols)
 {
-    const struct imx_gemm d = { .m = n, .n = cols, .k = units };
-    const imx_tid dst = imx_graph_temp(b->g, IMX_F32, (int64_t)n * cols, "projected");
-    imx_graph_node(b->g, &imx_op_gemm, &d, (imx_tid[]){ v, wei, 0, 0, dst });
+    const struct imx_gemm d = { .m = v.n, .n = cols, .k = v.c };
+    const imx_tid dst = imx_graph_temp(b->g, IMX_F32, (int64_t)v.n * cols, "projected");
+    imx_graph_node(b->g, &imx_op_gemm, &d, (imx_tid[]){ v.t, wei, 0, 0, dst });
     return dst;
 }
 
-/* With k = d + c columns of g and R rows, the multiply-adds of one step are
+/* With k = d + c columns of g, R rows and G globals, the multiply-adds of one step are
  *   direct:    3 R d k                                           e, and the gradients of g and W
  *   quadratic: R k^2 + d k^2 / 2, and R k^2 / 2 + d k^2          z and M, and H and Wc H
+ *              + 3 G d k                                         the projections of the globals
  * What the quadratic way adds in passes over g is worth a tenth. A GPU's library is tuned for full products, and the
  * host's reference computes e anyway: there it is direct. */
-static bool quadratic(const struct imx_build *b, const struct imx_critic_spec *spec, struct imx_map x)
+static bool quadratic(const struct imx_build *b, const struct imx_critic_spec *spec, struct imx_map x, int32_t globals)
 {
     const double rows = imx_map_rows(x), d = spec->units, k = d + x.c;
     if (spec->local_norm != IMX_LOCAL_NORM_AUTO)
         return spec->local_norm == IMX_LOCAL_NORM_QUADRATIC;
-    return b->training && b->g->dev->caps.type == IMX_DEV_CPU && 1.1 * 1.5 * (rows + d) * k * k < 3 * rows * d * k;
+    return b->training && b->g->dev->caps.type == IMX_DEV_CPU &&
+           1.1 * (1.5 * (rows + d) * k * k + 3 * globals * d * k) < 3 * rows * d * k;
 }
 
 static struct imx_map concat(struct imx_build *b, imx_tid first, imx_tid second, struct imx_concat d, const char *name)
@@ -89,14 +91,14 @@ static struct imx_map concat(struct imx_build *b, imx_tid first, imx_tid second,
     return dst;
 }
 
-/* v gamma, [n, units] */
-static imx_tid times(struct imx_build *b, struct imx_map v, imx_tid gamma)
+/* v gamma, [rows, units] */
+static struct imx_map times(struct imx_build *b, struct imx_map v, imx_tid gamma)
 {
     const imx_tid rows = imx_graph_temp(b->g, IMX_F32, (int64_t)v.n * v.c, "gamma");
     const imx_tid dst = imx_graph_temp(b->g, IMX_F32, (int64_t)v.n * v.c, "weighted");
     imx_graph_node(b->g, &imx_op_broadcast, &(struct imx_colsum){ v.n, v.c }, (imx_tid[]){ gamma, rows });
     imx_graph_node(b->g, &imx_op_mul, &(struct imx_mul){ v.n * v.c }, (imx_tid[]){ v.t, rows, dst });
-    return dst;
+    return (struct imx_map){ dst, v.n, 1, 1, v.c };
 }
 
 /* Encode-dot without the local e. */
@@ -117,10 +119,10 @@ static struct imx_critic_out encode_dot_quadratic(struct imx_build *b, struct im
     const struct imx_map bc = concat(b, b2, 0, (struct imx_concat){ units, 1, 0, 1 }, "bc");
     const struct imx_map v = head(b, global, "global", units);
     imx_graph_label(g, "critic");
-    const imx_tid w = times(b, v, gamma);
-    const imx_tid q0 = project(b, w, wc.t, d.n, units, k);
-    const imx_tid q1 = project(b, w, bc.t, d.n, units, 1);
-    const imx_tid q2 = project(b, v.t, beta, d.n, units, 1);
+    const struct imx_map w = times(b, v, gamma);
+    const imx_tid q0 = project(b, w, wc.t, k);
+    const imx_tid q1 = project(b, w, bc.t, 1);
+    const imx_tid q2 = project(b, v, beta, 1);
     imx_graph_label(g, "local.norm");
     const struct imx_quadnorm quad = { rows, k, units, IMX_LAYERNORM_EPS };
     const imx_tid dst = imx_graph_temp(g, IMX_F32, (int64_t)rows * k, "dst");
@@ -137,26 +139,26 @@ static struct imx_critic_out encode_dot_quadratic(struct imx_build *b, struct im
 struct imx_critic_out imx_critic_build(struct imx_build *b, const struct imx_critic_spec *spec, struct imx_map local,
                                        struct imx_map global)
 {
-    const int32_t units = spec->units, n = local.n, p = local.h * local.w;
-    const struct imx_map x = { local.t, n * p, 1, 1, local.c };
-    struct imx_critic d = { n, p, 1, units, 0, 0, spec->estimator, imx_critic_scale(spec) };
-    if (spec->form == IMX_CRITIC_ENCODE_DOT && quadratic(b, spec, x))
-        return encode_dot_quadratic(b, d, x, global, units);
+    const int32_t units = spec->units, n = local.n, p = local.h * local.w, q = global.h * global.w;
+    const struct imx_map x = { local.t, n * p, 1, 1, local.c }, y = { global.t, n * q, 1, 1, global.c };
+    struct imx_critic d = { n, p, q, units, 0, 0, spec->estimator, imx_critic_scale(spec) };
+    if (spec->form == IMX_CRITIC_ENCODE_DOT && quadratic(b, spec, x, n * q))
+        return encode_dot_quadratic(b, d, x, y, units);
     if (spec->form == IMX_CRITIC_ENCODE_DOT) {
         const struct imx_map l = head(b, x, "local", units);
-        const struct imx_map v = head(b, global, "global", units);
+        const struct imx_map v = head(b, y, "global", units);
         return score(b, &d, (imx_tid[]){ l.t, v.t, 0, 0, 0 });
     }
     const struct imx_map h = hidden(b, x, "local", units);
     const imx_tid w2 = imx_nn_weight(b, "local.hidden", "weight", units, units, IMX_INIT_UNIFORM);
     const imx_tid b2 = imx_nn_vector(b, "local.hidden", "bias", units, IMX_INIT_UNIFORM, units, false);
     const imx_tid s = imx_nn_weight(b, "local.shortcut", "weight", units, local.c, IMX_INIT_SHORTCUT);
-    const struct imx_map v = head(b, global, "global", units);
+    const struct imx_map v = head(b, y, "global", units);
     imx_graph_label(b->g, "critic");
     d.d1 = local.c;
     d.bias = 1;
-    const imx_tid q0 = project(b, v.t, w2, n, units, units);
-    const imx_tid q1 = project(b, v.t, s, n, units, local.c);
-    const imx_tid q2 = project(b, v.t, b2, n, units, 1);
+    const imx_tid q0 = project(b, v, w2, units);
+    const imx_tid q1 = project(b, v, s, local.c);
+    const imx_tid q2 = project(b, v, b2, 1);
     return score(b, &d, (imx_tid[]){ h.t, q0, x.t, q1, q2 });
 }

@@ -2,13 +2,13 @@
  *   encode-dot: both heads r(x) = LN(W2 relu(BN(W1 x)) + b2 + S x); score = r_global . r_local (the published form)
  *   bilinear:   layer norm on the global side only. With v = r_global, h = relu(BN(W1 x)) of a local x:
  *               score = v.(W2 h + b2 + S x) = (W2^T v).h + (S^T v).x + b2.v
- *               so the wide maps meet the N globals instead of the N*P locals (design/PERFORMANCE.md, section 1).
+ *               so the wide maps meet the N*Q globals instead of the N*P locals (design/PERFORMANCE.md, section 1).
  *
  * Encode-dot's local layer norm over e = W2 h + b2 + S x = W g + b2, g = [h, x], may be computed in two ways with equal
  * results. "direct" computes e. "quadratic" never does: with Wc, bc = W, b2 minus the mean of each column, w = v gamma
  * and r = 1/sqrt(|Wc g + bc|^2/d + eps),
  *     score = r ((Wc^T w).g + w.bc) + v.beta
- * where the first factor meets the N globals, and r comes from a quadratic form of g (ops/quadnorm.h), whose symmetric
+ * where the first factor meets the N*Q globals, and r comes from a quadratic form of g (ops/quadnorm.h), whose symmetric
  * matrices cost half a product each. */
 #ifndef IMX_NN_CRITIC_NET_H
 #define IMX_NN_CRITIC_NET_H
@@ -34,7 +34,9 @@ struct imx_critic_out {
 };
 
 float imx_critic_scale(const struct imx_critic_spec *spec);
-/* local: [n, m, m, c]; global: [n, 64]. Parameters "local.*" and "global.*". */
+/* local: [n, m, m, c], P = m*m; global: [n, 64], or several globals per image [n, g, g, c], Q = g*g, each of which is
+ * scored against every local (dim_method 1.8). The global head's batch norm is over all N*Q globals. Parameters
+ * "local.*" and "global.*". */
 struct imx_critic_out imx_critic_build(struct imx_build *b, const struct imx_critic_spec *spec, struct imx_map local,
                                        struct imx_map global);
 

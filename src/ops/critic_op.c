@@ -156,6 +156,9 @@ static const char *const cases[] = {
     "n32p67q1_d24x8b1_est0_scale0.25",
     "n20p65q2_d16x0b1_est1_scale0.25",
     "n20p65q2_d16x0b0_est2_scale0.25",
+    "n5p49q25_d24x8b1_est0_scale0.25",
+    "n3p49q25_d40x0b0_est1_scale0.25",
+    "n3p49q25_d12x5b1_est2_scale0.25",
     NULL,
 };
 
@@ -335,6 +338,7 @@ static const char *const part_cases[] = {
     "n33p3q1_d40x0b0_est2_at11k11w13_scale0.3",
     "n32p67q1_d24x8b1_est0_at8k8w15_scale0.25",
     "n20p65q2_d16x0b1_est1_at0k20w13_scale0.25",
+    "n5p49q25_d24x8b1_est0_at2k2w15_scale0.25",
     NULL,
 };
 
