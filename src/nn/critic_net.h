@@ -8,8 +8,8 @@
  * results. "direct" computes e. "quadratic" never does: with Wc, bc = W, b2 minus the mean of each column, w = v gamma
  * and r = 1/sqrt(|Wc g + bc|^2/d + eps),
  *     score = r ((Wc^T w).g + w.bc) + v.beta
- * where the first factor meets the N*Q globals, and r comes from a quadratic form of g (ops/quadnorm.h), whose symmetric
- * matrices cost half a product each. */
+ * where the first factor meets the N*Q globals, and r comes from a quadratic form of g (ops/quadnorm.h), whose
+ * symmetric matrices cost half a product each. */
 #ifndef IMX_NN_CRITIC_NET_H
 #define IMX_NN_CRITIC_NET_H
 

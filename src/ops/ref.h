@@ -50,6 +50,8 @@ IMX_REFS(random);
 IMX_REFS(rowreduce);
 IMX_REFS(rowreduce_bwd);
 IMX_REFS(sgd);
+IMX_REFS(unfold_bwd);
+IMX_REFS(unfold_fwd);
 IMX_REFS(xent_bwd);
 IMX_REFS(xent_fwd);
 

@@ -19,6 +19,7 @@
 #include "ops/quadnorm.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
+#include "ops/unfold.h"
 #include "ops/xent.h"
 
 const struct imx_op *const imx_ops[] = {
@@ -66,6 +67,8 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_colsum,
     &imx_op_broadcast,
     &imx_op_gradnorm,
+    &imx_op_unfold_fwd,
+    &imx_op_unfold_bwd,
     &imx_op_xent_fwd,
     &imx_op_xent_bwd,
     NULL,
