@@ -1,6 +1,6 @@
 /* Crops as an op: forward and backward are each other's gradient. See unfold.h. */
-#include "ops/unfold.h"
 #include "ops/ref.h"
+#include "ops/unfold.h"
 
 extern const struct imx_variant *const imx_variants_unfold_fwd[], *const imx_variants_unfold_bwd[];
 
@@ -88,8 +88,9 @@ static imx_status grad_bwd(struct imx_emit *e, const void *problem, const imx_ti
 
 /* The overlap of the paper, none, gaps between the crops, pixels that no crop reaches, many crops over one pixel. */
 static const char *const cases[] = {
-    "n1h1w1c1_k1s1",    "n2h8w8c3_k4s2",    "n3h7w10c5_k3s2",     "n2h9w9c1_k4s1", "n2h11w8c7_k2s3",
-    "n4h32w32c3_k8s4", "n3h64w64c3_k16s8", "n2h13w17c33_k5s4", NULL,
+    "n1h1w1c1_k1s1",    "n2h8w8c3_k4s2",    "n3h7w10c5_k3s2",
+    "n2h9w9c1_k4s1",    "n2h11w8c7_k2s3",   "n4h32w32c3_k8s4",
+    "n3h64w64c3_k16s8", "n2h13w17c33_k5s4", NULL,
 };
 
 const struct imx_op imx_op_unfold_fwd = {

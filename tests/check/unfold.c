@@ -24,8 +24,8 @@ static void places(struct imx_dev *dev, const char *where)
                 for (int r = 0; r < CROP; r++)
                     for (int s = 0; s < CROP; s++)
                         for (int c = 0; c < CH; c++)
-                            wrong += dst[n][y][x][r][s][c] !=
-                                     (float)(1000 * n + 100 * (2 * y + r) + 10 * (2 * x + s) + c);
+                            wrong +=
+                                dst[n][y][x][r][s][c] != (float)(1000 * n + 100 * (2 * y + r) + 10 * (2 * x + s) + c);
     tap_ok(ran && !wrong, "%s: crop (y, x) begins at pixel (2y, 2x), %d values wrong", where, wrong);
 }
 
