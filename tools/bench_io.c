@@ -200,7 +200,7 @@ static imx_status time_fed(struct imx_dev *dev, const struct imx_dataset *ds, co
     struct imx_step *step = NULL;
     struct imx_step_result result;
     struct imx_batch view;
-    struct imx_dim_spec spec;
+    struct imx_net_spec spec;
     imx_status status = IMX_OK;
     uint64_t n = 0;
     double before = 0, start = 0;

@@ -47,7 +47,7 @@ static imx_status collect(struct imx_dev *dev, void *user, struct imx_tune_list 
     const struct tune *t = user;
     const struct imx_config *c = &t->v->config;
     struct imx_step *step = NULL;
-    struct imx_dim_spec spec;
+    struct imx_net_spec spec;
     imx_status status = IMX_OK;
     if (t->v->op)
         return collect_named(t->v, list);

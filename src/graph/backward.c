@@ -19,7 +19,7 @@ static void mark_needed(const struct imx_graph *g, bool *needs)
         for (int k = 0; k < n->op->n_args; k++)
             any |= a[k].role == IMX_IN && n->arg[k] && needs[n->arg[k]];
         for (int k = 0; k < n->op->n_args && any; k++)
-            if (a[k].role == IMX_OUT && a[k].dtype == IMX_F32 && n->arg[k])
+            if (a[k].role == IMX_OUT && a[k].dtype == IMX_F32 && n->arg[k] && !g->tensor[n->arg[k]].detached)
                 needs[n->arg[k]] = true;
     }
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "ops/eltwise.h"
 
 static imx_tid emit_tensor(struct imx_emit *e, enum imx_dtype dtype, int64_t count, const char *name)
 {
@@ -132,6 +133,17 @@ imx_tid imx_graph_view(struct imx_graph *g, imx_tid base, int64_t at, int64_t co
     }
     const struct imx_tensor t = { .dtype = b->dtype, .count = count, .place = IMX_PLACE_VIEW, .base = base, .at = at };
     return add_tensor(g, t, "slice");
+}
+
+imx_tid imx_graph_detach(struct imx_graph *g, imx_tid t)
+{
+    const int64_t count = g->tensor[t].count;
+    const imx_tid dst = imx_graph_temp(g, IMX_F32, count, "detached");
+    const struct imx_axpby copy = { (int32_t)count, 1.0f, 0.0f };
+    if (imx_graph_node(g, &imx_op_axpby, &copy, (imx_tid[]){ t, 0, dst }) != IMX_OK)
+        return 0;
+    g->tensor[dst].detached = true;
+    return dst;
 }
 
 void imx_graph_output(struct imx_graph *g, imx_tid t)

@@ -28,6 +28,7 @@ struct imx_tensor {
     int index;          /* parameter or arena */
     imx_tid base;       /* of a view: the tensor that it is a part of */
     int64_t at;         /* of a view: its first element there */
+    bool detached;      /* no gradient flows through it */
     int first, last;    /* nodes that write and read it or its views, after planning */
     struct imx_mem mem; /* after planning */
 };
@@ -84,6 +85,8 @@ imx_tid imx_graph_arena(struct imx_graph *g, enum imx_arena arena, const char *n
 imx_status imx_graph_node(struct imx_graph *g, const struct imx_op *op, const void *problem, const imx_tid *arg);
 /* Elements [at, at + count) of another tensor, which is no view itself. */
 imx_tid imx_graph_view(struct imx_graph *g, imx_tid base, int64_t at, int64_t count);
+/* A copy of t through which no gradient flows. */
+imx_tid imx_graph_detach(struct imx_graph *g, imx_tid t);
 /* Gives a temp memory of its own, so that it can be read after a run. */
 void imx_graph_output(struct imx_graph *g, imx_tid t);
 

@@ -7,14 +7,18 @@
 #include <stdint.h>
 
 struct imx_config {
-    char *data;         /* what to learn from; may end in #part */
-    char *device;       /* as in imx_dev_open */
-    char *objective;    /* dim-local */
-    char *estimator;    /* infonce, jsd, dv */
-    char *critic;       /* encode-dot, bilinear */
-    char *encoder;      /* a name of nn/encoder.h, or auto: by image size */
-    char *augment;      /* none, flip, crop, flip+crop */
-    double score_scale; /* 0: the critic's default */
+    char *data;                /* what to learn from; may end in #part */
+    char *device;              /* as in imx_dev_open */
+    char *objective;           /* a name of objectives/objective.h */
+    double alpha, beta, gamma; /* weights of the global, local and prior terms; below 0: the objective's own */
+    double penalty;            /* on the gradient of the prior's discriminator */
+    char *prior;               /* uniform, gaussian */
+    bool occlude;              /* globals come from an occluded copy of the image */
+    char *estimator;           /* infonce, jsd, dv */
+    char *critic;              /* encode-dot, bilinear */
+    char *encoder;             /* a name of nn/encoder.h, or auto: by image size */
+    char *augment;             /* none, flip, crop, flip+crop */
+    double score_scale;        /* 0: the critic's default */
     int64_t critic_units;
     int64_t size;     /* side of the images; 0: as stored */
     int64_t channels; /* 1 or 3; 0: as the data are */

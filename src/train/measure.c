@@ -84,7 +84,7 @@ imx_status imx_step_measure(struct imx_dev *dev, const struct imx_config *c, int
 {
     imx_status status = IMX_OK;
     struct imx_step *s = NULL;
-    struct imx_dim_spec spec;
+    struct imx_net_spec spec;
     memset(out, 0, sizeof *out);
     IMX_TRY(imx_step_spec(c, h, w, ch, &spec));
     const size_t n = (size_t)c->batch * (size_t)h * (size_t)w * (size_t)ch;

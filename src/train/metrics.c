@@ -99,6 +99,12 @@ imx_status imx_metrics_add(struct imx_metrics *m, const struct imx_metric *r)
     imx_json_double(&j, "loss", r->loss);
     imx_json_double(&j, "e_pos", r->e_pos);
     imx_json_double(&j, "e_neg", r->e_neg);
+    if (r->n_terms) {
+        imx_json_object(&j, "terms");
+        for (int i = 0; i < r->n_terms; i++)
+            imx_json_double(&j, r->term[i].name, r->term[i].value);
+        imx_json_end(&j);
+    }
     imx_json_double(&j, "mi_nats", r->nats ? r->mi_nats : (double)NAN);
     imx_json_double(&j, "mi_ceiling", r->mi_ceiling);
     imx_json_double(&j, "grad_norm", r->grad_norm);
@@ -122,6 +128,11 @@ imx_status imx_metrics_add(struct imx_metrics *m, const struct imx_metric *r)
     IMX_TRY(imx_tfevents_scalar(m->events, (int64_t)r->step, "images_per_s", (float)r->images_per_s));
     if (r->nats)
         IMX_TRY(imx_tfevents_scalar(m->events, (int64_t)r->step, "mi_nats", (float)r->mi_nats));
+    for (int i = 0; i < r->n_terms; i++) {
+        char tag[64];
+        snprintf(tag, sizeof tag, "terms/%s", r->term[i].name);
+        IMX_TRY(imx_tfevents_scalar(m->events, (int64_t)r->step, tag, (float)r->term[i].value));
+    }
     return imx_lines_add(m->csv, line);
 }
 

@@ -5,10 +5,17 @@
 #include "data/dataset.h"
 #include "dev/dev.h"
 
+enum { IMX_METRIC_TERMS = 8 };
+
 /* One line of the metrics. */
 struct imx_metric {
     uint64_t step;
     double epoch, loss, e_pos, e_neg, mi_nats, mi_ceiling, grad_norm, images_per_s, seconds, waited;
+    int n_terms; /* of a loss that has several: before they are weighted */
+    struct {
+        const char *name;
+        double value;
+    } term[IMX_METRIC_TERMS];
     bool nats; /* mi is a reading in nats (jsd's is not) */
 };
 

@@ -36,6 +36,7 @@ struct run {
     uint64_t saved_step;             /* and its step + 1; 0: none in this session */
     double report_at, report_waited; /* clock and waited seconds of the last report */
     double sum[5];                   /* since the last report: loss, e_pos, e_neg, mi, grad_norm */
+    double term_sum[IMX_MAX_TERMS];
     uint64_t summed;
 };
 
@@ -46,9 +47,18 @@ static double seconds(const struct run *r)
 
 static void describe_network(const struct run *r, char *text, size_t size)
 {
-    const struct imx_dim_spec *s = &r->step->spec;
-    snprintf(text, size, "%s %dx%dx%d dim-local %s %s units=%d scale=%.9g batch=%d", s->encoder->name, s->h, s->w, s->c,
-             r->c->critic, r->c->estimator, s->critic.units, (double)imx_critic_scale(&s->critic), s->batch);
+    const struct imx_net_spec *s = &r->step->spec;
+    const struct imx_mix m = imx_objective_mix(s->objective, &s->mix);
+    const struct imx_objective *o = s->objective;
+    size_t n = (size_t)snprintf(text, size, "%s %dx%dx%d %s %s %s units=%d scale=%.9g batch=%d", s->encoder->name, s->h,
+                                s->w, s->c, o->name, r->c->critic, r->c->estimator, s->critic.units,
+                                (double)imx_critic_scale(&s->critic), s->batch);
+    if (n < size && (m.alpha != o->alpha || m.beta != o->beta || m.gamma != o->gamma))
+        n += (size_t)snprintf(text + n, size - n, " alpha=%.9g beta=%.9g gamma=%.9g", m.alpha, m.beta, m.gamma);
+    if (n < size && m.gamma > 0)
+        n += (size_t)snprintf(text + n, size - n, " prior=%s penalty=%.9g", r->c->prior, m.penalty);
+    if (n < size && m.occlude)
+        snprintf(text + n, size - n, " occlude");
 }
 
 static imx_status save(struct run *r)
@@ -90,7 +100,7 @@ static void log_tuned(const struct run *r)
 static imx_status begin(struct run *r, bool resume)
 {
     char network[sizeof r->at.network], path[4096];
-    struct imx_dim_spec spec;
+    struct imx_net_spec spec;
     if (r->ds->n < r->c->batch)
         return imx_fail(IMX_E_DATA, "%d images are fewer than one batch of %lld; use a smaller --batch", r->ds->n,
                         (long long)r->c->batch);
@@ -137,7 +147,7 @@ static imx_status report(struct run *r)
     const double now = imx_now(), took = now - r->report_at, n = (double)r->summed;
     const double waited = imx_batches_waited(r->batches);
     const int32_t estimator = r->step->spec.critic.estimator;
-    const struct imx_metric row = {
+    struct imx_metric row = {
         .step = r->at.step,
         .epoch = (double)r->at.step / (double)r->per_epoch,
         .loss = r->sum[0] / n,
@@ -149,8 +159,14 @@ static imx_status report(struct run *r)
         .images_per_s = n * (double)r->c->batch / took,
         .seconds = seconds(r),
         .waited = took > 0 ? (waited - r->report_waited) / took : 0,
-        .nats = estimator != IMX_EST_JSD,
+        .nats = estimator != IMX_EST_JSD && r->step->graph.info,
     };
+    const struct imx_net *net = &r->step->graph;
+    row.n_terms = net->n_terms > 1 ? net->n_terms : 0;
+    for (int i = 0; i < row.n_terms; i++) {
+        row.term[i].name = net->term[i].name;
+        row.term[i].value = r->term_sum[i] / n;
+    }
     IMX_TRY(imx_metrics_add(r->metrics, &row));
     const struct imx_run_report to = {
         .step = r->at.step,
@@ -168,6 +184,7 @@ static imx_status report(struct run *r)
     r->report_at = now;
     r->report_waited = waited;
     memset(r->sum, 0, sizeof r->sum);
+    memset(r->term_sum, 0, sizeof r->term_sum);
     r->summed = 0;
     return IMX_OK;
 }
@@ -189,6 +206,8 @@ static imx_status one_step(struct run *r)
     const float value[5] = { now.loss, now.e_pos, now.e_neg, now.mi, now.grad_norm };
     for (int i = 0; i < 5; i++)
         r->sum[i] += (double)value[i];
+    for (int i = 0; i < now.n_terms; i++)
+        r->term_sum[i] += (double)now.term[i];
     r->summed++;
     r->at.step++;
     return IMX_OK;

@@ -23,12 +23,20 @@ static int32_t find_estimator(const char *name)
     return !strcmp(name, "jsd") ? IMX_EST_JSD : !strcmp(name, "dv") ? IMX_EST_DV : IMX_EST_INFONCE;
 }
 
-imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32_t ch, struct imx_dim_spec *spec)
+imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32_t ch, struct imx_net_spec *spec)
 {
-    *spec = (struct imx_dim_spec){ .batch = (int32_t)c->batch, .h = h, .w = w, .c = ch };
+    *spec = (struct imx_net_spec){ .batch = (int32_t)c->batch, .h = h, .w = w, .c = ch };
     spec->encoder = imx_choose_encoder(c->encoder, h < w ? h : w);
     if (!spec->encoder)
         return IMX_E_ARG;
+    spec->objective = c->objective ? imx_objective_find(c->objective) : &imx_objectives[0];
+    if (!spec->objective)
+        return IMX_E_ARG;
+    spec->mix = (struct imx_mix){ c->alpha, c->beta, c->gamma, c->penalty, IMX_PRIOR_UNIFORM, c->occlude };
+    if (!c->objective)
+        spec->mix = (struct imx_mix){ -1, -1, -1, -1, IMX_PRIOR_UNIFORM, false };
+    else if (!strcmp(c->prior, "gaussian"))
+        spec->mix.prior = IMX_PRIOR_GAUSSIAN;
     spec->critic = (struct imx_critic_spec){
         .form = strcmp(c->critic, "bilinear") ? IMX_CRITIC_ENCODE_DOT : IMX_CRITIC_BILINEAR,
         .units = (int32_t)c->critic_units,
@@ -38,7 +46,7 @@ imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32
     return IMX_OK;
 }
 
-imx_status imx_step_create(struct imx_dev *dev, const struct imx_config *c, const struct imx_dim_spec *spec,
+imx_status imx_step_create(struct imx_dev *dev, const struct imx_config *c, const struct imx_net_spec *spec,
                            struct imx_step **out)
 {
     imx_status status = IMX_OK;
@@ -48,7 +56,7 @@ imx_status imx_step_create(struct imx_dev *dev, const struct imx_config *c, cons
     s->dev = dev;
     s->spec = *spec;
     IMX_GO(imx_store_create(dev, true, &s->store));
-    IMX_GO(imx_dim_local_create(dev, s->store, spec, c->memory, &s->graph));
+    IMX_GO(imx_net_create(dev, s->store, spec, c->memory, &s->graph));
     IMX_GO(imx_store_init(s->store, (uint64_t)c->seed));
     *out = s;
     return IMX_OK;
@@ -61,7 +69,7 @@ void imx_step_destroy(struct imx_step *s)
 {
     if (!s)
         return;
-    imx_dim_local_finish(&s->graph);
+    imx_net_finish(&s->graph);
     imx_store_destroy(s->store);
     free(s);
 }
@@ -78,16 +86,21 @@ static imx_status upload(struct imx_step *s, const struct imx_config *c, uint64_
 {
     IMX_TRY(imx_graph_upload(s->graph.g, s->graph.bytes, bytes));
     IMX_TRY(imx_graph_upload(s->graph.g, s->graph.aug, aug));
+    IMX_TRY(imx_net_draw(&s->graph, (uint64_t)c->seed, step));
     return upload_hyp(s, c, step);
 }
 
 static imx_status read_back(struct imx_step *s, struct imx_step_result *r)
 {
     struct imx_graph *g = s->graph.g;
-    float info[3], norm[2];
+    float info[3] = { NAN, NAN, NAN }, norm[2];
     IMX_TRY(imx_graph_download(g, s->graph.loss, &r->loss));
-    IMX_TRY(imx_graph_download(g, s->graph.info, info));
+    if (s->graph.info)
+        IMX_TRY(imx_graph_download(g, s->graph.info, info));
     IMX_TRY(imx_graph_download(g, s->graph.norm, norm));
+    r->n_terms = s->graph.n_terms > 1 ? s->graph.n_terms : 0;
+    for (int i = 0; i < r->n_terms; i++)
+        IMX_TRY(imx_graph_download(g, s->graph.term[i].value, &r->term[i]));
     r->e_pos = info[0];
     r->e_neg = info[1];
     r->mi = info[2];
@@ -120,7 +133,7 @@ imx_status imx_step_audit(struct imx_step *s, const struct imx_config *c, uint64
     return IMX_OK;
 }
 
-double imx_mi_ceiling(const struct imx_dim_spec *spec, int32_t locals)
+double imx_mi_ceiling(const struct imx_net_spec *spec, int32_t locals)
 {
     if (spec->critic.estimator != IMX_EST_INFONCE)
         return INFINITY;

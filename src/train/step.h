@@ -2,20 +2,22 @@
 #ifndef IMX_TRAIN_STEP_H
 #define IMX_TRAIN_STEP_H
 
-#include "objectives/dim_local.h"
+#include "objectives/objective.h"
 #include "train/config.h"
 
 struct imx_step {
     struct imx_dev *dev;     /* borrowed */
     struct imx_store *store; /* owned */
-    struct imx_dim_graph graph;
-    struct imx_dim_spec spec;
+    struct imx_net graph;
+    struct imx_net_spec spec;
 };
 
 struct imx_step_result {
     float loss, e_pos, e_neg;
     float mi; /* the estimator's reading, nats (jsd: not nats) */
     float grad_norm;
+    int n_terms; /* of a loss with several: 0 for one alone */
+    float term[IMX_MAX_TERMS];
     bool finite; /* loss and every gradient; when false the parameters were left as they were */
 };
 
@@ -25,11 +27,11 @@ const struct imx_encoder *imx_choose_encoder(const char *name, int32_t side);
 
 /* Translates the configuration for images of h x w x c as stored. E_ARG names what does not fit. */
 IMX_MUST_CHECK imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32_t ch,
-                                        struct imx_dim_spec *spec);
+                                        struct imx_net_spec *spec);
 
 /* Builds graph and parameters on the device and draws the initial weights from the seed. */
 IMX_MUST_CHECK imx_status imx_step_create(struct imx_dev *dev, const struct imx_config *c,
-                                          const struct imx_dim_spec *spec, struct imx_step **out);
+                                          const struct imx_net_spec *spec, struct imx_step **out);
 void imx_step_destroy(struct imx_step *s);
 
 /* Step number `step` (0, 1, ...) on bytes [batch,h,w,c] with aug [batch,3]. Adam's bias correction is that of step+1.
@@ -43,6 +45,6 @@ IMX_MUST_CHECK imx_status imx_step_audit(struct imx_step *s, const struct imx_co
 
 /* Most that the estimator can read at this shape in nats: ln(1+(N-1)P) for infonce; infinite where there is no ceiling.
  */
-double imx_mi_ceiling(const struct imx_dim_spec *spec, int32_t locals);
+double imx_mi_ceiling(const struct imx_net_spec *spec, int32_t locals);
 
 #endif

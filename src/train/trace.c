@@ -77,7 +77,7 @@ static imx_status add_params(struct trace *t, enum kind kind, int64_t step)
 
 static imx_status list(struct trace *t)
 {
-    const struct imx_dim_spec *s = &t->step->spec;
+    const struct imx_net_spec *s = &t->step->spec;
     const int64_t image[4] = { s->batch, s->c, s->h, s->w };
     IMX_TRY(add_params(t, INIT, 0));
     for (int64_t k = 0; k < t->o->steps; k++) {
@@ -95,7 +95,7 @@ static imx_status list(struct trace *t)
 
 static imx_status make_step(struct trace *t, int64_t k, float *nchw)
 {
-    const struct imx_dim_spec *s = &t->step->spec;
+    const struct imx_net_spec *s = &t->step->spec;
     const size_t pixels = (size_t)s->h * (size_t)s->w, channels = (size_t)s->c, batch = (size_t)s->batch;
     struct imx_step_result r;
     IMX_TRY(imx_step_run(t->step, t->c, (uint64_t)k, t->ds->pix + (size_t)k * batch * pixels * channels, t->aug, &r));
@@ -152,7 +152,7 @@ static imx_status load(struct imx_store *s, const char *path)
 
 static imx_status prepare(struct trace *t, struct imx_dev *dev)
 {
-    struct imx_dim_spec spec;
+    struct imx_net_spec spec;
     const struct imx_dataset *ds = t->ds;
     if (t->o->steps < 1 || t->o->steps > ds->n / t->c->batch)
         return imx_fail(IMX_E_DATA, "%lld steps of %lld images are asked for, the set has %d images",

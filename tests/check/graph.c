@@ -8,7 +8,7 @@
 #include "base/philox.h"
 #include "devices.h"
 #include "graph/oracle.h"
-#include "objectives/dim_local.h"
+#include "objectives/net.h"
 #include "ops/critic.h"
 #include "ops/optim.h"
 #include "ops/quadnorm.h"
@@ -49,13 +49,13 @@ static const struct {
 /* A network on a device with weights drawn and images uploaded. */
 struct net {
     struct imx_store *store;
-    struct imx_dim_graph dim;
-    struct imx_dim_spec spec;
+    struct imx_net dim;
+    struct imx_net_spec spec;
 };
 
 static imx_status upload_inputs(const struct net *n)
 {
-    const struct imx_dim_spec *s = &n->spec;
+    const struct imx_net_spec *s = &n->spec;
     struct imx_graph *g = n->dim.g;
     const size_t bytes = (size_t)s->batch * (size_t)s->h * (size_t)s->w * (size_t)s->c;
     uint8_t *pix = malloc(bytes);
@@ -81,17 +81,17 @@ fail:
 
 static void net_close(struct net *n)
 {
-    imx_dim_local_finish(&n->dim);
+    imx_net_finish(&n->dim);
     imx_store_destroy(n->store);
     *n = (struct net){ 0 };
 }
 
-static imx_status net_open(struct imx_dev *dev, const struct imx_dim_spec *spec, struct net *out)
+static imx_status net_open(struct imx_dev *dev, const struct imx_net_spec *spec, struct net *out)
 {
     imx_status status = IMX_OK;
     struct net n = { .spec = *spec };
     IMX_GO(imx_store_create(dev, true, &n.store));
-    IMX_GO(imx_dim_local_create(dev, n.store, spec, 0, &n.dim));
+    IMX_GO(imx_net_create(dev, n.store, spec, 0, &n.dim));
     IMX_GO(imx_store_init(n.store, 3));
     IMX_GO(upload_inputs(&n));
     *out = n;
@@ -205,7 +205,7 @@ static double one_parameter(struct imx_oracle *o, const struct net *n, imx_tid t
 /* Returns the gradient's length. */
 static double check_gradients(struct imx_dev *host, int form, int est)
 {
-    const struct imx_dim_spec spec = { &tiny, critic_of(form, 11, estimator[est].value), 3, 16, 16, 3, 0, 0 };
+    const struct imx_net_spec spec = { &tiny, critic_of(form, 11, estimator[est].value), 3, 16, 16, 3, 0, 0 };
     struct net n;
     struct imx_oracle *o = NULL;
     char what[64];
@@ -317,7 +317,7 @@ static int wrong_lives(const struct imx_graph *g)
 
 static void check_plan(struct imx_dev *dev, const char *where, int form)
 {
-    const struct imx_dim_spec spec = {
+    const struct imx_net_spec spec = {
         imx_encoder_find("basic32"), critic_of(form, 2048, IMX_EST_INFONCE), 64, 32, 32, 3, 0, 0
     };
     struct net n;
@@ -364,7 +364,7 @@ static double compare_gradient(const struct net *n, struct imx_oracle *o, imx_ti
 
 static void check_step(struct imx_dev *dev, const char *where, int form, int est)
 {
-    const struct imx_dim_spec spec = { &tiny, critic_of(form, 16, estimator[est].value), 8, 16, 16, 3, 0, 0 };
+    const struct imx_net_spec spec = { &tiny, critic_of(form, 16, estimator[est].value), 8, 16, 16, 3, 0, 0 };
     struct net n;
     struct imx_oracle *o = NULL;
     double total = 0, worst = 0;

@@ -9,7 +9,7 @@
 #include "base/philox.h"
 #include "devices.h"
 #include "graph/oracle.h"
-#include "objectives/dim_local.h"
+#include "objectives/net.h"
 #include "ops/optim.h"
 #include "ops/reduce.h"
 #include "shared.h"
@@ -28,12 +28,12 @@ enum { BATCH = 128, SIDE = 16 };
 
 struct net {
     struct imx_store *store;
-    struct imx_dim_graph dim;
+    struct imx_net dim;
 };
 
 static void net_close(struct net *n)
 {
-    imx_dim_local_finish(&n->dim);
+    imx_net_finish(&n->dim);
     imx_store_destroy(n->store);
     *n = (struct net){ 0 };
 }
@@ -54,12 +54,12 @@ static imx_status upload_inputs(struct net *n)
     return imx_graph_upload(n->dim.g, n->dim.hyp, hyp);
 }
 
-static imx_status net_open(struct imx_dev *dev, const struct imx_dim_spec *spec, uint64_t limit, struct net *n)
+static imx_status net_open(struct imx_dev *dev, const struct imx_net_spec *spec, uint64_t limit, struct net *n)
 {
     imx_status status = IMX_OK;
     *n = (struct net){ 0 };
     IMX_GO(imx_store_create(dev, true, &n->store));
-    IMX_GO(imx_dim_local_create(dev, n->store, spec, limit, &n->dim));
+    IMX_GO(imx_net_create(dev, n->store, spec, limit, &n->dim));
     IMX_GO(imx_store_init(n->store, 3));
     IMX_GO(upload_inputs(n));
     return IMX_OK;
@@ -147,7 +147,7 @@ static double compare(struct net *n, struct imx_oracle *b, const struct net *who
     return sqrt(wrong / size);
 }
 
-static void check_limit(struct imx_dev *dev, const char *what, const struct imx_dim_spec *spec, uint64_t limit,
+static void check_limit(struct imx_dev *dev, const char *what, const struct imx_net_spec *spec, uint64_t limit,
                         const struct net *whole, struct imx_oracle *a)
 {
     struct net n;
@@ -181,7 +181,7 @@ static void check_limit(struct imx_dev *dev, const char *what, const struct imx_
 static void check(struct imx_dev *dev, const char *where, int form, int est)
 {
     static const char *const form_name[] = { "encode-dot", "bilinear" };
-    const struct imx_dim_spec spec = { &small, { (enum imx_critic_form)form, 64, est, 0 }, BATCH, SIDE, SIDE, 3, 0, 0 };
+    const struct imx_net_spec spec = { &small, { (enum imx_critic_form)form, 64, est, 0 }, BATCH, SIDE, SIDE, 3, 0, 0 };
     char what[96];
     struct net whole, none;
     double least = 0;

@@ -182,7 +182,7 @@ static void test_pair(struct imx_dev *dev, const char *folder, const char *criti
 {
     char pair[64], path[4096], name[3][16];
     imx_status status = IMX_OK;
-    struct imx_dim_spec spec;
+    struct imx_net_spec spec;
     struct imx_step *s = NULL;
     struct run r = { .steps = steps };
     snprintf(name[0], sizeof name[0], "%s", critic);

@@ -1,0 +1,68 @@
+/* The graph of one training step, whatever is learned by:
+ *   bytes -> image -> encoder -> the objective's terms -> loss -> gradients -> gradient norm -> Adam
+ * Everything around the terms is made here; an objective (objective.h) adds the terms. */
+#ifndef IMX_OBJECTIVES_NET_H
+#define IMX_OBJECTIVES_NET_H
+
+#include "nn/critic_net.h"
+#include "nn/encoder.h"
+
+enum { IMX_MAX_TERMS = 8 };
+
+/* What the prior term draws the codes towards (dim_method 3.1). */
+enum imx_prior { IMX_PRIOR_UNIFORM, IMX_PRIOR_GAUSSIAN };
+
+/* The numbers that an objective may look at. Weights below 0 ask for the objective's own (objective.h). */
+struct imx_mix {
+    double alpha, beta, gamma; /* of the global, the local and the prior term */
+    double penalty;            /* on the discriminator's gradient; 1 as published */
+    int prior;                 /* enum imx_prior */
+    bool occlude;              /* globals come from an occluded copy of the image (dim_method 5.1) */
+};
+
+struct imx_net_spec {
+    const struct imx_encoder *encoder;
+    struct imx_critic_spec critic;
+    int32_t batch, h, w, c;                /* stored images */
+    int32_t croph, cropw;                  /* what the encoder sees; 0: h and w */
+    const struct imx_objective *objective; /* NULL: the first of the table, with its own weights */
+    struct imx_mix mix;
+};
+
+/* A part of the loss: weight * value, value a one-element tensor. */
+struct imx_term {
+    char name[24];
+    imx_tid value;
+    double weight;
+    bool rival; /* the loss of an adversary, which has parameters of its own: not a part of the loss that is reported */
+};
+
+struct imx_net {
+    struct imx_graph *g;                             /* owned */
+    struct imx_store *store;                         /* borrowed */
+    const struct imx_net_spec *spec;                 /* borrowed while building */
+    struct imx_build b;                              /* while building */
+    struct imx_map pixels;                           /* the image as a map */
+    imx_tid bytes, aug, mean, invstd, ctr, box, hyp; /* inputs; ctr: u32[4] as in ops/dropout.h; box: i32 [n,4] as in
+                                                        ops/occlude.h, 0: none */
+    imx_tid image, loss, norm;                       /* outputs: [n,h,w,c], [1], [2] */
+    imx_tid info;                                    /* [3] of the leading critic: e_pos, e_neg, mi; 0: none */
+    int32_t locals;                                  /* locals per image that the leading critic scores */
+    int32_t field;                                   /* side of what an occlusion must cover, in pixels */
+    struct imx_term term[IMX_MAX_TERMS];
+    int n_terms;
+};
+
+/* Builds, differentiates and plans. memory_limit as in imx_graph_plan. */
+IMX_MUST_CHECK imx_status imx_net_create(struct imx_dev *dev, struct imx_store *store, const struct imx_net_spec *spec,
+                                         uint64_t memory_limit, struct imx_net *out);
+void imx_net_finish(struct imx_net *d);
+
+/* For objectives. An error sticks in n->g->status. */
+void imx_net_term(struct imx_net *n, const char *name, imx_tid value, double weight, bool rival);
+
+/* Fills hyp, aug-independent counters and boxes of step `step`: everything of an input that follows from seed and step
+ * alone. Adam's numbers are the caller's. */
+IMX_MUST_CHECK imx_status imx_net_draw(struct imx_net *n, uint64_t seed, uint64_t step);
+
+#endif

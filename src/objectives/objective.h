@@ -1,0 +1,29 @@
+/* What can be learned by. An objective is a name, the weights that it stands for, and a function that adds terms to a
+ * training graph; adding one is a row of the table and that function. */
+#ifndef IMX_OBJECTIVES_OBJECTIVE_H
+#define IMX_OBJECTIVES_OBJECTIVE_H
+
+#include "objectives/net.h"
+
+struct imx_objective {
+    const char *name, *what;
+    double alpha, beta, gamma; /* its own weights, where the mix does not say */
+    /* Adds at least one term with imx_net_term, and the encoder that they need. Errors stick in n->g->status. mix: as
+     * resolved. */
+    void (*build)(struct imx_net *n, const struct imx_mix *mix);
+};
+
+extern const struct imx_objective imx_objectives[]; /* ends with name NULL; the first is the default */
+/* NULL when there is none of that name, with the names that exist in the error text. */
+const struct imx_objective *imx_objective_find(const char *name);
+/* The mix with the objective's own weights in place of those below 0. */
+struct imx_mix imx_objective_mix(const struct imx_objective *o, const struct imx_mix *mix);
+
+/* The build functions. */
+void imx_build_dim(struct imx_net *n, const struct imx_mix *mix); /* dim.c */
+
+/* The prior term (prior.c): draws the codes y [n, units] towards mix->prior. Adds the terms "prior" (weight gamma) and
+ * the rival's "discriminator". */
+void imx_build_prior(struct imx_net *n, struct imx_map y, const struct imx_mix *mix);
+
+#endif
