@@ -3,6 +3,7 @@
 #ifndef IMX_EVAL_REPORT_H
 #define IMX_EVAL_REPORT_H
 
+#include "base/json.h"
 #include "base/text.h"
 
 /* Builds the page from RUN/{metrics.jsonl,config.toml,env.json,probe-*.json,features-y.npy,features-y.npy.labels.npy}
@@ -11,19 +12,66 @@ IMX_MUST_CHECK imx_status imx_report(const char *run, struct imx_text *page);
 
 /* --- pieces, each a file report_*.c --- */
 
+/* The head of a page: title, then "about of DATE" below it; and its end, which tells whether memory sufficed. */
+void imx_page_begin(struct imx_text *t, const char *title, const char *about);
+IMX_MUST_CHECK imx_status imx_page_end(struct imx_text *t);
 /* Text with < > & " replaced; bytes that are no UTF-8 become U+FFFD. */
 void imx_html_text(struct imx_text *t, const char *s);
 
 struct imx_series {
     const char *name;
-    const double *y; /* not finite: a gap */
-    const char *css; /* class of the line: "s1" or "s2" */
+    const double *y;     /* not finite: a gap */
+    const char *css;     /* class of the line: "s1" .. "s8", " dash" behind it */
+    const double *own_x; /* [own_n]; NULL: the chart's x */
+    size_t own_n;
 };
 
-/* One chart of n points as inline SVG in a <figure>: x is shared by the series. Nothing when fewer than two points are
- * finite. */
+/* One chart as inline SVG in a <figure>; x [n] is shared by the series that have none of their own. Nothing when fewer
+ * than two points are finite. */
 void imx_plot_lines(struct imx_text *t, const char *title, const char *x_name, const double *x, size_t n,
                     const struct imx_series *series, size_t n_series);
+/* The same as a cloud of points, one series. */
+void imx_plot_points(struct imx_text *t, const char *title, const char *x_name, const double *x, size_t n,
+                     const struct imx_series *series);
+
+/* Rows of dots with whiskers. A row without a finite value shows its note instead; ceiling: a tick (not finite: none).
+ */
+struct imx_dot {
+    const char *name, *note, *css;
+    double value, spread, ceiling;
+};
+/* rows in groups as they come; rows of the same name share a line. exact: a vertical line with its name. */
+void imx_plot_dots(struct imx_text *t, const char *title, const char *x_name, const struct imx_dot *dot, size_t n,
+                   double exact);
+
+/* The lines of metrics.jsonl as columns; what a line lacks is NaN. Zeroed = empty. */
+enum imx_curve {
+    IMX_CURVE_STEP,
+    IMX_CURVE_EPOCH,
+    IMX_CURVE_LOSS,
+    IMX_CURVE_MI,
+    IMX_CURVE_CEILING,
+    IMX_CURVE_SPEED,
+    IMX_CURVE_SECONDS,
+    IMX_CURVES
+};
+enum { IMX_CURVE_TERMS = 16 };
+struct imx_curves {
+    double *col[IMX_CURVES];
+    size_t n, room;
+    int n_terms; /* of the loss, as they first came; more than IMX_CURVE_TERMS are left out */
+    struct {
+        char name[24];
+        double *value;
+    } term[IMX_CURVE_TERMS];
+};
+/* E_DATA when the folder holds no metrics. A torn line costs one point. Freed by the caller, also after an error. */
+IMX_MUST_CHECK imx_status imx_curves_read(const char *run, struct imx_curves *c);
+void imx_curves_free(struct imx_curves *c);
+/* Of the finite ones; NaN when there is none. */
+IMX_MUST_CHECK imx_status imx_median(const double *v, size_t n, double *out);
+/* RUN/name as JSON. A file that is damaged or absent leaves *good false; what the machine failed at is an error. */
+IMX_MUST_CHECK imx_status imx_report_json(const char *run, const char *name, struct imx_json_doc *doc, bool *good);
 
 /* Projects rows x[n,d] on their two main directions: xy[n,2]. Deterministic. share[2] = parts of the variance. E_NOMEM.
  */

@@ -1,6 +1,9 @@
-/* Line charts as inline SVG, drawn by hand: axes with round ticks, one path per series. See report.h. */
+/* Charts as inline SVG, drawn by hand: axes with round ticks; lines, clouds of points, dots with whiskers. See
+ * report.h.
+ */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "eval/report.h"
 
@@ -47,20 +50,31 @@ static void put_axes(struct imx_text *t, const struct axis *x, const struct axis
     imx_text_put(t, "</text>\n");
 }
 
+/* A series with its x, whichever it is. */
+struct line {
+    const double *x, *y;
+    size_t n;
+};
+
+static struct line line_of(const struct imx_series *s, const double *x, size_t n)
+{
+    return s->own_x ? (struct line){ s->own_x, s->y, s->own_n } : (struct line){ x, s->y, n };
+}
+
 /* At most 1,500 points a path: of each bundle the mean, so that a long run does not make a page of megabytes. */
-static void put_series(struct imx_text *t, const struct axis *ax, const struct axis *ay, const double *x, size_t n,
+static void put_series(struct imx_text *t, const struct axis *ax, const struct axis *ay, struct line l,
                        const struct imx_series *s)
 {
-    const size_t bundle = (n + 1499) / 1500;
+    const size_t bundle = (l.n + 1499) / 1500;
     bool pen = false;
     imx_text_printf(t, "<path class=\"line %s\" d=\"", s->css);
-    for (size_t i = 0; i < n; i += bundle) {
+    for (size_t i = 0; i < l.n; i += bundle) {
         double sx = 0, sy = 0;
         int k = 0;
-        for (size_t j = i; j < i + bundle && j < n; j++)
-            if (isfinite(x[j]) && isfinite(s->y[j])) {
-                sx += x[j];
-                sy += s->y[j];
+        for (size_t j = i; j < i + bundle && j < l.n; j++)
+            if (isfinite(l.x[j]) && isfinite(l.y[j])) {
+                sx += l.x[j];
+                sy += l.y[j];
                 k++;
             }
         if (k)
@@ -72,20 +86,38 @@ static void put_series(struct imx_text *t, const struct axis *ax, const struct a
     imx_text_put(t, "</title></path>\n");
 }
 
-void imx_plot_lines(struct imx_text *t, const char *title, const char *x_name, const double *x, size_t n,
-                    const struct imx_series *series, size_t n_series)
+static void put_points(struct imx_text *t, const struct axis *ax, const struct axis *ay, struct line l,
+                       const struct imx_series *s)
+{
+    for (size_t i = 0; i < l.n; i++)
+        if (isfinite(l.x[i]) && isfinite(l.y[i]))
+            imx_text_printf(t, "<circle class=\"dot %s\" cx=%.1f cy=%.1f r=1.6 opacity=.55 />\n", s->css,
+                            across(ax, l.x[i]), down(ay, l.y[i]));
+}
+
+static void put_key(struct imx_text *t, const char *css, const char *name)
+{
+    imx_text_printf(t, "<b><i class=\"%s\"></i>", css);
+    imx_html_text(t, name);
+    imx_text_put(t, "</b>\n");
+}
+
+static void plot(struct imx_text *t, const char *title, const char *x_name, const double *x, size_t n,
+                 const struct imx_series *series, size_t n_series, bool points)
 {
     double x0 = (double)INFINITY, x1 = -x0, y0 = x0, y1 = -x0;
     size_t finite = 0;
-    for (size_t k = 0; k < n_series; k++)
-        for (size_t i = 0; i < n; i++)
-            if (isfinite(x[i]) && isfinite(series[k].y[i])) {
-                x0 = fmin(x0, x[i]);
-                x1 = fmax(x1, x[i]);
-                y0 = fmin(y0, series[k].y[i]);
-                y1 = fmax(y1, series[k].y[i]);
+    for (size_t k = 0; k < n_series; k++) {
+        const struct line l = line_of(&series[k], x, n);
+        for (size_t i = 0; i < l.n; i++)
+            if (isfinite(l.x[i]) && isfinite(l.y[i])) {
+                x0 = fmin(x0, l.x[i]);
+                x1 = fmax(x1, l.x[i]);
+                y0 = fmin(y0, l.y[i]);
+                y1 = fmax(y1, l.y[i]);
                 finite++;
             }
+    }
     if (finite < 2)
         return;
     const struct axis y = round_axis(y0, y1, 5);
@@ -93,16 +125,104 @@ void imx_plot_lines(struct imx_text *t, const char *title, const char *x_name, c
     ax.high = x1 > x0 ? x1 : ax.high; /* the curve reaches the right edge */
     imx_text_put(t, "<figure><figcaption>");
     imx_html_text(t, title);
-    if (n_series > 1)
-        imx_text_put(t, " <span class=key>");
-    for (size_t k = 0; n_series > 1 && k < n_series; k++) {
-        imx_text_printf(t, "<i style=\"background:var(--%s)\"></i>", series[k].css);
-        imx_html_text(t, series[k].name);
-    }
+    imx_text_put(t, n_series > 1 ? " <span class=key>" : "");
+    for (size_t k = 0; n_series > 1 && k < n_series; k++)
+        put_key(t, series[k].css, series[k].name);
     imx_text_printf(t, "%s</figcaption>\n<svg viewBox=\"0 0 %d %d\" role=img>\n", n_series > 1 ? "</span>" : "", WIDTH,
                     HEIGHT);
     put_axes(t, &ax, &y, x_name);
     for (size_t k = 0; k < n_series; k++)
-        put_series(t, &ax, &y, x, n, &series[k]);
+        (points ? put_points : put_series)(t, &ax, &y, line_of(&series[k], x, n), &series[k]);
     imx_text_put(t, "</svg></figure>\n");
+}
+
+void imx_plot_lines(struct imx_text *t, const char *title, const char *x_name, const double *x, size_t n,
+                    const struct imx_series *series, size_t n_series)
+{
+    plot(t, title, x_name, x, n, series, n_series, false);
+}
+
+void imx_plot_points(struct imx_text *t, const char *title, const char *x_name, const double *x, size_t n,
+                     const struct imx_series *series)
+{
+    plot(t, title, x_name, x, n, series, 1, true);
+}
+
+/* ---- dots with whiskers ---- */
+
+enum { ROW = 22, NAMES = 86 };
+
+static double dots_across(const struct axis *a, double v)
+{
+    return NAMES + (v - a->low) / (a->high - a->low) * (WIDTH - NAMES - RIGHT);
+}
+
+static void put_dot(struct imx_text *t, const struct axis *a, const struct imx_dot *d, double y)
+{
+    if (isfinite(d->ceiling))
+        imx_text_printf(t, "<path class=\"line %s\" d=\"M%.1f %.1fv10\"><title>ceiling %.4g</title></path>\n", d->css,
+                        dots_across(a, d->ceiling), y - 5, d->ceiling);
+    if (!isfinite(d->value)) {
+        imx_text_printf(t, "<text x=%d y=%.1f>", NAMES + 6, y + 4);
+        imx_html_text(t, d->note ? d->note : "");
+        imx_text_put(t, "</text>\n");
+        return;
+    }
+    const double low = fmax(d->value - d->spread, a->low), high = fmin(d->value + d->spread, a->high);
+    if (d->spread > 0)
+        imx_text_printf(t, "<path class=\"line %s\" d=\"M%.1f %.1fH%.1f\"/>\n", d->css, dots_across(a, low), y,
+                        dots_across(a, high));
+    imx_text_printf(t, "<circle class=\"dot %s\" cx=%.1f cy=%.1f r=3.5><title>", d->css, dots_across(a, d->value), y);
+    imx_html_text(t, d->name);
+    imx_text_printf(t, ": %.4g &plusmn; %.2g</title></circle>\n", d->value, d->spread);
+}
+
+/* Dots from i on that share a row. */
+static size_t row_of(const struct imx_dot *dot, size_t i, size_t n)
+{
+    size_t end = i + 1;
+    while (end < n && !strcmp(dot[end].name, dot[i].name))
+        end++;
+    return end - i;
+}
+
+void imx_plot_dots(struct imx_text *t, const char *title, const char *x_name, const struct imx_dot *dot, size_t n,
+                   double exact)
+{
+    double low = fmin(exact, 0), high = fmax(exact, 0);
+    size_t rows = 0;
+    for (size_t i = 0; i < n; i++) {
+        rows += !i || strcmp(dot[i].name, dot[i - 1].name) != 0;
+        if (isfinite(dot[i].value)) {
+            low = fmin(low, dot[i].value - dot[i].spread);
+            high = fmax(high, dot[i].value + dot[i].spread);
+        }
+        if (isfinite(dot[i].ceiling))
+            high = fmax(high, dot[i].ceiling);
+    }
+    const struct axis a = round_axis(low, high, 5);
+    const double bottom = TOP + (double)(ROW * rows);
+    imx_text_put(t, "<figure><figcaption>");
+    imx_html_text(t, title);
+    imx_text_printf(t, "</figcaption>\n<svg viewBox=\"0 0 %d %.0f\" role=img>\n", WIDTH, bottom + BOTTOM);
+    for (double v = a.low; v <= a.high + a.tick / 2; v += a.tick)
+        imx_text_printf(t, "<path class=axis d=\"M%.1f %dV%.1f\"/><text x=%.1f y=%.1f text-anchor=middle>%.6g</text>\n",
+                        dots_across(&a, v), TOP, bottom, dots_across(&a, v), bottom + 15,
+                        fabs(v) < a.tick / 1e6 ? 0 : v);
+    imx_text_printf(t, "<path class=mark d=\"M%.1f %dV%.1f\"><title>exact: %.6g</title></path>\n",
+                    dots_across(&a, exact), TOP, bottom, exact);
+    double y = TOP - ROW / 2.0, first = 0;
+    for (size_t i = 0; i < n; i++, first += 5) {
+        if (!i || strcmp(dot[i].name, dot[i - 1].name)) {
+            y += ROW;
+            first = -2.5 * (double)(row_of(dot, i, n) - 1);
+            imx_text_printf(t, "<text x=%d y=%.1f text-anchor=end>", NAMES - 8, y + 4);
+            imx_html_text(t, dot[i].name);
+            imx_text_put(t, "</text>\n");
+        }
+        put_dot(t, &a, &dot[i], y + first);
+    }
+    imx_text_printf(t, "<text x=%d y=%.1f text-anchor=middle>", (NAMES + WIDTH - RIGHT) / 2, bottom + 30);
+    imx_html_text(t, x_name);
+    imx_text_put(t, "</text>\n</svg></figure>\n");
 }
