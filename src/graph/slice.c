@@ -9,9 +9,11 @@
 #include "ops/critic.h"
 #include "ops/eltwise.h"
 #include "ops/gemm.h"
+#include "ops/gru.h"
 #include "ops/layernorm.h"
 #include "ops/pool2d.h"
 #include "ops/reduce.h"
+#include "ops/spread.h"
 
 #define W IMX_CUT_WHOLE
 #define R IMX_CUT_ROWS
@@ -40,6 +42,10 @@ static const struct rule {
     { &imx_op_bias_add, offsetof(struct imx_bias_add, rows), { R, W, R } },
     { &imx_op_act_fwd, offsetof(struct imx_act_problem, n), { R, R } },
     { &imx_op_act_bwd, offsetof(struct imx_act_problem, n), { R, R, R } },
+    { &imx_op_spread, offsetof(struct imx_spread, groups), { R, R, R } },
+    { &imx_op_spread_sum, offsetof(struct imx_spread, groups), { R, R } },
+    { &imx_op_gru_cell, offsetof(struct imx_gru, rows), { R, R, R, R } },
+    { &imx_op_gru_cell_bwd, offsetof(struct imx_gru, rows), { R, R, R, R, R, R, R } },
     { &imx_op_colsum, offsetof(struct imx_colsum, rows), { R, S } },
 };
 

@@ -12,6 +12,7 @@
 #include "ops/gather.h"
 #include "ops/gemm.h"
 #include "ops/gram.h"
+#include "ops/gru.h"
 #include "ops/image.h"
 #include "ops/layernorm.h"
 #include "ops/optim.h"
@@ -19,6 +20,7 @@
 #include "ops/quadnorm.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
+#include "ops/spread.h"
 #include "ops/unfold.h"
 #include "ops/xent.h"
 
@@ -52,6 +54,8 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_gather_bwd,
     &imx_op_gemm,
     &imx_op_gram,
+    &imx_op_gru_cell,
+    &imx_op_gru_cell_bwd,
     &imx_op_image,
     &imx_op_layernorm_fwd,
     &imx_op_layernorm_bwd,
@@ -67,6 +71,8 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_colsum,
     &imx_op_broadcast,
     &imx_op_gradnorm,
+    &imx_op_spread,
+    &imx_op_spread_sum,
     &imx_op_unfold_fwd,
     &imx_op_unfold_bwd,
     &imx_op_xent_fwd,

@@ -10,11 +10,13 @@
 #include "io/safetensors.h"
 #include "ops/batchnorm.h"
 #include "ops/conv2d.h"
+#include "ops/gemm.h"
+#include "ops/gru.h"
 #include "ops/layernorm.h"
 #include "ops/pool2d.h"
 #include "ops/reduce.h"
 
-enum { ROOM = 4096, PROBLEMS = 12 };
+enum { ROOM = 4096, PROBLEMS = 13 };
 
 static const struct imx_safetensors *file;
 static char op_name[64]; /* the problem at work */
@@ -157,6 +159,39 @@ static void test_pool(struct imx_dev *dev, const char *where, const struct imx_p
     expect(where, "dsrc", out);
 }
 
+/* torch.nn.GRUCell: the two products, then the gates; n rows of `in` values meet a state of p->cols. */
+static void test_gru(struct imx_dev *dev, const char *where, const struct imx_gru *p, int32_t in)
+{
+    static float src[ROOM], h[ROOM], wih[ROOM], whh[ROOM], bih[ROOM], bhh[ROOM], gi[ROOM], gh[ROOM], ddst[ROOM],
+        dgi[ROOM], dgh[ROOM], own[ROOM], out[ROOM];
+    const int32_t wide = 3 * p->cols;
+    const struct imx_gemm from_src = { .m = p->rows, .n = wide, .k = in, .tb = 1, .bias = 1 };
+    const struct imx_gemm from_h = { .m = p->rows, .n = wide, .k = p->cols, .tb = 1, .bias = 1 };
+    load("src", src), load("h", h), load("wih", wih), load("whh", whh), load("bih", bih), load("bhh", bhh);
+    load("ddst", ddst);
+    run(dev, &imx_op_gemm, &from_src, (void *[]){ src, wih, bih, NULL, gi });
+    run(dev, &imx_op_gemm, &from_h, (void *[]){ h, whh, bhh, NULL, gh });
+    run(dev, &imx_op_gru_cell, p, (void *[]){ gi, gh, h, out });
+    expect(where, "dst", out);
+    run(dev, &imx_op_gru_cell_bwd, p, (void *[]){ gi, gh, h, ddst, dgi, dgh, own });
+    run(dev, &imx_op_gemm, &(struct imx_gemm){ .m = p->rows, .n = in, .k = wide },
+        (void *[]){ dgi, wih, NULL, NULL, out });
+    expect(where, "dsrc", out);
+    run(dev, &imx_op_gemm, &(struct imx_gemm){ .m = p->rows, .n = p->cols, .k = wide, .add = 1 },
+        (void *[]){ dgh, whh, NULL, own, out });
+    expect(where, "dh", out);
+    run(dev, &imx_op_gemm, &(struct imx_gemm){ .m = wide, .n = in, .k = p->rows, .ta = 1 },
+        (void *[]){ dgi, src, NULL, NULL, out });
+    expect(where, "dwih", out);
+    run(dev, &imx_op_gemm, &(struct imx_gemm){ .m = wide, .n = p->cols, .k = p->rows, .ta = 1 },
+        (void *[]){ dgh, h, NULL, NULL, out });
+    expect(where, "dwhh", out);
+    run(dev, &imx_op_colsum, &(struct imx_colsum){ p->rows, wide }, (void *[]){ dgi, out });
+    expect(where, "dbih", out);
+    run(dev, &imx_op_colsum, &(struct imx_colsum){ p->rows, wide }, (void *[]){ dgh, out });
+    expect(where, "dbhh", out);
+}
+
 /* The problem is in the name; false when nobody knows it. */
 static bool test_problem(struct imx_dev *dev, const char *where)
 {
@@ -174,6 +209,8 @@ static bool test_problem(struct imx_dev *dev, const char *where)
         test_pool(dev, where, &(struct imx_pool2d){ n, h, h, c, k, s, p, IMX_POOL_MAX });
     else if (sscanf(op_name, "avgpool_n%dc%dh%dk%ds%dp%d", &n, &c, &h, &k, &s, &p) == 6)
         test_pool(dev, where, &(struct imx_pool2d){ n, h, h, c, k, s, p, IMX_POOL_AVG });
+    else if (sscanf(op_name, "gru_n%di%dc%d", &n, &k, &c) == 3)
+        test_gru(dev, where, &(struct imx_gru){ n, c }, k);
     else
         return false;
     return true;

@@ -141,6 +141,13 @@ def ops(folder):
     record('maxpool_n2c3h9k3s2p0', dict(src=src), F.max_pool2d(src, 3, 2))
     src = leaf(2, 3, 8, 8)
     record('avgpool_n2c3h8k2s2p0', dict(src=src), F.avg_pool2d(src, 2, 2))
+    cell = torch.nn.GRUCell(4, 6)
+    src, h = leaf(5, 4), leaf(5, 6)
+    weights = {short: leaf(*getattr(cell, full).shape)
+               for short, full in (('wih', 'weight_ih'), ('whh', 'weight_hh'), ('bih', 'bias_ih'), ('bhh', 'bias_hh'))}
+    gates = torch.nn.utils.stateless.functional_call(
+        cell, dict(weight_ih=weights['wih'], weight_hh=weights['whh'], bias_ih=weights['bih'], bias_hh=weights['bhh']), (src, h))
+    record('gru_n5i4c6', dict(src=src, h=h, **weights), gates)
     path = os.path.join(folder, 'ops.safetensors')
     save_safetensors(path, out)
     print(f'{path}: {len(out)} tensors, {os.path.getsize(path)} bytes')
