@@ -49,7 +49,7 @@
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(objective),                                                                              \
           .fallback = "dim-local",                                                                                     \
-          .choices = "dim-local",                                                                                      \
+          .choices = "dim-local|dim-global|dim-local-global",                                                          \
           .table = "objective",                                                                                        \
           .help = "what is learned by" },                                                                              \
         { .name = "alpha",                                                                                             \
@@ -94,6 +94,11 @@
           .max = 1e6,                                                                                                  \
           .table = "objective",                                                                                        \
           .help = "weight of the penalty on the gradient of the prior's discriminator" },                              \
+        { .name = "occlude",                                                                                           \
+          .type = IMX_OPT_FLAG,                                                                                        \
+          .at = IMX_CONFIG_AT(occlude),                                                                                \
+          .table = "objective",                                                                                        \
+          .help = "the code comes from an occluded copy of each image, the places from the whole one" },               \
         { .name = "estimator",                                                                                         \
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(estimator),                                                                              \

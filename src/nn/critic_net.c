@@ -139,26 +139,31 @@ static struct imx_critic_out encode_dot_quadratic(struct imx_build *b, struct im
 struct imx_critic_out imx_critic_build(struct imx_build *b, const struct imx_critic_spec *spec, struct imx_map local,
                                        struct imx_map global)
 {
-    const int32_t units = spec->units, n = local.n, p = local.h * local.w, q = global.h * global.w;
-    const struct imx_map x = { local.t, n * p, 1, 1, local.c }, y = { global.t, n * q, 1, 1, global.c };
+    const int32_t units = spec->units, n = local.n, p = spec->whole ? 1 : local.h * local.w, q = global.h * global.w;
+    const char *l_name = spec->whole ? "whole.local" : "local", *g_name = spec->whole ? "whole.global" : "global";
+    const struct imx_map rows = { local.t, n * p, 1, 1, local.c }, x = spec->whole ? local : rows,
+                         y = { global.t, n * q, 1, 1, global.c };
     struct imx_critic d = { n, p, q, units, 0, 0, spec->estimator, imx_critic_scale(spec) };
-    if (spec->form == IMX_CRITIC_ENCODE_DOT && quadratic(b, spec, x, n * q))
+    if (spec->form == IMX_CRITIC_ENCODE_DOT && !spec->whole && quadratic(b, spec, x, n * q))
         return encode_dot_quadratic(b, d, x, y, units);
     if (spec->form == IMX_CRITIC_ENCODE_DOT) {
-        const struct imx_map l = head(b, x, "local", units);
-        const struct imx_map v = head(b, y, "global", units);
+        const struct imx_map l = head(b, x, l_name, units);
+        const struct imx_map v = head(b, y, g_name, units);
         return score(b, &d, (imx_tid[]){ l.t, v.t, 0, 0, 0 });
     }
-    const struct imx_map h = hidden(b, x, "local", units);
-    const imx_tid w2 = imx_nn_weight(b, "local.hidden", "weight", units, units, IMX_INIT_UNIFORM);
-    const imx_tid b2 = imx_nn_vector(b, "local.hidden", "bias", units, IMX_INIT_UNIFORM, units, false);
-    const imx_tid s = imx_nn_weight(b, "local.shortcut", "weight", units, local.c, IMX_INIT_SHORTCUT);
-    const struct imx_map v = head(b, y, "global", units);
+    const struct imx_map h = hidden(b, x, l_name, units);
+    char name[2][48];
+    snprintf(name[0], sizeof name[0], "%s.hidden", l_name);
+    snprintf(name[1], sizeof name[1], "%s.shortcut", l_name);
+    const imx_tid w2 = imx_nn_weight(b, name[0], "weight", units, units, IMX_INIT_UNIFORM);
+    const imx_tid b2 = imx_nn_vector(b, name[0], "bias", units, IMX_INIT_UNIFORM, units, false);
+    const imx_tid s = imx_nn_linear_weight(b, x, name[1], units, IMX_INIT_SHORTCUT);
+    const struct imx_map v = head(b, y, g_name, units);
     imx_graph_label(b->g, "critic");
-    d.d1 = local.c;
+    d.d1 = x.h * x.w * x.c;
     d.bias = 1;
     const imx_tid q0 = project(b, v, w2, units);
-    const imx_tid q1 = project(b, v, s, local.c);
+    const imx_tid q1 = project(b, v, s, d.d1);
     const imx_tid q2 = project(b, v, b2, 1);
     return score(b, &d, (imx_tid[]){ h.t, q0, x.t, q1, q2 });
 }

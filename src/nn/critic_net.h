@@ -26,6 +26,8 @@ struct imx_critic_spec {
     int32_t estimator; /* enum imx_estimator */
     float scale;       /* 0: the default, 1 for encode-dot, 1/sqrt(units) for bilinear */
     enum imx_local_norm local_norm;
+    bool whole; /* the local map is one local, the whole of it: the global objective's dot-product form
+                   (dim_method 2.3); its parameters are named "whole.local.*", "whole.global.*" */
 };
 
 struct imx_critic_out {

@@ -67,6 +67,22 @@ imx_status imx_encoder_range(struct imx_graph *g, imx_tid mean, imx_tid invstd, 
     return imx_graph_upload(g, invstd, two);
 }
 
+int32_t imx_encoder_field(const struct imx_encoder *e)
+{
+    int32_t field = 1, jump = 1;
+    for (const struct imx_layer *l = e->layer; l->kind == IMX_LAYER_CONV; l++) {
+        field += (l->k - 1) * jump;
+        jump *= l->stride;
+        if (l->pool_k) {
+            field += (l->pool_k - 1) * jump;
+            jump *= l->pool_stride;
+        }
+        if (l->local)
+            break;
+    }
+    return field;
+}
+
 static bool fits(struct imx_build *b, const struct imx_layer *l, struct imx_map at, const char *encoder)
 {
     if (b->g->status != IMX_OK)

@@ -38,6 +38,9 @@ struct imx_encoded {
  * the MEAN and INVSTD of the graph's image op; c: 1..16 channels. */
 IMX_MUST_CHECK imx_status imx_encoder_range(struct imx_graph *g, imx_tid mean, imx_tid invstd, int32_t c);
 
+/* Side of the receptive field of a local, in pixels (dim_method 1.3: 10 for basic32). */
+int32_t imx_encoder_field(const struct imx_encoder *e);
+
 /* Adds the encoder to the graph; parameters "encoder.conv1.weight", "encoder.bn1.*" ... as in CLI.md. */
 struct imx_encoded imx_encoder_build(struct imx_build *b, const struct imx_encoder *e, struct imx_map image);
 

@@ -95,20 +95,25 @@ struct imx_map imx_nn_act(struct imx_build *b, struct imx_map src, int32_t kind,
     return dst;
 }
 
-struct imx_map imx_nn_linear_add(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, bool bias,
-                                 enum imx_init init, imx_tid add)
+imx_tid imx_nn_linear_weight(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, enum imx_init init)
 {
-    const bool flatten = src.h > 1 || src.w > 1;
     const int32_t in = src.h * src.w * src.c;
     struct imx_param wei = { .count = (int64_t)o * in, .dims = { o, in }, .init = init, .fan_in = in };
-    if (flatten) {
+    if (src.h > 1 || src.w > 1) {
         wei.layout = IMX_LAYOUT_FLATTEN;
         wei.dims[1] = src.c;
         wei.dims[2] = src.h;
         wei.dims[3] = src.w;
     }
+    return parameter(b, wei, prefix, "weight");
+}
+
+struct imx_map imx_nn_linear_add(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, bool bias,
+                                 enum imx_init init, imx_tid add)
+{
+    const int32_t in = src.h * src.w * src.c;
     imx_graph_label(b->g, "%s", prefix);
-    const imx_tid w = parameter(b, wei, prefix, "weight");
+    const imx_tid w = imx_nn_linear_weight(b, src, prefix, o, init);
     const imx_tid bia = bias ? imx_nn_vector(b, prefix, "bias", o, IMX_INIT_UNIFORM, in, false) : 0;
     const struct imx_map dst = result(b, src.n, 1, 1, o, "dst");
     const struct imx_gemm d = { .m = src.n, .n = o, .k = in, .tb = 1, .bias = bias, .add = add != 0 };

@@ -42,6 +42,9 @@ struct imx_map imx_nn_linear(struct imx_build *b, struct imx_map src, const char
 /* The same without bias, plus `add` [rows, o] on top (0: nothing). */
 struct imx_map imx_nn_linear_add(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, bool bias,
                                  enum imx_init init, imx_tid add);
+/* PREFIX.weight of a linear map from src [n, h, w, c] to o values alone: [o, h*w*c], in files in PyTorch's order. */
+imx_tid imx_nn_linear_weight(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o,
+                             enum imx_init init);
 /* PREFIX.{weight,bias,running_mean,running_var} over the rows, followed by ReLU if asked. */
 struct imx_map imx_nn_batchnorm(struct imx_build *b, struct imx_map src, const char *prefix, bool relu);
 /* PREFIX.{weight,bias} over the channels of each row. */

@@ -2,10 +2,14 @@
 #include "objectives/net.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "base/philox.h"
 #include "objectives/objective.h"
 #include "ops/eltwise.h"
 #include "ops/image.h"
+#include "ops/occlude.h"
 
 static void image_node(struct imx_net *n, const struct imx_net_spec *s)
 {
@@ -98,10 +102,55 @@ fail:
     return status;
 }
 
+struct imx_map imx_net_occlude(struct imx_net *n, int32_t field)
+{
+    const struct imx_map m = n->pixels;
+    const struct imx_occlude d = { m.n, m.h, m.w, m.c, 0.0f };
+    imx_graph_label(n->g, "occluded");
+    n->box = imx_graph_keep(n->g, IMX_I32, (int64_t)m.n * 4, "box");
+    n->field = field;
+    const struct imx_map dst = { imx_graph_temp(n->g, IMX_F32, (int64_t)m.n * m.h * m.w * m.c, "dst"), m.n, m.h, m.w,
+                                 m.c };
+    imx_graph_node(n->g, &imx_op_occlude, &d, (imx_tid[]){ m.t, n->box, dst.t });
+    return dst;
+}
+
+void imx_occlusion_draw(uint64_t seed, uint64_t step, int32_t i, int32_t h, int32_t w, int32_t field, int32_t box[4])
+{
+    const int32_t side[2] = { h, w };
+    int32_t least[2];
+    uint32_t draw = 0;
+    for (int k = 0; k < 2; k++)
+        least[k] = field < side[k] / 2 ? field : side[k] / 2;
+    for (int tries = 0; tries < 64; tries++) {
+        bool room = false;
+        for (int k = 0; k < 2; k++) {
+            const uint32_t stream = IMX_STREAM_OCCLUDE + 64 * (uint32_t)i, span = (uint32_t)(side[k] - 2 * least[k]);
+            box[2 + k] = least[k] + (int32_t)imx_random_below(seed, step, stream, &draw, span + 1);
+            box[k] = (int32_t)imx_random_below(seed, step, stream, &draw, (uint32_t)(side[k] - box[2 + k]) + 1);
+            room |= box[k] >= least[k] || side[k] - box[k] - box[2 + k] >= least[k];
+        }
+        if (room)
+            return;
+    }
+    memcpy(box, (const int32_t[]){ 0, 0, least[0], least[1] }, 4 * sizeof *box); /* a corner is always possible */
+}
+
 imx_status imx_net_draw(struct imx_net *n, uint64_t seed, uint64_t step)
 {
     const uint32_t ctr[4] = { (uint32_t)seed, (uint32_t)(seed >> 32), (uint32_t)step, (uint32_t)(step >> 32) };
-    return imx_graph_upload(n->g, n->ctr, ctr);
+    const struct imx_map m = n->pixels;
+    IMX_TRY(imx_graph_upload(n->g, n->ctr, ctr));
+    if (!n->box)
+        return IMX_OK;
+    int32_t *box = malloc((size_t)m.n * 4 * sizeof *box);
+    if (!box)
+        return imx_fail(IMX_E_NOMEM, "no memory for the boxes of a batch");
+    for (int32_t i = 0; i < m.n; i++)
+        imx_occlusion_draw(seed, step, i, m.h, m.w, n->field, box + 4 * i);
+    const imx_status status = imx_graph_upload(n->g, n->box, box);
+    free(box);
+    return status;
 }
 
 void imx_net_finish(struct imx_net *d)

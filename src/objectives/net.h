@@ -48,10 +48,13 @@ struct imx_net {
     imx_tid image, loss, norm;                       /* outputs: [n,h,w,c], [1], [2] */
     imx_tid info;                                    /* [3] of the leading critic: e_pos, e_neg, mi; 0: none */
     int32_t locals;                                  /* locals per image that the leading critic scores */
-    int32_t field;                                   /* side of what an occlusion must cover, in pixels */
+    int32_t field;                                   /* sides of an occlusion are at least this, in pixels */
     struct imx_term term[IMX_MAX_TERMS];
     int n_terms;
 };
+
+/* The rectangle {y0, x0, height, width} of image i at this step, for images of h x w. */
+void imx_occlusion_draw(uint64_t seed, uint64_t step, int32_t i, int32_t h, int32_t w, int32_t field, int32_t box[4]);
 
 /* Builds, differentiates and plans. memory_limit as in imx_graph_plan. */
 IMX_MUST_CHECK imx_status imx_net_create(struct imx_dev *dev, struct imx_store *store, const struct imx_net_spec *spec,
@@ -61,8 +64,13 @@ void imx_net_finish(struct imx_net *d);
 /* For objectives. An error sticks in n->g->status. */
 void imx_net_term(struct imx_net *n, const char *name, imx_tid value, double weight, bool rival);
 
-/* Fills hyp, aug-independent counters and boxes of step `step`: everything of an input that follows from seed and step
- * alone. Adam's numbers are the caller's. */
+/* The image with a rectangle covered by 0, the mean of the normalised pixels. The rectangle is drawn anew for each
+ * image and step: sides of field to side - field, anywhere, such that a square of field pixels stays uncovered
+ * (dim_method 5.1: the distribution is not published; ours). */
+struct imx_map imx_net_occlude(struct imx_net *n, int32_t field);
+
+/* Uploads ctr and box of step `step`: the inputs that follow from seed and step alone. Adam's numbers are the caller's.
+ */
 IMX_MUST_CHECK imx_status imx_net_draw(struct imx_net *n, uint64_t seed, uint64_t step);
 
 #endif

@@ -44,6 +44,7 @@ IMX_REFS(image);
 IMX_REFS(layernorm_bwd);
 IMX_REFS(layernorm_fwd);
 IMX_REFS(mul);
+IMX_REFS(occlude);
 IMX_REFS(pool2d_fwd);
 IMX_REFS(pool2d_bwd);
 IMX_REFS(quadnorm_bwd);

@@ -15,6 +15,7 @@
 #include "ops/gru.h"
 #include "ops/image.h"
 #include "ops/layernorm.h"
+#include "ops/occlude.h"
 #include "ops/optim.h"
 #include "ops/pool2d.h"
 #include "ops/quadnorm.h"
@@ -59,6 +60,7 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_image,
     &imx_op_layernorm_fwd,
     &imx_op_layernorm_bwd,
+    &imx_op_occlude,
     &imx_op_adam,
     &imx_op_sgd,
     &imx_op_pool2d_fwd,

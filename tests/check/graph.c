@@ -1,32 +1,11 @@
 /* Whole networks. The double oracle's gradients against central differences of its loss, for both critics and all
  * estimators; the parameter counts of the paper's networks; the memory plan (no two live pieces share bytes, the peak
  * near the lower bound, nothing allocated in a step); every device's step against the oracle. */
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/philox.h"
 #include "devices.h"
-#include "graph/oracle.h"
-#include "objectives/net.h"
 #include "ops/critic.h"
-#include "ops/optim.h"
 #include "ops/quadnorm.h"
-#include "ops/reduce.h"
 #include "shared.h"
-
-/* Small enough for differences in every tensor; pooling and two hidden layers as in the larger encoders. */
-static const struct imx_encoder tiny = {
-    "tiny",
-    16,
-    3,
-    { { IMX_LAYER_CONV, 8, 4, 2, 1, 3, 2, false },
-      { IMX_LAYER_CONV, 6, 3, 1, 1, 0, 0, true },
-      { IMX_LAYER_CONV, 10, 3, 2, 1, 0, 0, false },
-      { IMX_LAYER_FC, 14, 0, 0, 0, 0, 0, false },
-      { IMX_LAYER_FC, 12, 0, 0, 0, 0, 0, false },
-      { IMX_LAYER_OUT, 9, 0, 0, 0, 0, 0, false } },
-};
+#include "whole.h"
 
 /* The critic's forms: those of enum imx_critic_form, and encode-dot with its local norm from the quadratic form. */
 enum { QUADRATIC = IMX_CRITIC_BILINEAR + 1, FORMS };
@@ -46,199 +25,12 @@ static const struct {
     int32_t value;
 } estimator[] = { { "infonce", IMX_EST_INFONCE }, { "jsd", IMX_EST_JSD }, { "dv", IMX_EST_DV } };
 
-/* A network on a device with weights drawn and images uploaded. */
-struct net {
-    struct imx_store *store;
-    struct imx_net dim;
-    struct imx_net_spec spec;
-};
-
-static imx_status upload_inputs(const struct net *n)
-{
-    const struct imx_net_spec *s = &n->spec;
-    struct imx_graph *g = n->dim.g;
-    const size_t bytes = (size_t)s->batch * (size_t)s->h * (size_t)s->w * (size_t)s->c;
-    uint8_t *pix = malloc(bytes);
-    int32_t *aug = calloc((size_t)s->batch * 3, sizeof *aug);
-    float hyp[IMX_HYP_COUNT];
-    imx_status status = IMX_OK;
-    for (size_t i = 0; pix && i < bytes; i++) {
-        uint32_t r[4];
-        imx_random4(7, 0, IMX_STREAM_TEST, (uint32_t)i, r);
-        pix[i] = (uint8_t)r[0];
-    }
-    if (!pix || !aug)
-        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for test images"));
-    imx_adam_hyp(1e-4, 0.5, 0.999, 1e-8, 0.0, 1, hyp);
-    IMX_GO(imx_graph_upload(g, n->dim.bytes, pix));
-    IMX_GO(imx_graph_upload(g, n->dim.aug, aug));
-    IMX_GO(imx_graph_upload(g, n->dim.hyp, hyp));
-fail:
-    free(pix);
-    free(aug);
-    return status;
-}
-
-static void net_close(struct net *n)
-{
-    imx_net_finish(&n->dim);
-    imx_store_destroy(n->store);
-    *n = (struct net){ 0 };
-}
-
-static imx_status net_open(struct imx_dev *dev, const struct imx_net_spec *spec, struct net *out)
-{
-    imx_status status = IMX_OK;
-    struct net n = { .spec = *spec };
-    IMX_GO(imx_store_create(dev, true, &n.store));
-    IMX_GO(imx_net_create(dev, n.store, spec, 0, &n.dim));
-    IMX_GO(imx_store_init(n.store, 3));
-    IMX_GO(upload_inputs(&n));
-    *out = n;
-    return IMX_OK;
-fail:
-    printf("# %s\n", imx_error_text());
-    net_close(&n);
-    return status;
-}
-
-/* Copies what a step starts from, parameters and inputs, into the oracle. */
-static imx_status load_oracle(struct imx_oracle *o, const struct imx_graph *g)
-{
-    for (imx_tid t = 1; t < g->n_tensors; t++) {
-        const struct imx_tensor *x = &g->tensor[t];
-        if (x->place != IMX_PLACE_KEEP && x->place != IMX_PLACE_PARAM)
-            continue;
-        if (x->dtype != IMX_F32) {
-            IMX_TRY(g->dev->vt->download(g->dev, o->data[t], x->mem, x->mem.bytes));
-            continue;
-        }
-        float *values = malloc((size_t)x->count * sizeof *values);
-        if (!values)
-            return imx_fail(IMX_E_NOMEM, "no memory for %s", x->name);
-        const imx_status status = g->dev->vt->download(g->dev, values, x->mem, (uint64_t)x->count * sizeof *values);
-        for (int64_t i = 0; status == IMX_OK && i < x->count; i++)
-            imx_oracle_real(o, t)[i] = (double)values[i];
-        free(values);
-        IMX_TRY(status);
-    }
-    return IMX_OK;
-}
-
-static int nodes_until(const struct imx_graph *g, const struct imx_op *op)
-{
-    for (int i = 0; i < g->n_nodes; i++)
-        if (g->node[i].op == op)
-            return i;
-    return -1;
-}
-
-static imx_tid gradient_of(const struct imx_graph *g, int index)
-{
-    for (imx_tid t = 1; t < g->n_tensors; t++)
-        if (g->tensor[t].place == IMX_PLACE_GRAD && g->tensor[t].index == index)
-            return t;
-    return 0;
-}
-
-/* One parameter's direction: along the gradient's signs with random lengths, so that the sum of the products does not
- * cancel; random signs where the gradient is zero, so that a missing gradient shows. */
-static void direction(const double *grad, int64_t count, uint64_t seed, double *to)
-{
-    double square = 0;
-    for (int64_t i = 0; i < count; i++) {
-        uint32_t r[4];
-        imx_random4(seed, 1, IMX_STREAM_TEST, (uint32_t)i, r);
-        const double length = 0.05 + (double)imx_unit(r[0]), sign = grad[i] > 0   ? 1
-                                                                    : grad[i] < 0 ? -1
-                                                                    : r[1] & 1    ? 1
-                                                                                  : -1;
-        to[i] = sign * length;
-        square += length * length;
-    }
-    for (int64_t i = 0; i < count; i++)
-        to[i] /= sqrt(square);
-}
-
-static void shift(double *x, const double *by, int64_t count, double h)
-{
-    for (int64_t i = 0; i < count; i++)
-        x[i] += h * by[i];
-}
-
-static double loss_at(struct imx_oracle *o, const struct net *n, int forward)
-{
-    imx_oracle_run(o, forward);
-    return imx_oracle_real(o, n->dim.loss)[0];
-}
-
-/* Central differences of the loss along one parameter against <gradient, direction>; the error relative to the larger
- * of the slope and `floor`. */
-static double one_parameter(struct imx_oracle *o, const struct net *n, imx_tid t, int forward, double floor)
-{
-    const struct imx_graph *g = n->dim.g;
-    const int64_t count = g->tensor[t].count;
-    const imx_tid gt = gradient_of(g, g->tensor[t].index);
-    double *x = imx_oracle_real(o, t), *keep = malloc(sizeof *keep * (size_t)count);
-    double *d = malloc(sizeof *d * (size_t)count), slope = 0, best = HUGE_VAL;
-    if (!gt || !keep || !d)
-        abort();
-    direction(imx_oracle_real(o, gt), count, (uint64_t)t, d);
-    memcpy(keep, x, sizeof *x * (size_t)count);
-    for (int64_t i = 0; i < count; i++)
-        slope += imx_oracle_real(o, gt)[i] * d[i];
-    for (double h = 1e-5; h > 5e-7; h /= 4) { /* a smaller step when a ReLU's kink lies within this one */
-        shift(x, d, count, h);
-        const double up = loss_at(o, n, forward);
-        memcpy(x, keep, sizeof *x * (size_t)count);
-        shift(x, d, count, -h);
-        const double down = loss_at(o, n, forward);
-        memcpy(x, keep, sizeof *x * (size_t)count);
-        const double error = fabs((up - down) / (2 * h) - slope) / (fabs(slope) > floor ? fabs(slope) : floor);
-        best = error < best ? error : best;
-    }
-    free(keep);
-    free(d);
-    return best;
-}
-
-/* Returns the gradient's length. */
 static double check_gradients(struct imx_dev *host, int form, int est)
 {
-    const struct imx_net_spec spec = { &tiny, critic_of(form, 11, estimator[est].value), 3, 16, 16, 3, 0, 0 };
-    struct net n;
-    struct imx_oracle *o = NULL;
+    const struct imx_net_spec spec = { &whole_tiny, critic_of(form, 11, estimator[est].value), 3, 16, 16, 3 };
     char what[64];
     snprintf(what, sizeof what, "%s %s", form_name[form], estimator[est].name);
-    if (!tap_ok(net_open(host, &spec, &n) == IMX_OK, "%s: a tiny network is built", what))
-        return NAN;
-    const struct imx_graph *g = n.dim.g;
-    const int forward = nodes_until(g, &imx_op_critic_fwd) + 1;
-    double worst = 0, length = 0;
-    int compared = 0;
-    if (imx_oracle_create(g, &o) != IMX_OK || load_oracle(o, g) != IMX_OK)
-        abort();
-    imx_oracle_run(o, nodes_until(g, &imx_op_gradnorm));
-    for (imx_tid t = 1; t < g->n_tensors; t++)
-        if (g->tensor[t].place == IMX_PLACE_GRAD)
-            for (int64_t i = 0; i < g->tensor[t].count; i++)
-                length += imx_oracle_real(o, t)[i] * imx_oracle_real(o, t)[i];
-    length = sqrt(length);
-    tap_ok(length > 1e-3 && isfinite(length), "%s: the gradient's length is %.3g", what, length);
-    for (imx_tid t = 1; t < g->n_tensors; t++) {
-        if (g->tensor[t].place != IMX_PLACE_PARAM || n.store->param[g->tensor[t].index].state)
-            continue;
-        const double error = one_parameter(o, &n, t, forward, 1e-3 * length);
-        if (!(error <= 1e-6))
-            printf("# %s: %.2g\n", n.store->param[g->tensor[t].index].name, error);
-        worst = error <= worst ? worst : isnan(error) ? HUGE_VAL : error;
-        compared++;
-    }
-    tap_ok(compared >= 25 && worst <= 1e-6, "%s: gradients against differences, worst %.2g over %d tensors", what,
-           worst, compared);
-    imx_oracle_destroy(o);
-    net_close(&n);
-    return length;
+    return whole_check(host, &spec, what, NULL, 25);
 }
 
 /* The tables of the paper. */
@@ -320,10 +112,10 @@ static void check_plan(struct imx_dev *dev, const char *where, int form)
     const struct imx_net_spec spec = {
         imx_encoder_find("basic32"), critic_of(form, 2048, IMX_EST_INFONCE), 64, 32, 32, 3, 0, 0
     };
-    struct net n;
-    if (!tap_ok(net_open(dev, &spec, &n) == IMX_OK, "%s %s: basic32 with 64 images is built", where, form_name[form]))
+    struct whole n;
+    if (!tap_ok(whole_open(dev, &spec, &n) == IMX_OK, "%s %s: basic32 with 64 images is built", where, form_name[form]))
         return;
-    const struct imx_graph *g = n.dim.g;
+    const struct imx_graph *g = n.net.g;
     struct life *l = malloc(sizeof *l * (size_t)(g->n_tensors + g->n_nodes));
     const int count = l ? lives_of(g, l) : 0;
     int clashes = 0;
@@ -334,19 +126,19 @@ static void check_plan(struct imx_dev *dev, const char *where, int form)
     tap_ok(count > 20 && !clashes && !wrong_lives(g), "%s %s: %d pieces of memory, %d live ones overlap", where,
            form_name[form], count, clashes);
     if (form == IMX_CRITIC_ENCODE_DOT)
-        tap_ok((nodes_until(g, &imx_op_quadnorm_fwd) >= 0) == (dev->caps.type == IMX_DEV_CPU),
+        tap_ok((whole_nodes_until(g, &imx_op_quadnorm_fwd) >= 0) == (dev->caps.type == IMX_DEV_CPU),
                "%s: the local norm of 64 images is quadratic on CPU devices only", where);
     tap_ok(g->lower_bound > 0 && (double)g->temp_bytes <= 1.10 * (double)g->lower_bound,
            "%s %s: peak %.1f MB, lower bound %.1f MB", where, form_name[form], (double)g->temp_bytes / 1048576.0,
            (double)g->lower_bound / 1048576.0);
     free(l);
-    net_close(&n);
+    whole_close(&n);
 }
 
 /* Root mean square of the difference over that of the truth. */
-static double compare_gradient(const struct net *n, struct imx_oracle *o, imx_tid t, double total)
+static double compare_gradient(const struct whole *n, struct imx_oracle *o, imx_tid t, double total)
 {
-    const struct imx_graph *g = n->dim.g;
+    const struct imx_graph *g = n->net.g;
     const struct imx_tensor *x = &g->tensor[t];
     const double *want = imx_oracle_real(o, t);
     double wrong = 0, size = 0;
@@ -364,22 +156,22 @@ static double compare_gradient(const struct net *n, struct imx_oracle *o, imx_ti
 
 static void check_step(struct imx_dev *dev, const char *where, int form, int est)
 {
-    const struct imx_net_spec spec = { &tiny, critic_of(form, 16, estimator[est].value), 8, 16, 16, 3, 0, 0 };
-    struct net n;
+    const struct imx_net_spec spec = { &whole_tiny, critic_of(form, 16, estimator[est].value), 8, 16, 16, 3, 0, 0 };
+    struct whole n;
     struct imx_oracle *o = NULL;
     double total = 0, worst = 0;
     float loss = NAN;
-    if (!tap_ok(net_open(dev, &spec, &n) == IMX_OK, "%s %s %s: a tiny network is built", where, form_name[form],
+    if (!tap_ok(whole_open(dev, &spec, &n) == IMX_OK, "%s %s %s: a tiny network is built", where, form_name[form],
                 estimator[est].name))
         return;
-    const struct imx_graph *g = n.dim.g;
-    if (imx_oracle_create(g, &o) != IMX_OK || load_oracle(o, g) != IMX_OK)
+    const struct imx_graph *g = n.net.g;
+    if (imx_oracle_create(g, &o) != IMX_OK || whole_load(o, g) != IMX_OK)
         abort();
-    imx_oracle_run(o, nodes_until(g, &imx_op_gradnorm));
-    imx_status status = imx_graph_run(n.dim.g);
+    imx_oracle_run(o, whole_nodes_until(g, &imx_op_gradnorm));
+    imx_status status = imx_graph_run(n.net.g);
     if (status == IMX_OK)
-        status = imx_graph_download(n.dim.g, n.dim.loss, &loss);
-    const double want = imx_oracle_real(o, n.dim.loss)[0], error = fabs((double)loss - want) / (0.1 + fabs(want));
+        status = imx_graph_download(n.net.g, n.net.loss, &loss);
+    const double want = imx_oracle_real(o, n.net.loss)[0], error = fabs((double)loss - want) / (0.1 + fabs(want));
     tap_ok(status == IMX_OK && error <= 1e-5, "%s %s %s: loss %.7g, oracle %.7g", where, form_name[form],
            estimator[est].name, (double)loss, want);
     for (imx_tid t = 1; t < g->n_tensors; t++)
@@ -396,17 +188,17 @@ static void check_step(struct imx_dev *dev, const char *where, int form, int est
            estimator[est].name, worst);
     const uint64_t allocs = dev->count.allocs;
     for (int i = 0; i < 3 && status == IMX_OK; i++) {
-        status = upload_inputs(&n);
+        status = whole_upload(&n);
         if (status == IMX_OK)
-            status = imx_graph_run(n.dim.g);
+            status = imx_graph_run(n.net.g);
         if (status == IMX_OK)
-            status = imx_graph_download(n.dim.g, n.dim.loss, &loss);
+            status = imx_graph_download(n.net.g, n.net.loss, &loss);
     }
     tap_ok(status == IMX_OK && isfinite(loss) && (double)loss < want && dev->count.allocs == allocs,
            "%s %s %s: three steps allocate %llu times, loss %.7g", where, form_name[form], estimator[est].name,
            (unsigned long long)(dev->count.allocs - allocs), (double)loss);
     imx_oracle_destroy(o);
-    net_close(&n);
+    whole_close(&n);
 }
 
 static void check_device(struct imx_dev *dev, const char *where)

@@ -1,0 +1,123 @@
+/* Objectives: gradients of whole training graphs, with an adversary's gradient penalty (second order), against
+ * differences; each player follows its own loss; constants at the start; what an occlusion leaves. */
+#include "devices.h"
+#include "ops/critic.h"
+#include "whole.h"
+
+static struct imx_net_spec spec_of(const char *objective, enum imx_critic_form form, double gamma, bool occlude)
+{
+    struct imx_net_spec s = { &whole_tiny, { .form = form, .units = 11, .estimator = IMX_EST_JSD }, 3, 16, 16, 3 };
+    s.objective = imx_objective_find(objective);
+    s.mix = (struct imx_mix){ -1, -1, gamma, 1, IMX_PRIOR_UNIFORM, occlude };
+    return s;
+}
+
+static void gradients(struct imx_dev *host)
+{
+    struct imx_net_spec s = spec_of("dim-local", IMX_CRITIC_BILINEAR, 0.5, false);
+    whole_check(host, &s, "local and uniform prior", "prior.", 31);
+    s = spec_of("dim-global", IMX_CRITIC_ENCODE_DOT, 1, false);
+    s.mix.prior = IMX_PRIOR_GAUSSIAN;
+    s.mix.penalty = 3;
+    whole_check(host, &s, "global, encode-dot, and normal prior", "prior.", 31);
+    s = spec_of("dim-global", IMX_CRITIC_BILINEAR, 0, true);
+    whole_check(host, &s, "global, bilinear, occluded", NULL, 25);
+    s = spec_of("dim-local-global", IMX_CRITIC_BILINEAR, 0, true);
+    whole_check(host, &s, "local and global, occluded", NULL, 35);
+}
+
+static double term(const struct whole *n, const char *name)
+{
+    float value = NAN;
+    for (int i = 0; i < n->net.n_terms; i++)
+        if (!strcmp(n->net.term[i].name, name) && imx_graph_download(n->net.g, n->net.term[i].value, &value) != IMX_OK)
+            return NAN;
+    return (double)value;
+}
+
+/* With a discriminator that says 0 everywhere: 2 ln 2 and ln 2 (dim_method 3.1). */
+static void constants(struct imx_dev *dev, const char *where)
+{
+    const struct imx_net_spec s = spec_of("dim-local", IMX_CRITIC_BILINEAR, 1, false);
+    struct whole n;
+    if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: a network with a prior", where))
+        return;
+    static const char *const name[] = { "prior.fc3.weight", "prior.fc3.bias" };
+    static const float zero[256];
+    bool ok = true;
+    for (int i = 0; i < 2; i++)
+        ok &= imx_store_set(n.store, imx_store_find(n.store, name[i]), IMX_ARENA_PARAM, zero) == IMX_OK;
+    ok = ok && imx_graph_run(n.net.g) == IMX_OK;
+    const double rival = term(&n, "discriminator"), prior = term(&n, "prior");
+    tap_ok(ok && fabs(rival - 2 * log(2)) < 1e-6 && fabs(prior - log(2)) < 1e-6,
+           "%s: losses of an undecided discriminator: %.7f and %.7f", where, rival, prior);
+    tap_ok(imx_store_count(n.store, "prior.") == 9 * 1000 + 1000 + 1000 * 200 + 200 + 200 + 1,
+           "%s: the discriminator's parameters", where);
+    whole_close(&n);
+}
+
+/* Largest square of the image that the box leaves uncovered. */
+static int32_t open_square(const int32_t *b, int32_t side)
+{
+    int32_t most = 0;
+    const int32_t rest[4] = { b[0], side - b[0] - b[2], b[1], side - b[1] - b[3] };
+    for (int i = 0; i < 4; i++)
+        most = rest[i] > most ? rest[i] : most;
+    return most;
+}
+
+static void boxes(void)
+{
+    enum { SIDE = 32, FIELD = 10, N = 20000 };
+    int wrong = 0, narrow = 0, wide = 0, centre = 0;
+    int32_t again[4], b[4];
+    for (int32_t i = 0; i < N; i++) {
+        imx_occlusion_draw(5, (uint64_t)(i / 64), i % 64, SIDE, SIDE, FIELD, b);
+        for (int k = 0; k < 2; k++)
+            wrong += b[k] < 0 || b[2 + k] < FIELD || b[2 + k] > SIDE - FIELD || b[k] + b[2 + k] > SIDE;
+        wrong += open_square(b, SIDE) < FIELD;
+        narrow += b[2] == FIELD;
+        wide += b[3] == SIDE - FIELD;
+        centre += b[0] <= 16 && b[0] + b[2] > 16 && b[1] <= 16 && b[1] + b[3] > 16;
+    }
+    tap_ok(!wrong, "%d boxes lie in the image, cover a local's field and leave one", N);
+    tap_ok(narrow && wide && centre > N / 4 && centre < N, "of all sizes and places (%d, %d, %d)", narrow, wide,
+           centre);
+    imx_occlusion_draw(5, 3, 7, SIDE, SIDE, FIELD, b);
+    imx_occlusion_draw(5, 3, 7, SIDE, SIDE, FIELD, again);
+    tap_ok(!memcmp(b, again, sizeof b), "a box follows from seed, step and image");
+    imx_occlusion_draw(5, 3, 7, 3, 1, FIELD, b);
+    tap_ok(b[0] >= 0 && b[2] >= 1 && b[0] + b[2] <= 3 && b[1] + b[3] <= 1, "a tiny image gets a box within it");
+    tap_ok(imx_encoder_field(imx_encoder_find("basic32")) == 10 && imx_encoder_field(imx_encoder_find("alex64")) == 21,
+           "fields of the locals: 10 in basic32, 21 in alex64");
+}
+
+static void refusals(struct imx_dev *host)
+{
+    struct imx_net_spec s = spec_of("dim-local", IMX_CRITIC_BILINEAR, 0, false);
+    struct imx_store *store = NULL;
+    struct imx_net net;
+    s.mix.beta = 0;
+    tap_ok(imx_store_create(host, true, &store) == IMX_OK && imx_net_create(host, store, &s, 0, &net) == IMX_E_ARG &&
+               strstr(imx_error_text(), "weight"),
+           "weights of 0 alone are refused: %s", imx_error_text());
+    imx_error_clear();
+    imx_store_destroy(store);
+    tap_ok(!imx_objective_find("dim") && strstr(imx_error_text(), "dim-local"), "an unknown objective: %s",
+           imx_error_text());
+    imx_error_clear();
+}
+
+int main(void)
+{
+    struct imx_dev *host = NULL;
+    const char *why = "";
+    if (imx_dev_open("host", &host, &why) != IMX_OK)
+        return 1;
+    gradients(host);
+    boxes();
+    refusals(host);
+    imx_dev_close(host);
+    on_devices(constants);
+    return tap_done();
+}
