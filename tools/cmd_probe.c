@@ -9,18 +9,20 @@
 #include "cli.h"
 #include "eval/classify.h"
 #include "eval/knn.h"
+#include "eval/svm.h"
 #include "probe_data.h"
 #include "progress.h"
 #include "train_options.h"
 
-enum { BATCH = 64, NEIGHBOURS = 20, MAX_REPEATS = 100 };
+enum { BATCH = 64, NEIGHBOURS = 20, SVM_REPEATS = 5, MAX_REPEATS = 100 };
 static const double TEMPERATURE = 0.07;
 
 struct values {
-    char *test, *layer, *classifier, *device;
+    char *test, *layer, *classifier, *device, *svm_loss;
     bool untrained, both, save;
     int64_t repeats, epochs, seed;
-    double lr;
+    double lr, svm_c, svm_tolerance;
+    uint64_t svm_memory;
 };
 
 /* One line of the result. */
@@ -28,6 +30,7 @@ struct result {
     bool done;
     double accuracy, std, seconds, each[MAX_REPEATS];
     int repeats;
+    struct imx_svm_result svm;
 };
 
 struct probe {
@@ -58,12 +61,52 @@ static bool tell_pairs(void *user, int64_t done, int64_t total)
     return !imx_signal_caught();
 }
 
+static bool is(const struct probe *p, const char *classifier)
+{
+    return !strcmp(p->v->classifier, classifier);
+}
+
+static bool tell_solutions(void *user, int64_t done, int64_t total)
+{
+    (void)user, (void)total;
+    imx_progress_at((uint64_t)done, " ");
+    return !imx_signal_caught();
+}
+
+/* All runs at once: they share the machine. */
+static imx_status support_vectors(struct probe *p, const char *title, const struct imx_samples *train,
+                                  const struct imx_samples *test, struct result *r)
+{
+    const struct values *v = p->v;
+    const struct imx_svm how = {
+        .squared = !strcmp(v->svm_loss, "squared"),
+        .classes = p->data.classes,
+        .repeats = r->repeats,
+        .c = v->svm_c,
+        .tolerance = v->svm_tolerance,
+        .seed = (uint64_t)v->seed,
+        .memory = v->svm_memory,
+        .progress = tell_solutions,
+    };
+    const int64_t fit = imx_svm_images(train->n, train->d, v->svm_memory);
+    if (fit < train->n)
+        imx_say("%s: each run learns from %lld of %lld images, drawn by lot, the most that --svm-memory holds", title,
+                (long long)fit, (long long)train->n);
+    imx_progress_begin(title, (uint64_t)(p->data.classes == 2 ? 1 : p->data.classes) * (uint64_t)r->repeats,
+                       "solutions");
+    const imx_status status = imx_svm(&how, train, test, r->each, &r->svm);
+    imx_progress_end();
+    if (status == IMX_OK && r->svm.unconverged)
+        imx_say("%s: %d solutions reached the limit of iterations before the tolerance", title, r->svm.unconverged);
+    return status;
+}
+
 static imx_status classify_once(struct probe *p, const char *title, int repeat, const struct imx_samples *train,
                                 const struct imx_samples *test, double *accuracy)
 {
     const struct values *v = p->v;
     imx_status status;
-    if (!strcmp(v->classifier, "knn")) {
+    if (is(p, "knn")) {
         const struct imx_knn how = {
             .k = NEIGHBOURS, .classes = p->data.classes, .temperature = TEMPERATURE, .progress = tell_pairs
         };
@@ -71,7 +114,7 @@ static imx_status classify_once(struct probe *p, const char *title, int repeat, 
         status = imx_knn(p->dev, &how, train, test, accuracy);
     } else {
         const struct imx_classify how = {
-            .mlp = !strcmp(v->classifier, "mlp"),
+            .mlp = is(p, "mlp"),
             .classes = p->data.classes,
             .batch = (int32_t)(train->n < BATCH ? train->n : BATCH),
             .epochs = (int32_t)v->epochs,
@@ -91,9 +134,14 @@ static imx_status classify_layer(struct probe *p, const char *title, const struc
 {
     const double start = imx_now();
     double sum = 0, square = 0;
-    r->repeats = !strcmp(p->v->classifier, "knn") ? 1 : (int)p->v->repeats; /* nothing is drawn in k-NN */
+    r->repeats = p->v->repeats ? (int)p->v->repeats : is(p, "svm") ? SVM_REPEATS : 1;
+    if (is(p, "knn"))
+        r->repeats = 1; /* nothing is drawn */
+    if (is(p, "svm"))
+        IMX_TRY(support_vectors(p, title, train, test, r));
     for (int i = 0; i < r->repeats; i++) {
-        IMX_TRY(classify_once(p, title, i, train, test, &r->each[i]));
+        if (!is(p, "svm"))
+            IMX_TRY(classify_once(p, title, i, train, test, &r->each[i]));
         sum += r->each[i];
     }
     r->accuracy = sum / r->repeats;
@@ -192,8 +240,14 @@ static void one_as_json(struct imx_json *j, const struct probe *p, int f, bool u
         imx_json_double(j, NULL, r->each[i]);
     imx_json_end(j);
     imx_json_int(j, "classes", p->data.classes);
-    if (strcmp(p->v->classifier, "knn"))
+    if (is(p, "mlp") || is(p, "linear"))
         imx_json_int(j, "epochs", p->v->epochs);
+    if (is(p, "svm")) {
+        imx_json_string(j, "svm_loss", p->v->svm_loss);
+        imx_json_double(j, "svm_c", p->v->svm_c);
+        imx_json_int(j, "svm_images", r->svm.images);
+        imx_json_int(j, "svm_unconverged", r->svm.unconverged);
+    }
     imx_json_string(j, "test", p->data.how);
     imx_json_end(j);
 }
@@ -239,6 +293,9 @@ static imx_status run(void *values, int n, char **word)
         return imx_fail(IMX_E_NOMEM, "no memory for a probe");
     p->v = values;
     p->run = word[0];
+    if (is(p, "svm") && !imx_svm_available())
+        IMX_GO(imx_fail(IMX_E_UNSUPPORTED, "this build has no support vector machine: install liblinear (Debian: "
+                                           "liblinear-dev) and build again, or take --classifier linear"));
     IMX_GO(imx_trained_open(p->run, &p->trained));
     IMX_GO(imx_open_device(p->v->device, &p->dev));
     IMX_GO(imx_use_tuned(p->dev, p->trained.config.tuned));
@@ -280,8 +337,39 @@ static const struct imx_option options[] = {
       .type = IMX_OPT_CHOICE,
       .at = offsetof(struct values, classifier),
       .fallback = "mlp",
-      .choices = "mlp|linear|knn",
-      .help = "one hidden layer of 200; a linear map; 20 nearest neighbours by cosine" },
+      .choices = "mlp|linear|svm|knn",
+      .help = "one hidden layer of 200; a linear map; a linear support vector machine; 20 nearest neighbours by "
+              "cosine" },
+    { .name = "svm-loss",
+      .type = IMX_OPT_CHOICE,
+      .at = offsetof(struct values, svm_loss),
+      .fallback = "hinge",
+      .choices = "hinge|squared",
+      .help = "of --classifier svm: the hinge loss, as the paper says, or its square" },
+    { .name = "svm-c",
+      .type = IMX_OPT_FLOAT,
+      .at = offsetof(struct values, svm_c),
+      .value = "C",
+      .fallback = "1",
+      .min = 1e-9,
+      .max = 1e9,
+      .help = "weight of the losses against the norm of the weights" },
+    { .name = "svm-tolerance",
+      .type = IMX_OPT_FLOAT,
+      .at = offsetof(struct values, svm_tolerance),
+      .value = "R",
+      .fallback = "0.1",
+      .min = 1e-9,
+      .max = 1e3,
+      .help = "where the solver stops, as liblinear defines it" },
+    { .name = "svm-memory",
+      .type = IMX_OPT_SIZE,
+      .at = offsetof(struct values, svm_memory),
+      .value = "SIZE",
+      .fallback = "1G",
+      .min = 65536,
+      .max = 1e15,
+      .help = "for training features, 16 bytes a value; of more images as many as fit are drawn by lot" },
     { .name = "untrained",
       .type = IMX_OPT_FLAG,
       .at = offsetof(struct values, untrained),
@@ -294,10 +382,9 @@ static const struct imx_option options[] = {
       .type = IMX_OPT_INT,
       .at = offsetof(struct values, repeats),
       .value = "N",
-      .fallback = "1",
-      .min = 1,
+      .fallback = "0",
       .max = MAX_REPEATS,
-      .help = "classifiers with other seeds; mean and deviation are reported" },
+      .help = "classifiers with other seeds; mean and deviation are reported (0: 5 of svm, 1 of others)" },
     { .name = "epochs",
       .type = IMX_OPT_INT,
       .at = offsetof(struct values, epochs),
@@ -338,6 +425,7 @@ static const char *const examples[] = {
     "infomax probe runs/photos photos --both",
     "infomax probe runs/c10 cifar10 --test cifar10#test --repeats 5",
     "infomax probe runs/c10 cifar10 --layer y --classifier knn --json",
+    "infomax probe runs/c10 cifar10 --classifier svm --svm-memory 4G",
     NULL,
 };
 

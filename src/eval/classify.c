@@ -116,7 +116,7 @@ static imx_status test_accuracy(struct net *net, struct feed *f, int32_t batch, 
 }
 
 /* Row by row, because the columns of large sets lie far apart. */
-static imx_status standardise(const struct imx_samples *s, float *mean, float *scale)
+imx_status imx_standardise(const struct imx_samples *s, float *mean, float *scale)
 {
     double *sum = calloc((size_t)s->d, sizeof *sum), *square = calloc((size_t)s->d, sizeof *square);
     if (!sum || !square) {
@@ -170,7 +170,7 @@ imx_status imx_classify(struct imx_dev *dev, const struct imx_classify *how, con
     if (!mean || !scale || !x || !label || !order)
         IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for a classifier"));
     if (!how->mlp)
-        IMX_GO(standardise(train, mean, scale));
+        IMX_GO(imx_standardise(train, mean, scale));
     struct feed from = { train, how->mlp ? NULL : mean, scale, x, label }, to = from;
     to.s = test;
     IMX_GO(imx_store_create(dev, true, &store));

@@ -29,4 +29,7 @@ IMX_MUST_CHECK imx_status imx_classify(struct imx_dev *dev, const struct imx_cla
                                        const struct imx_samples *train, const struct imx_samples *test,
                                        double *accuracy);
 
+/* mean[d] and scale[d] = 1 / (deviation + 1e-6) of each value over all samples, labelled or not. E_NOMEM. */
+IMX_MUST_CHECK imx_status imx_standardise(const struct imx_samples *s, float *mean, float *scale);
+
 #endif

@@ -215,6 +215,15 @@ class Train(Files):
         return self.result(folder, self.run_well(folder, ['resume', 'run', '-q'] if begun else self.args))
 
 
+class Forked(Work):
+    """With child processes, whose pipes break without a reason of the system; Work's probe has the same file calls."""
+
+    def loops(self):
+        yield 'a request for memory fails', [{'': 'mem', 'AT': k} for k in points(self.memory, 23)]
+        yield 'memory stays out', [{'': 'mem', 'AT': k, 'EVER': 1} for k in few(self.memory)]
+        yield 'killed at a file call', [{'': 'crash', 'AT': k} for k in points(self.io, 11)]
+
+
 class Cache(Files):
     """A device whose programs are cached: only calls about the cache's files count, and none of them may matter."""
 
@@ -342,6 +351,9 @@ def workloads(root, faulty):
     yield Files('embed', faulty, at('done'), ['embed', 'run', 'pics', '-o', 'x.npy', *host],
                 ['x.npy', 'x.npy.paths.txt', 'x.npy.labels.npy', 'x.npy.classes.txt'])
     yield Work('probe', faulty, at('done'), ['probe', 'run', 'pics', '--classifier', 'linear', '--epochs', '1', '--save', *host])
+    if 'liblinear' not in subprocess.run([faulty, 'probe', at('done') + '/run', at('done') + '/pics', '--classifier', 'svm', *host],
+                                         capture_output=True, text=True, check=False).stderr:
+        yield Forked('probe-svm', faulty, at('done'), ['probe', 'run', 'pics', '--classifier', 'svm', '--repeats', '2', *host])
     found = json.loads(subprocess.run([faulty, 'devices', '--json'], check=True, capture_output=True).stdout)
     usable = [d['id'] for d in found if d['usable'] and d['type'] != 'host']
     if usable:

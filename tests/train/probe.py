@@ -115,6 +115,22 @@ def check_other_probes():
        'probe: the table', text.stdout)
 
 
+def check_svm():
+    args = ['--classifier', 'svm', '--test', 'test', '--layer', 'fc']
+    first = probe(*args)
+    if isinstance(first, str) and 'liblinear' in first:
+        ok(True, 'probe: svm # SKIP built without liblinear')
+        return
+    again = probe(*args)
+    ok(isinstance(first, dict) and first['repeats'] == len(first['each']) == 5 and first['svm_images'] == 240
+       and first['svm_loss'] == 'hinge' and 0.4 < first['accuracy'] <= 1 and first['std'] >= 0, 'probe: five runs of svm', first)
+    ok(isinstance(again, dict) and again['each'] == first['each'], 'probe: svm gives the same numbers the second time', again)
+    done = call('probe', 'run', 'train', *args, '--svm-loss', 'squared', '--svm-memory', '1M', '--repeats', '2', '--json')
+    row = json.loads(done.stdout or '{}')
+    ok(done.returncode == 0 and row['svm_images'] == 63 and row['repeats'] == 2 and '63 of 240 images' in done.stderr,
+       'probe: svm on as many images as fit, and says so', done.stderr)
+
+
 def check_faults():
     os.makedirs('flat')
     for i, path in enumerate(lines('y.npy.paths.txt')[:40]):
@@ -185,6 +201,7 @@ def main():
             check_embed()
             check_probe()
             check_other_probes()
+            check_svm()
             check_faults()
             check_signal()
         os.chdir('/')

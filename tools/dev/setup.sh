@@ -8,7 +8,8 @@ say() {
 
 # What the build and any run need; one OpenCL driver that works on every CPU is among it.
 build_packages='gcc libc6-dev meson ninja-build pkg-config python3 ocl-icd-opencl-dev opencl-c-headers pocl-opencl-icd
-    libclblast-dev libjpeg62-turbo-dev libpng-dev zlib1g-dev nettle-dev libstb-dev'
+    libclblast-dev libjpeg62-turbo-dev libpng-dev zlib1g-dev nettle-dev libstb-dev
+    liblinear-dev'
 # What only the tests need: other OpenCL devices and the checkers.
 test_packages='clang clang-format mesa-opencl-icd oclgrind g++'
 
