@@ -1,7 +1,10 @@
 #include "base/clock.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 uint64_t imx_now_ns(void)
 {
@@ -13,6 +16,28 @@ uint64_t imx_now_ns(void)
 double imx_now(void)
 {
     return (double)imx_now_ns() * 1e-9;
+}
+
+double imx_process_seconds(void)
+{
+    char text[1024];
+    double uptime;
+    unsigned long long began;
+    FILE *f = fopen("/proc/self/stat", "r");
+    const size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+    if (f)
+        fclose(f);
+    text[n] = 0;
+    /* Field 22; the second one, the program's name in parentheses, may hold anything. */
+    const char *at = strrchr(text, ')');
+    for (int field = 2; at && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    if (!at || sscanf(at, " %llu", &began) != 1)
+        return (double)NAN;
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    uptime = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+    return uptime - (double)began / (double)sysconf(_SC_CLK_TCK);
 }
 
 double imx_wall(void)

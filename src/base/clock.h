@@ -8,6 +8,8 @@
 /* Nanoseconds and seconds of a clock that never goes back; the origin means nothing. */
 uint64_t imx_now_ns(void);
 double imx_now(void);
+/* Seconds since this process began, to a hundredth; NaN where the system does not tell. */
+double imx_process_seconds(void);
 /* Seconds since 1970-01-01 UTC. */
 double imx_wall(void);
 /* "2026-11-24T01:02:03Z". */

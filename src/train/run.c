@@ -240,6 +240,8 @@ static imx_status save_all(struct run *r)
 
 static imx_status loop(struct run *r)
 {
+    if (r->at.step < r->steps)
+        imx_metrics_log(r->metrics, "the first step begins %.2f s after the program", imx_process_seconds());
     while (r->at.step < r->steps) {
         if (r->c->max_time > 0 && seconds(r) >= r->c->max_time)
             break;
