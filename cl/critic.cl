@@ -7,211 +7,181 @@
  * devices take VEC 16, GPUs VEC 1 (neighbouring work-items then read neighbouring columns). A vector at the
  * end of a row reads on into the next one (the tile's buffer has 16 floats to spare); such lanes belong to no
  * image and are never stored into results. */
-#include "shared.h"
+#include "estimator.h"
 
-#ifndef VEC
-  #define VEC 16
-#endif
 #define LANES 64
 
-#if VEC == 16
-typedef float16 vfloat;
-typedef int16 vint;
-  #define V_LOAD(at)      vload16(0, at)
-  #define V_STORE(v, at)  vstore16(v, 0, at)
-  #define V_INT(x)        convert_int16(x)
-  #define V_AS_FLOAT(x)   as_float16(x)
-  #define V_LANES         ((int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15))
-#else
-typedef float vfloat;
-typedef int vint;
-  #define V_LOAD(at)      (*(at))
-  #define V_STORE(v, at)  (*(at) = (v))
-  #define V_LANES         0
-#endif
-
-#define LN2 0.69314718055994530942f
-
-/* exp. Compilers for CPUs call one scalar function per lane, hence a polynomial: 2^n exp(r), |r| <= ln2/2, 1
- * ulp. */
-vfloat v_exp(const vfloat x)
+/* u of raw scores: clip tanh(s / clip), or s. */
+vfloat clipped(const vfloat s, const float clip)
 {
-#if VEC == 1
-    return exp(x);
-#else
-    const vfloat low = select(x, (vfloat)(-104.0f), x < -104.0f);
-    const vfloat y = select(low, (vfloat)(89.0f), low > 89.0f);
-    const vfloat n = rint(y * 1.44269504088896341f);
-    const vfloat r = fma(n, (vfloat)(2.12194440e-4f), fma(n, (vfloat)(-0.693359375f), y));
-    vfloat e = fma(r, (vfloat)(1.9875691500e-4f), (vfloat)(1.3981999507e-3f));
-    e = fma(e, r, (vfloat)(8.3334519073e-3f));
-    e = fma(e, r, (vfloat)(4.1665795894e-2f));
-    e = fma(e, r, (vfloat)(1.6666665459e-1f));
-    e = fma(e, r, (vfloat)(5.0000001201e-1f));
-    e = fma(e, r * r, r) + 1.0f;
-    /* Two steps: 2^n alone would leave the exponent's range near its ends. */
-    const vint i = V_INT(n), half_i = i >> 1;
-    return e * V_AS_FLOAT((half_i + 127) << 23) * V_AS_FLOAT((i - half_i + 127) << 23);
-#endif
+    return clip > 0.0f ? clip * v_tanh(s / clip) : s;
 }
 
-/* log(1 + exp(x)) to within eps absolutely. */
-vfloat v_softplus(const vfloat x)
+/* Which lanes meet image j as a negative: it is one of the next `neg` in the circle of n. */
+vint negatives(const vint image, const int j, const int n, const int neg)
 {
-    const vfloat e = v_exp(-fabs(x));
-    return select((vfloat)(0.0f), x, x > 0.0f) + log(1.0f + e) + (x - x); /* x - x: 0, but NaN stays NaN */
+    const vint gap = j - image, ahead = gap < 0 ? gap + n : gap;
+    return (ahead > 0) & (ahead <= neg);
 }
 
-vfloat v_sigmoid(const vfloat x)
-{
-    const vfloat e = v_exp(-fabs(x));
-    return select((vfloat)(1.0f), e, x < 0.0f) / (1.0f + e);
-}
-
-float softplus(const float x)
-{
-    return (x > 0.0f ? x : 0.0f) + log1p(exp(-fabs(x))) + (x - x);
-}
-
-float sigmoid(const float x)
-{
-    const float e = exp(-fabs(x));
-    return (x < 0.0f ? e : 1.0f) / (1.0f + e);
-}
-
-/* Adds x to a sum that keeps its own rounding error: long sums of equal terms would all round the same way.
- * */
-void kahan(float *sum, float *lost, const float x)
-{
-    const float y = x - *lost, t = *sum + y;
-    *lost = (t - *sum) - y;
-    *sum = t;
-}
-
-/* Forward over one tile: positives to pos[.., p], which begins with column pos0; of the negatives run_m, run_s = running maximum and sum
- * of exp (infonce, dv) or the sum of softplus - ln2 in run_s (jsd). first: nothing was accumulated yet. */
+/* Forward over one tile: positives to pos[.., p], which begins with column pos0; of the negatives run_m, run_s = running
+ * maximum and sum of exp, or the sum of f- in run_s; run_q: the sum of s^2 of all pairs where squares != 0. first:
+ * nothing was accumulated yet. */
 __kernel void critic_stat(
     __global const float *restrict s,
     __global float *restrict pos,
     __global float *restrict run_m,
     __global float *restrict run_s,
+    __global float *restrict run_q,
     const int rows,
     const int row0,
     const int pos0,
     const int cols,
     const int pitch,
+    const int n,
     const int p,
     const int q,
     const int per_slot,
     const int est,
+    const int neg,
+    const int squares,
     const int first,
-    const float scale)
+    const float scale,
+    const float par,
+    const float clip)
 {
     const int c = get_global_id(0) * VEC, slot = get_global_id(1), at = slot * pitch + c;
-    const int begin = slot * per_slot, end = min(rows, begin + per_slot);
+    const int begin = slot * per_slot, end = min(rows, begin + per_slot), mean = est_mean(est);
     if (c >= cols)
         return;
     const vint image = (c + V_LANES) / q;
-    vfloat top = (vfloat)(-FLT_MAX), sum = (vfloat)(0.0f);
+    vfloat top = (vfloat)(-FLT_MAX), sum = (vfloat)(0.0f), square = (vfloat)(0.0f);
     if (!first) {
         top = V_LOAD(run_m + at);
         sum = V_LOAD(run_s + at);
     }
+    if (!first && squares)
+        square = V_LOAD(run_q + at);
     const vfloat top_before = top;
     for (int r = begin; r < end; r++) {
         const int j = (row0 + r) / p;
-        const vfloat u = scale * V_LOAD(s + (long)r * cols + c);
-        top = select(top, u, (u > top) & (image != j));
-        for (int k = max(c, j * q); k < min(min(c + VEC, cols), (j + 1) * q); k++)
-            pos[(long)(k - pos0) * p + (row0 + r) % p] = scale * s[(long)r * cols + k];
-        if (est == IMX_EST_JSD)
-            sum += select((vfloat)(0.0f), v_softplus(u) - LN2, image != j);
+        const vfloat raw = scale * V_LOAD(s + (long)r * cols + c);
+        const vfloat u = est_exponent(est, clipped(raw, clip), par);
+        const vint use = negatives(image, j, n, neg);
+        top = select(top, u, (u > top) & use);
+        for (int k = max(c, j * q); k < min(min(c + VEC, cols), (j + 1) * q); k++) {
+            const float own = scale * s[(long)r * cols + k];
+            pos[(long)(k - pos0) * p + (row0 + r) % p] = clip > 0.0f ? clip * tanh(own / clip) : own;
+        }
+        if (mean)
+            sum += select((vfloat)(0.0f), est_neg(est, u), use);
+        if (squares)
+            square += raw * raw;
     }
-    if (est != IMX_EST_JSD) {
+    if (!mean) {
         sum *= v_exp(top_before - top);
         for (int r = begin; r < end; r++) {
             const int j = (row0 + r) / p;
-            const vfloat u = scale * V_LOAD(s + (long)r * cols + c);
-            sum += select((vfloat)(0.0f), v_exp(u - top), image != j);
+            const vfloat u = est_exponent(est, clipped(scale * V_LOAD(s + (long)r * cols + c), clip), par);
+            sum += select((vfloat)(0.0f), v_exp(u - top), negatives(image, j, n, neg));
         }
     }
     V_STORE(top, run_m + at);
     V_STORE(sum, run_s + at);
+    if (squares)
+        V_STORE(square, run_q + at);
 }
 
-/* What a slice of the locals knows of each column: part[2, cols] = maximum and sum of exp of its negatives (jsd: 0
- * and the sum), merged over the slots. */
+/* What a slice of the locals knows of each column: part[2, cols] = maximum and sum of exp of its negatives (or 0
+ * and their sum), merged over the slots; where squares != 0 a third row, the sum of s^2. */
 __kernel void critic_part(
     __global const float *restrict run_m,
     __global const float *restrict run_s,
+    __global const float *restrict run_q,
     __global float *restrict part,
     const int cols,
     const int pitch,
     const int slots,
-    const int est)
+    const int est,
+    const int squares)
 {
-    const int c = get_global_id(0);
+    const int c = get_global_id(0), mean = est_mean(est);
     if (c >= cols)
         return;
-    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f;
+    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f, square = 0.0f, square_lost = 0.0f;
     for (int k = 0; k < slots; k++)
         top = run_m[k * pitch + c] > top ? run_m[k * pitch + c] : top;
     for (int k = 0; k < slots; k++)
-        kahan(&sum, &lost, run_s[k * pitch + c] * (est == IMX_EST_JSD ? 1.0f : exp(run_m[k * pitch + c] - top)));
-    part[c] = est == IMX_EST_JSD ? 0.0f : top;
+        kahan(&sum, &lost, run_s[k * pitch + c] * (mean ? 1.0f : exp(run_m[k * pitch + c] - top)));
+    for (int k = 0; k < slots && squares; k++)
+        kahan(&square, &square_lost, run_q[k * pitch + c]);
+    part[c] = mean ? 0.0f : top;
     part[cols + c] = sum;
+    if (squares)
+        part[2 * cols + c] = square;
 }
 
-/* The same over the slices, part[slices, 2, cols], into a slot as critic_column takes it. */
+/* The same over the slices, part[slices, 2 or 3, cols], into a slot as critic_column takes it. */
 __kernel void critic_fold(
     __global const float *restrict part,
     __global float *restrict run_m,
     __global float *restrict run_s,
+    __global float *restrict run_q,
     const int cols,
     const int slices,
-    const int est)
+    const int est,
+    const int squares)
 {
-    const int c = get_global_id(0);
+    const int c = get_global_id(0), mean = est_mean(est);
     if (c >= cols)
         return;
+    const long step = (squares ? 3 : 2) * (long)cols;
     __global const float *restrict m = part + c, *restrict s = part + cols + c;
-    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f;
+    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f, square = 0.0f, square_lost = 0.0f;
     for (int k = 0; k < slices; k++)
-        top = m[(long)k * 2 * cols] > top ? m[(long)k * 2 * cols] : top;
+        top = m[k * step] > top ? m[k * step] : top;
     for (int k = 0; k < slices; k++)
-        kahan(&sum, &lost, s[(long)k * 2 * cols] * (est == IMX_EST_JSD ? 1.0f : exp(m[(long)k * 2 * cols] - top)));
+        kahan(&sum, &lost, s[k * step] * (mean ? 1.0f : exp(m[k * step] - top)));
+    for (int k = 0; k < slices && squares; k++)
+        kahan(&square, &square_lost, s[k * step + cols]);
     run_m[c] = top;
     run_s[c] = sum;
+    if (squares)
+        run_q[c] = square;
 }
 
-/* One column: merges its slots and sums over its positives. part[3, pitch] = sums of the positives' value and
- * of the losses, and the column's negatives (infonce: its logsumexp); dv leaves maximum and sum in slot 0. */
+/* One column: merges its slots and sums over its positives. part[4, pitch] = sums of the positives' value and
+ * of the losses, the column's negatives (infonce: its logsumexp), and its sum of s^2; maximum and sum of the negatives'
+ * exponentials are left in slot 0. */
 __kernel void critic_column(
     __global const float *restrict pos,
     __global float *restrict run_m,
     __global float *restrict run_s,
+    __global const float *restrict run_q,
     __global float *restrict part,
     __global float *restrict stat,
     const int cols,
     const int pitch,
     const int p,
     const int slots,
-    const int est)
+    const int est,
+    const int squares)
 {
-    const int c = get_global_id(0);
+    const int c = get_global_id(0), mean = est_mean(est);
     if (c >= cols)
         return;
-    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f;
+    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f, square = 0.0f, square_lost = 0.0f;
     float value = 0.0f, value_lost = 0.0f, loss = 0.0f, loss_lost = 0.0f;
     for (int k = 0; k < slots; k++)
         top = run_m[k * pitch + c] > top ? run_m[k * pitch + c] : top;
     for (int k = 0; k < slots; k++)
-        kahan(&sum, &lost,
-              run_s[k * pitch + c] * (est == IMX_EST_JSD ? 1.0f : exp(run_m[k * pitch + c] - top)));
+        kahan(&sum, &lost, run_s[k * pitch + c] * (mean ? 1.0f : exp(run_m[k * pitch + c] - top)));
+    for (int k = 0; k < slots && squares; k++)
+        kahan(&square, &square_lost, run_q[k * pitch + c]);
     const float all = est == IMX_EST_INFONCE ? top + log(sum) : sum;
     for (int k = 0; k < p; k++) {
         const float u = pos[(long)c * p + k];
-        kahan(&value, &value_lost, est == IMX_EST_JSD ? LN2 - softplus(-u) : u);
+        kahan(&value, &value_lost, est_pos(est, u));
         if (est == IMX_EST_INFONCE)
             kahan(&loss, &loss_lost, softplus(all - u));
     }
@@ -219,13 +189,14 @@ __kernel void critic_column(
     part[c] = value;
     part[pitch + c] = loss;
     part[2 * pitch + c] = all;
+    part[3 * pitch + c] = square;
     run_m[c] = top;
     run_s[c] = sum;
 }
 
-/* LANES partial results over the columns: lane k takes columns k, k + LANES... lanes[5, LANES] = sums of
- * part, then dv's maximum and sum. Small work-items without a barrier run where a driver's work-groups are
- * tiny, too. */
+/* LANES partial results over the columns: lane k takes columns k, k + LANES... lanes[6, LANES] = sums of
+ * part, then maximum and sum of all exponentials. Small work-items without a barrier run where a driver's work-groups
+ * are tiny, too. */
 __kernel void critic_gather(
     __global const float *restrict run_m,
     __global const float *restrict run_s,
@@ -238,7 +209,7 @@ __kernel void critic_gather(
     if (me >= LANES)
         return;
     float top = -FLT_MAX, sum = 0.0f;
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < 4; k++) {
         float total = 0.0f;
         for (int c = me; c < cols; c += LANES)
             total += part[k * pitch + c];
@@ -248,46 +219,61 @@ __kernel void critic_gather(
         top = run_m[c] > top ? run_m[c] : top;
     for (int c = me; c < cols; c += LANES)
         sum += run_s[c] * exp(run_m[c] - top);
-    lanes[3 * LANES + me] = top;
-    lanes[4 * LANES + me] = sum;
+    lanes[4 * LANES + me] = top;
+    lanes[5 * LANES + me] = sum;
 }
 
-/* The lanes become LOSS and INFO, and dv's STAT. positives, negatives: how many pairs. Every work-item adds
- * up the few lanes in the same order; the first one reports. */
+/* The lanes become LOSS and INFO, and level[1] = what STAT is where it is the same everywhere. positives, negatives: how
+ * many pairs; pull: the weight of s^2 over the number of all pairs. One work-item. */
 __kernel void critic_finish(
     __global const float *restrict lanes,
-    __global float *restrict stat,
+    __global float *restrict ema,
+    __global float *restrict level,
     __global float *restrict loss,
     __global float *restrict info,
     const int cols,
     const int est,
     const float positives,
     const float negatives,
-    const float most)
+    const float most,
+    const float par,
+    const float pull)
 {
-    const int me = get_global_id(0);
-    float pos = 0.0f, nce = 0.0f, neg = 0.0f, top = -FLT_MAX, sum = 0.0f;
+    float pos = 0.0f, nce = 0.0f, neg = 0.0f, square = 0.0f, top = -FLT_MAX, sum = 0.0f, average = 0.0f;
+    if (get_global_id(0) > 0)
+        return;
     for (int k = 0; k < LANES; k++) {
         pos += lanes[k];
         nce += lanes[LANES + k];
         neg += lanes[2 * LANES + k];
-        top = lanes[3 * LANES + k] > top ? lanes[3 * LANES + k] : top;
+        square += lanes[3 * LANES + k];
+        top = lanes[4 * LANES + k] > top ? lanes[4 * LANES + k] : top;
     }
     for (int k = 0; k < LANES; k++)
-        sum += lanes[4 * LANES + k] * exp(lanes[3 * LANES + k] - top);
-    const float all = top + log(sum), e_pos = pos / positives;
+        sum += lanes[5 * LANES + k] * exp(lanes[4 * LANES + k] - top);
+    const float all = top + log(sum), e_pos = pos / positives, count = log(negatives);
     const float e_neg = est == IMX_EST_INFONCE ? neg / (float)cols
-                        : est == IMX_EST_JSD   ? neg / negatives
-                                               : all - log(negatives);
+                        : est_mean(est)        ? neg / negatives
+                                               : est_end(est, all, count);
     const float total = est == IMX_EST_INFONCE ? nce / positives : e_neg - e_pos;
-    if (me == 0) {
-        loss[0] = total;
-        info[0] = e_pos;
-        info[1] = e_neg;
-        info[2] = (est == IMX_EST_INFONCE ? most : 0.0f) - total;
-    }
-    if (me < cols && est == IMX_EST_DV)
-        stat[me] = all;
+    if (est == IMX_EST_DV_EMA)
+        average = est_average(ema, all - count, par);
+    level[0] = est_level(est, all, average, count);
+    loss[0] = total + pull * square;
+    info[0] = e_pos;
+    info[1] = e_neg;
+    info[2] = most - total;
+}
+
+/* stat[cols] = level[0] */
+__kernel void critic_level(
+    __global const float *restrict level,
+    __global float *restrict stat,
+    const int cols)
+{
+    const int c = get_global_id(0);
+    if (c < cols)
+        stat[c] = level[0];
 }
 
 /* What every negative slope of a column is multiplied with: gate[cols]. */
@@ -310,13 +296,11 @@ __kernel void critic_gate(
     float sum = 0.0f;
     for (int k = 0; k < p && est == IMX_EST_INFONCE; k++)
         sum += sigmoid(stat[c] - pos[(long)c * p + k]);
-    gate[c] = est == IMX_EST_INFONCE ? step * (sum / positives)
-              : est == IMX_EST_JSD   ? step / negatives
-                                     : step;
+    gate[c] = est == IMX_EST_INFONCE ? step * (sum / positives) : est_mean(est) ? step / negatives : step;
 }
 
 /* Turns a tile s into d loss / d s in place, and adds its column sums to run (the bias gradient, [slots,
- * pitch]). */
+ * pitch]). pull: twice the weight of s^2 over the number of all pairs. */
 __kernel void critic_slope(
     __global float *restrict s,
     __global const float *restrict pos,
@@ -328,19 +312,25 @@ __kernel void critic_slope(
     const int row0,
     const int cols,
     const int pitch,
+    const int n,
     const int p,
     const int q,
     const int per_slot,
     const int est,
+    const int neg,
     const int first,
     const float scale,
-    const float positives)
+    const float positives,
+    const float par,
+    const float clip,
+    const float pull)
 {
     const int c = get_global_id(0) * VEC, slot = get_global_id(1), at = slot * pitch + c;
     const int begin = slot * per_slot, end = min(rows, begin + per_slot), last = min(c + VEC, cols);
     if (c >= cols)
         return;
-    const float own = -dloss[0] * scale / positives;
+    const float step = dloss[0] * scale, own = -step / positives;
+    const vint image = (c + V_LANES) / q;
     float lane[VEC], lane_stat[VEC], lane_gate[VEC];
     for (int k = 0; k < VEC; k++) {
         lane_stat[k] = c + k < cols ? stat[c + k] : 0.0f;
@@ -353,18 +343,26 @@ __kernel void critic_slope(
     for (int r = begin; r < end; r++) {
         const int j = (row0 + r) / p, mine = max(c, j * q), mine_end = min(last, (j + 1) * q);
         __global float *const here = s + (long)r * cols + c;
-        const vfloat u = scale * V_LOAD(here);
-        vfloat w = v_gate * (est == IMX_EST_JSD ? v_sigmoid(u) : v_exp(u - v_stat));
-        if (mine < mine_end || last < c + VEC) {
+        const vfloat raw = scale * V_LOAD(here), u = clipped(raw, clip);
+        vfloat w = v_gate * est_neg_slope(est, u, v_stat, par);
+        if (neg < n - 1)
+            w = select((vfloat)(0.0f), w, negatives(image, j, n, neg));
+        if (clip > 0.0f)
+            w *= 1.0f - (u / clip) * (u / clip);
+        if (mine < mine_end) {
             V_STORE(w, lane);
             for (int k = mine; k < mine_end; k++) {
-                const float x = pos[(long)k * p + (row0 + r) % p];
-                lane[k - c] =
-                    own * (est == IMX_EST_DV ? 1.0f : sigmoid(est == IMX_EST_JSD ? -x : stat[k] - x));
+                const float x = pos[(long)k * p + (row0 + r) % p], share = clip > 0.0f ? x / clip : 0.0f;
+                lane[k - c] = own * est_pos_slope(est, x, stat[k]) * (1.0f - share * share);
             }
+            w = V_LOAD(lane);
+        }
+        if (pull > 0.0f)
+            w += step * pull * raw;
+        if (last < c + VEC) {
+            V_STORE(w, lane);
             for (int k = c; k < last; k++)
                 here[k - c] = lane[k - c];
-            w = V_LOAD(lane);
         } else {
             V_STORE(w, here);
         }

@@ -115,7 +115,7 @@ static bool critic(const struct imx_node *n, struct imx_slice s, struct imx_slic
     d.image = s.first;
     d.images = s.count;
     memcpy(out->problem, &d, sizeof d);
-    out->part_at = (int64_t)(s.first / s.per) * 2 * d.n * d.q;
+    out->part_at = (int64_t)(s.first / s.per) * imx_critic_part_rows(&d) * d.n * d.q;
     memset(out->cut, 0, sizeof out->cut);
     out->cut[IMX_CRITIC_FWD_L0] = out->cut[IMX_CRITIC_FWD_L1] = R;
     if (n->op == &imx_op_critic_part_fwd) {

@@ -131,7 +131,8 @@ static struct imx_critic_part critic_part_of(const struct imx_node *n)
 {
     struct imx_critic d;
     memcpy(&d, n->problem, sizeof d);
-    return (struct imx_critic_part){ d.n, d.p, d.q, d.d0, d.d1, d.bias, d.est, 0, d.n, 0, d.scale };
+    return (struct imx_critic_part){ d.n, d.p, d.q,     d.d0,  d.d1,  d.bias, d.est, 0,
+                                     d.n, 0,   d.scale, d.neg, d.par, d.clip, d.l2 };
 }
 
 static imx_status split_critic_fwd(struct stream *s, const struct imx_node *n, int origin)
@@ -140,8 +141,11 @@ static imx_status split_critic_fwd(struct stream *s, const struct imx_node *n, i
     const int64_t slices = (d.n + s->per - 1) / s->per;
     imx_tid a[IMX_MAX_ARGS];
     memcpy(a, n->arg, sizeof a);
-    const imx_tid part = imx_graph_temp(s->g, IMX_F32, slices * 2 * d.n * d.q, "part"), pos = a[IMX_CRITIC_FWD_POS];
-    const imx_tid end[] = { pos, part, a[IMX_CRITIC_FWD_LOSS], a[IMX_CRITIC_FWD_INFO], a[IMX_CRITIC_FWD_STAT] };
+    const imx_tid part = imx_graph_temp(s->g, IMX_F32, slices * imx_critic_part_rows(&d) * d.n * d.q, "part");
+    const imx_tid pos = a[IMX_CRITIC_FWD_POS];
+    const imx_tid end[] = {
+        pos, part, a[IMX_CRITIC_FWD_LOSS], a[IMX_CRITIC_FWD_INFO], a[IMX_CRITIC_FWD_STAT], a[IMX_CRITIC_FWD_EMA]
+    };
     a[IMX_CRITIC_PART_POS] = pos;
     a[IMX_CRITIC_PART_PART] = part;
     IMX_TRY(push(s, &imx_op_critic_part_fwd, &d, a, n, origin));

@@ -18,6 +18,15 @@ float imx_critic_scale(const struct imx_critic_spec *spec)
     return spec->form == IMX_CRITIC_ENCODE_DOT ? 1.0f : (float)(1.0 / sqrt((double)spec->units));
 }
 
+static float estimator_parameter(const struct imx_critic_spec *spec)
+{
+    if (spec->estimator == IMX_EST_SMILE)
+        return spec->tau > 0.0f ? spec->tau : IMX_SMILE_TAU;
+    if (spec->estimator == IMX_EST_DV_EMA)
+        return spec->decay > 0.0f ? spec->decay : IMX_EMA_DECAY;
+    return 0.0f;
+}
+
 /* relu(BN(W1 x)) */
 static struct imx_map hidden(struct imx_build *b, struct imx_map x, const char *side, int32_t units)
 {
@@ -45,15 +54,17 @@ static struct imx_map head(struct imx_build *b, struct imx_map x, const char *si
     return imx_nn_layernorm(b, r, name);
 }
 
-static struct imx_critic_out score(struct imx_build *b, const struct imx_critic *d, const imx_tid in[5])
+static struct imx_critic_out score(struct imx_build *b, const struct imx_critic *d, const char *local,
+                                   const imx_tid in[5])
 {
     struct imx_graph *g = b->g;
     imx_graph_label(g, "critic");
     const struct imx_critic_out out = { imx_graph_temp(g, IMX_F32, 1, "loss"), imx_graph_temp(g, IMX_F32, 3, "info") };
     const imx_tid pos = imx_graph_temp(g, IMX_F32, (int64_t)d->n * d->q * d->p, "pos");
     const imx_tid stat = imx_graph_temp(g, IMX_F32, (int64_t)d->n * d->q, "stat");
+    const imx_tid ema = d->est == IMX_EST_DV_EMA ? imx_nn_vector(b, local, "ema", 2, IMX_INIT_ZERO, 0, true) : 0;
     imx_graph_node(g, &imx_op_critic_fwd, d,
-                   (imx_tid[]){ in[0], in[1], in[2], in[3], in[4], out.loss, out.info, pos, stat });
+                   (imx_tid[]){ in[0], in[1], in[2], in[3], in[4], out.loss, out.info, pos, stat, ema });
     imx_graph_output(g, out.loss);
     imx_graph_output(g, out.info);
     return out;
@@ -133,7 +144,7 @@ static struct imx_critic_out encode_dot_quadratic(struct imx_build *b, struct im
     d.d1 = 1;
     d.bias = 1;
     /* The form comes last: its gradients, which take most memory, then come before those of the projections. */
-    return score(b, &d, (imx_tid[]){ dst, q0, r, q1, q2 });
+    return score(b, &d, "local", (imx_tid[]){ dst, q0, r, q1, q2 });
 }
 
 struct imx_critic_out imx_critic_build(struct imx_build *b, const struct imx_critic_spec *spec, struct imx_map local,
@@ -144,12 +155,16 @@ struct imx_critic_out imx_critic_build(struct imx_build *b, const struct imx_cri
     const struct imx_map rows = { local.t, n * p, 1, 1, local.c }, x = spec->whole ? local : rows,
                          y = { global.t, n * q, 1, 1, global.c };
     struct imx_critic d = { n, p, q, units, 0, 0, spec->estimator, imx_critic_scale(spec) };
+    d.par = estimator_parameter(spec);
+    d.clip = spec->clip;
+    d.l2 = spec->l2;
+    d.neg = spec->negatives < n - 1 ? spec->negatives : 0;
     if (spec->form == IMX_CRITIC_ENCODE_DOT && !spec->whole && quadratic(b, spec, x, n * q))
         return encode_dot_quadratic(b, d, x, y, units);
     if (spec->form == IMX_CRITIC_ENCODE_DOT) {
         const struct imx_map l = head(b, x, l_name, units);
         const struct imx_map v = head(b, y, g_name, units);
-        return score(b, &d, (imx_tid[]){ l.t, v.t, 0, 0, 0 });
+        return score(b, &d, l_name, (imx_tid[]){ l.t, v.t, 0, 0, 0 });
     }
     const struct imx_map h = hidden(b, x, l_name, units);
     char name[2][48];
@@ -165,5 +180,5 @@ struct imx_critic_out imx_critic_build(struct imx_build *b, const struct imx_cri
     const imx_tid q0 = project(b, v, w2, units);
     const imx_tid q1 = project(b, v, s, d.d1);
     const imx_tid q2 = project(b, v, b2, 1);
-    return score(b, &d, (imx_tid[]){ h.t, q0, x.t, q1, q2 });
+    return score(b, &d, l_name, (imx_tid[]){ h.t, q0, x.t, q1, q2 });
 }

@@ -26,8 +26,11 @@ struct imx_critic_spec {
     int32_t estimator; /* enum imx_estimator */
     float scale;       /* 0: the default, 1 for encode-dot, 1/sqrt(units) for bilinear */
     enum imx_local_norm local_norm;
-    bool whole; /* the local map is one local, the whole of it: the global objective's dot-product form
-                   (dim_method 2.3); its parameters are named "whole.local.*", "whole.global.*" */
+    bool whole;        /* the local map is one local, the whole of it: the global objective's dot-product form
+                          (dim_method 2.3); its parameters are named "whole.local.*", "whole.global.*" */
+    float tau, decay;  /* of smile and dv-ema; 0: 5 and 0.99 */
+    float clip, l2;    /* of the scores: clip tanh(s/clip), weight of the mean of s^2; 0: none (ops/critic.h) */
+    int32_t negatives; /* other images that serve each as negatives; 0: all */
 };
 
 struct imx_critic_out {

@@ -25,7 +25,7 @@ static const struct shape shape_gpu = { 1, 64, "-DVEC=1" };
 /* Where everything lies in the workspace, in bytes; each part begins on a page. */
 struct layout {
     int rows, tile, tiles, cols, pitch; /* rows of locals, rows per tile, columns = globals */
-    uint64_t score[2], top, sum, part, lanes, gate, turn[2], gemm, end;
+    uint64_t score[2], top, sum, square, part, lanes, level, gate, turn[2], gemm, end;
 };
 
 static int tile_rows(const struct imx_critic *d, int64_t rows)
@@ -105,6 +105,12 @@ static uint64_t take(uint64_t *end, uint64_t floats)
     return at;
 }
 
+/* The sum of s^2 is wanted. */
+static bool squares(const struct imx_critic *d)
+{
+    return d->l2 != 0.0f;
+}
+
 /* Everything but the gemm's own scratch, which begins at `gemm`. */
 static struct layout layout_of(const struct imx_critic *d, int rows, const struct shape *shape, bool backward)
 {
@@ -116,8 +122,10 @@ static struct layout layout_of(const struct imx_critic *d, int rows, const struc
         l.score[k] = take(&l.end, (uint64_t)l.tile * cols + spare);
     l.top = take(&l.end, backward ? 0 : (uint64_t)shape->slots * (uint64_t)l.pitch);
     l.sum = take(&l.end, (uint64_t)shape->slots * (uint64_t)l.pitch);
-    l.part = take(&l.end, backward ? 0 : 3 * (uint64_t)l.pitch);
-    l.lanes = take(&l.end, backward ? 0 : 5 * FINISH_LANES);
+    l.square = take(&l.end, backward || !squares(d) ? 0 : (uint64_t)shape->slots * (uint64_t)l.pitch);
+    l.part = take(&l.end, backward ? 0 : 4 * (uint64_t)l.pitch);
+    l.lanes = take(&l.end, backward ? 0 : 6 * FINISH_LANES);
+    l.level = take(&l.end, backward ? 0 : 1);
     l.gate = take(&l.end, backward ? cols : 0);
     l.turn[0] = take(&l.end, backward && l.tiles > 1 ? cols * (uint64_t)d->d0 : 0);
     l.turn[1] = take(&l.end, backward && l.tiles > 1 ? cols * (uint64_t)d->d1 : 0);
@@ -216,7 +224,26 @@ static float positives(const struct imx_critic *d)
 
 static float negatives(const struct imx_critic *d)
 {
-    return (float)((double)d->n * (d->n - 1) * d->p * d->q);
+    return (float)((double)d->n * imx_critic_negatives(d) * d->p * d->q);
+}
+
+/* The penalty on one s^2. */
+static float pull(const struct imx_critic *d)
+{
+    return (float)((double)d->l2 / ((double)d->n * d->q * d->n * d->p));
+}
+
+/* Where the running statistics of the forward pass stand. */
+struct sums {
+    struct imx_mem top, sum, square, part;
+};
+
+static struct sums sums_of(const struct run *r)
+{
+    const uint64_t slots = (uint64_t)r->shape->slots * (uint64_t)r->l.pitch;
+    return (struct sums){ scratch(r, r->l.top, slots), scratch(r, r->l.sum, slots),
+                          squares(r->d) ? scratch(r, r->l.square, slots) : (struct imx_mem){ 0 },
+                          scratch(r, r->l.part, 4 * (uint64_t)r->l.pitch) };
 }
 
 /* Moves on to tile t. */
@@ -231,76 +258,104 @@ static int per_slot(const struct run *r)
     return (r->rows + r->shape->slots - 1) / r->shape->slots;
 }
 
-/* Positives and the running maximum and sum of the negatives over all tiles of the rows at hand. */
-static imx_status stat_tiles(struct run *r, struct imx_mem pos, struct imx_mem top, struct imx_mem sum)
+/* Positives and the running statistics of all tiles of the rows at hand. */
+static imx_status stat_tiles(struct run *r, struct imx_mem pos)
 {
     const struct imx_critic *d = r->d;
+    const struct sums sums = sums_of(r);
     for (int t = 0; t < r->l.tiles; t++) {
         to_tile(r, t);
         IMX_TRY(score_tile(r));
         IMX_TRY(imx_run_critic_stat(r->dev, tile_launch(r),
                                     &(struct imx_k_critic_stat){ .s = scores(r),
                                                                  .pos = pos,
-                                                                 .run_m = top,
-                                                                 .run_s = sum,
+                                                                 .run_m = sums.top,
+                                                                 .run_s = sums.sum,
+                                                                 .run_q = sums.square,
                                                                  .rows = r->rows,
                                                                  .row0 = r->base + r->row0,
                                                                  .pos0 = r->base / d->p * d->q,
                                                                  .cols = r->l.cols,
                                                                  .pitch = r->l.pitch,
+                                                                 .n = d->n,
                                                                  .p = d->p,
                                                                  .q = d->q,
                                                                  .per_slot = per_slot(r),
                                                                  .est = d->est,
+                                                                 .neg = imx_critic_negatives(d),
+                                                                 .squares = squares(d),
                                                                  .first = t == 0,
-                                                                 .scale = d->scale }));
+                                                                 .scale = d->scale,
+                                                                 .par = d->par,
+                                                                 .clip = d->clip }));
     }
     return IMX_OK;
 }
 
-/* LOSS, INFO, STAT (end[]) from the positives and what `slots` slots know of the negatives. */
-static imx_status end_fwd(const struct run *r, struct imx_mem top, struct imx_mem sum, struct imx_mem part, int slots,
-                          struct imx_mem pos, const struct imx_mem end[3])
+static bool one_level(int32_t est)
+{
+    return est == IMX_EST_DV || est == IMX_EST_DV_EMA || est == IMX_EST_SMILE || est == IMX_EST_KL || est == IMX_EST_H2;
+}
+
+/* Where the results of the forward pass go. */
+struct ends {
+    struct imx_mem pos, loss, info, stat, ema;
+};
+
+/* LOSS, INFO, STAT from the positives and what `slots` slots know of the negatives. */
+static imx_status end_fwd(const struct run *r, int slots, const struct ends *e)
 {
     const struct imx_critic *d = r->d;
+    const struct sums sums = sums_of(r);
     IMX_TRY(imx_run_critic_column(r->dev, column_launch(r),
-                                  &(struct imx_k_critic_column){ .pos = pos,
-                                                                 .run_m = top,
-                                                                 .run_s = sum,
-                                                                 .part = part,
-                                                                 .stat = end[2],
+                                  &(struct imx_k_critic_column){ .pos = e->pos,
+                                                                 .run_m = sums.top,
+                                                                 .run_s = sums.sum,
+                                                                 .run_q = sums.square,
+                                                                 .part = sums.part,
+                                                                 .stat = e->stat,
                                                                  .cols = r->l.cols,
                                                                  .pitch = r->l.pitch,
                                                                  .p = d->p,
                                                                  .slots = slots,
-                                                                 .est = d->est }));
-    const struct imx_mem lanes = scratch(r, r->l.lanes, 5 * FINISH_LANES);
-    IMX_TRY(imx_run_critic_gather(
-        r->dev, imx_launch_1d(r->dev, FINISH_LANES, r->shape->options),
-        &(struct imx_k_critic_gather){
-            .run_m = top, .run_s = sum, .part = part, .lanes = lanes, .cols = r->l.cols, .pitch = r->l.pitch }));
-    return imx_run_critic_finish(r->dev, column_launch(r),
-                                 &(struct imx_k_critic_finish){ .lanes = lanes,
-                                                                .stat = end[2],
-                                                                .loss = end[0],
-                                                                .info = end[1],
-                                                                .cols = r->l.cols,
-                                                                .est = d->est,
-                                                                .positives = positives(d),
-                                                                .negatives = negatives(d),
-                                                                .most = (float)log(1 + (d->n - 1.0) * d->p) });
+                                                                 .est = d->est,
+                                                                 .squares = squares(d) }));
+    const struct imx_mem lanes = scratch(r, r->l.lanes, 6 * FINISH_LANES), level = scratch(r, r->l.level, 1);
+    IMX_TRY(imx_run_critic_gather(r->dev, imx_launch_1d(r->dev, FINISH_LANES, r->shape->options),
+                                  &(struct imx_k_critic_gather){ .run_m = sums.top,
+                                                                 .run_s = sums.sum,
+                                                                 .part = sums.part,
+                                                                 .lanes = lanes,
+                                                                 .cols = r->l.cols,
+                                                                 .pitch = r->l.pitch }));
+    const double most = d->est == IMX_EST_INFONCE ? log(1 + (double)imx_critic_negatives(d) * d->p) : 0;
+    IMX_TRY(imx_run_critic_finish(r->dev, imx_launch_1d(r->dev, 1, r->shape->options),
+                                  &(struct imx_k_critic_finish){ .lanes = lanes,
+                                                                 .ema = e->ema,
+                                                                 .level = level,
+                                                                 .loss = e->loss,
+                                                                 .info = e->info,
+                                                                 .cols = r->l.cols,
+                                                                 .est = d->est,
+                                                                 .positives = positives(d),
+                                                                 .negatives = negatives(d),
+                                                                 .most = (float)most,
+                                                                 .par = d->par,
+                                                                 .pull = pull(d) }));
+    if (!one_level(d->est))
+        return IMX_OK;
+    return imx_run_critic_level(r->dev, column_launch(r),
+                                &(struct imx_k_critic_level){ .level = level, .stat = e->stat, .cols = r->l.cols });
 }
 
 static imx_status run_fwd(struct imx_dev *dev, const struct imx_critic *d, const struct imx_args *a,
                           const struct shape *shape)
 {
     struct run r = { dev, d, a, shape, layout_of(d, d->n * d->p, shape, false), 0, 0, 0, 0, 0 };
-    const uint64_t slots = (uint64_t)shape->slots * (uint64_t)r.l.pitch;
-    const struct imx_mem top = scratch(&r, r.l.top, slots), sum = scratch(&r, r.l.sum, slots);
-    const struct imx_mem part = scratch(&r, r.l.part, 3 * (uint64_t)r.l.pitch);
-    const struct imx_mem ends[] = { a->m[IMX_CRITIC_FWD_LOSS], a->m[IMX_CRITIC_FWD_INFO], a->m[IMX_CRITIC_FWD_STAT] };
-    IMX_TRY(stat_tiles(&r, a->m[IMX_CRITIC_FWD_POS], top, sum));
-    return end_fwd(&r, top, sum, part, shape->slots, a->m[IMX_CRITIC_FWD_POS], ends);
+    const struct ends ends = { a->m[IMX_CRITIC_FWD_POS], a->m[IMX_CRITIC_FWD_LOSS], a->m[IMX_CRITIC_FWD_INFO],
+                               a->m[IMX_CRITIC_FWD_STAT], a->m[IMX_CRITIC_FWD_EMA] };
+    IMX_TRY(stat_tiles(&r, ends.pos));
+    return end_fwd(&r, shape->slots, &ends);
 }
 
 /* The gradient products of tile t, whose slopes stand where its scores stood. The sums over tiles go back and
@@ -362,13 +417,18 @@ static imx_status slope_tiles(struct run *r)
                                                                    .row0 = r->base + r->row0,
                                                                    .cols = r->l.cols,
                                                                    .pitch = r->l.pitch,
+                                                                   .n = d->n,
                                                                    .p = d->p,
                                                                    .q = d->q,
                                                                    .per_slot = per_slot(r),
                                                                    .est = d->est,
+                                                                   .neg = imx_critic_negatives(d),
                                                                    .first = t == 0,
                                                                    .scale = d->scale,
-                                                                   .positives = positives(d) }));
+                                                                   .positives = positives(d),
+                                                                   .par = d->par,
+                                                                   .clip = d->clip,
+                                                                   .pull = 2 * pull(d) }));
         IMX_TRY(spread_tile(r, t));
     }
     if (!d->bias || !(r->want & IMX_WANT_DG))
@@ -398,18 +458,19 @@ static imx_status run_part_fwd(struct imx_dev *dev, const struct imx_critic_part
 {
     const struct imx_critic whole = imx_critic_whole(d);
     struct run r = { dev, &whole, a, shape, layout_of(&whole, d->images * d->p, shape, false), 0, 0, 0, 0, 0 };
-    const uint64_t slots = (uint64_t)shape->slots * (uint64_t)r.l.pitch;
-    const struct imx_mem top = scratch(&r, r.l.top, slots), sum = scratch(&r, r.l.sum, slots);
+    const struct sums sums = sums_of(&r);
     r.base = d->image * d->p;
-    IMX_TRY(stat_tiles(&r, a->m[IMX_CRITIC_PART_POS], top, sum));
+    IMX_TRY(stat_tiles(&r, a->m[IMX_CRITIC_PART_POS]));
     return imx_run_critic_part(dev, column_launch(&r),
-                               &(struct imx_k_critic_part){ .run_m = top,
-                                                            .run_s = sum,
+                               &(struct imx_k_critic_part){ .run_m = sums.top,
+                                                            .run_s = sums.sum,
+                                                            .run_q = sums.square,
                                                             .part = a->m[IMX_CRITIC_PART_PART],
                                                             .cols = r.l.cols,
                                                             .pitch = r.l.pitch,
                                                             .slots = shape->slots,
-                                                            .est = d->est });
+                                                            .est = d->est,
+                                                            .squares = squares(&whole) });
 }
 
 /* The slices become one slot, from where on everything is as it would be in one piece. No scores are computed: the
@@ -419,18 +480,19 @@ static imx_status run_part_end(struct imx_dev *dev, const struct imx_critic_part
 {
     const struct imx_critic whole = imx_critic_whole(d);
     struct run r = { dev, &whole, a, shape, layout_of(&whole, 1, shape, false), 0, 0, 0, 0, 0 };
-    const uint64_t slots = (uint64_t)shape->slots * (uint64_t)r.l.pitch;
-    const struct imx_mem top = scratch(&r, r.l.top, slots), sum = scratch(&r, r.l.sum, slots);
-    const struct imx_mem part = scratch(&r, r.l.part, 3 * (uint64_t)r.l.pitch);
-    const struct imx_mem ends[] = { a->m[IMX_CRITIC_END_LOSS], a->m[IMX_CRITIC_END_INFO], a->m[IMX_CRITIC_END_STAT] };
+    const struct sums sums = sums_of(&r);
+    const struct ends ends = { a->m[IMX_CRITIC_END_POS], a->m[IMX_CRITIC_END_LOSS], a->m[IMX_CRITIC_END_INFO],
+                               a->m[IMX_CRITIC_END_STAT], a->m[IMX_CRITIC_END_EMA] };
     IMX_TRY(imx_run_critic_fold(dev, column_launch(&r),
                                 &(struct imx_k_critic_fold){ .part = a->m[IMX_CRITIC_END_PART],
-                                                             .run_m = top,
-                                                             .run_s = sum,
+                                                             .run_m = sums.top,
+                                                             .run_s = sums.sum,
+                                                             .run_q = sums.square,
                                                              .cols = r.l.cols,
                                                              .slices = (d->n + d->images - 1) / d->images,
-                                                             .est = d->est }));
-    return end_fwd(&r, top, sum, part, 1, a->m[IMX_CRITIC_END_POS], ends);
+                                                             .est = d->est,
+                                                             .squares = squares(&whole) }));
+    return end_fwd(&r, 1, &ends);
 }
 
 static imx_status run_part_bwd(struct imx_dev *dev, const struct imx_critic_part *d, const struct imx_args *a,

@@ -3,6 +3,7 @@
 #include "ops/ref.h"
 
 #include <math.h>
+#include <string.h>
 
 extern const struct imx_variant *const imx_variants_critic_fwd[], *const imx_variants_critic_bwd[];
 
@@ -15,8 +16,41 @@ static const struct imx_field fields[] = {
     { "b", offsetof(struct imx_critic, bias), false },
     { "_est", offsetof(struct imx_critic, est), false },
     { "_scale", offsetof(struct imx_critic, scale), true },
+    { "_neg", offsetof(struct imx_critic, neg), false, true },
+    { "_par", offsetof(struct imx_critic, par), true, true },
+    { "_clip", offsetof(struct imx_critic, clip), true, true },
+    { "_pull", offsetof(struct imx_critic, l2), true, true },
     { NULL, 0, false },
 };
+
+/* Name of enum imx_estimator. */
+static const struct {
+    const char *name;
+    int32_t est;
+} names[] = {
+    { "infonce", IMX_EST_INFONCE }, { "jsd", IMX_EST_JSD },     { "dv", IMX_EST_DV },         { "gan", IMX_EST_GAN },
+    { "kl", IMX_EST_KL },           { "nwj", IMX_EST_KL },      { "rkl", IMX_EST_RKL },       { "h2", IMX_EST_H2 },
+    { "chi2", IMX_EST_CHI2 },       { "smile", IMX_EST_SMILE }, { "dv-ema", IMX_EST_DV_EMA },
+};
+
+int32_t imx_estimator_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(names[i].name, name))
+            return names[i].est;
+    return -1;
+}
+
+bool imx_estimator_nats(int32_t est)
+{
+    return est == IMX_EST_INFONCE || est == IMX_EST_DV || est == IMX_EST_DV_EMA || est == IMX_EST_SMILE ||
+           est == IMX_EST_KL;
+}
+
+double imx_estimator_ceiling(int32_t est, double negatives)
+{
+    return est == IMX_EST_INFONCE ? log(1 + negatives) : (double)INFINITY;
+}
 
 static const char *check(const void *problem)
 {
@@ -27,8 +61,17 @@ static const char *check(const void *problem)
         return "sizes must be positive";
     if (d->bias != 0 && d->bias != 1)
         return "bias is 0 or 1";
-    if (d->est < IMX_EST_INFONCE || d->est > IMX_EST_DV)
-        return "est is 0 (infonce), 1 (jsd) or 2 (dv)";
+    if (d->est < IMX_EST_INFONCE || d->est > IMX_EST_DV_EMA)
+        return "est is 0 (infonce), 1 (jsd), 2 (dv), 3 (gan), 4 (kl), 5 (rkl), 6 (h2), 7 (chi2), 8 (smile) or 9 "
+               "(dv-ema)";
+    if (d->neg < 0 || d->neg > d->n - 1)
+        return "neg must lie in [0, n - 1]";
+    if (d->est == IMX_EST_SMILE && !(d->par > 0))
+        return "smile needs a par above 0";
+    if (d->est == IMX_EST_DV_EMA && !(d->par > 0 && d->par < 1))
+        return "dv-ema needs a par between 0 and 1";
+    if (!(d->clip >= 0 && isfinite(d->clip)) || !(d->l2 >= 0 && isfinite(d->l2)))
+        return "clip and pull must be finite and not below 0";
     if ((int64_t)d->n * d->p > INT32_MAX / 2 || (int64_t)d->n * d->q * d->p > INT32_MAX / 2)
         return "n*p*q must stay below 2^30: use a smaller batch";
     return isfinite(d->scale) ? NULL : "scale must be a finite number";
@@ -62,6 +105,8 @@ static void args_fwd(const void *problem, struct imx_arg *arg)
     arg[IMX_CRITIC_FWD_INFO] = real_arg("info", IMX_OUT, 3);
     arg[IMX_CRITIC_FWD_POS] = real_arg("pos", IMX_OUT, c.pos);
     arg[IMX_CRITIC_FWD_STAT] = real_arg("stat", IMX_OUT, c.stat);
+    arg[IMX_CRITIC_FWD_EMA] =
+        real_arg("ema", IMX_INOUT, ((const struct imx_critic *)problem)->est == IMX_EST_DV_EMA ? 2 : 0);
 }
 
 static void args_bwd(const void *problem, struct imx_arg *arg)
@@ -82,18 +127,24 @@ static void args_bwd(const void *problem, struct imx_arg *arg)
     arg[IMX_CRITIC_BWD_DGB] = real_arg("dgb", IMX_OUT, c.gb);
 }
 
-/* STAT of a test: about the logsumexp that the negatives of such a problem have, so that the softmax weights
- * are not all tiny or all huge. */
+/* STAT of a test: about what the negatives of such a problem have, so that the softmax weights are not all tiny or all
+ * huge. */
 static void fill_bwd(const void *problem, int i, void *data, uint64_t seed)
 {
     const struct imx_critic *d = problem;
     const double spread = (double)fabsf(d->scale) * sqrt((d->d0 + d->d1) / 9.0 + d->bias / 3.0);
-    const double count = (d->n - 1.0) * d->p * (d->est == IMX_EST_DV ? (double)d->n * d->q : 1);
+    const double row = (double)imx_critic_negatives(d) * d->p, all = row * d->n * d->q;
+    const double rise = 0.5 * spread * spread / (1 + spread);
     const int64_t n = counts(d).stat;
     for (int64_t k = 0; k < n; k++) {
         const double noise = (double)((seed + (uint64_t)i + (uint64_t)k * 2654435761u) % 1000u) / 1000.0;
-        ((float *)data)[k] =
-            d->est == IMX_EST_JSD ? 0.0f : (float)(log(count) + 0.5 * spread * spread / (1 + spread) + noise);
+        const double at = d->est == IMX_EST_INFONCE ? log(row) + rise + noise
+                          : d->est == IMX_EST_DV || d->est == IMX_EST_DV_EMA || d->est == IMX_EST_SMILE
+                              ? log(all) + rise + noise
+                          : d->est == IMX_EST_KL ? log(all) + 1
+                          : d->est == IMX_EST_H2 ? log(all)
+                                                 : 0;
+        ((float *)data)[k] = (float)at;
     }
 }
 
@@ -121,6 +172,7 @@ static imx_status grad_fwd(struct imx_emit *e, const void *problem, const imx_ti
     static const char *const name[] = { "dl0", "dg0", "dl1", "dg1", "dgb" };
     imx_tid bwd[IMX_CRITIC_BWD_DGB + 1] = { 0 };
     const bool flows = darg[IMX_CRITIC_FWD_LOSS] != 0;
+    darg[IMX_CRITIC_FWD_EMA] = 0;
     for (int i = IMX_CRITIC_FWD_L0; i <= IMX_CRITIC_FWD_GB; i++) {
         bwd[IMX_CRITIC_BWD_L0 + i] = arg[i];
         if (flows && count[i])
@@ -138,24 +190,54 @@ static imx_status grad_fwd(struct imx_emit *e, const void *problem, const imx_ti
 /* Every estimator, with and without the second pair, the bias and several globals; odd sizes; then sizes that
  * take several tiles and several chunks. */
 static const char *const cases[] = {
-    "n3p2q1_d2x0b0_est0_scale1",       "n3p2q1_d2x0b0_est1_scale1",
-    "n3p2q1_d2x0b0_est2_scale1",       "n2p1q1_d1x0b0_est0_scale1",
-    "n2p1q1_d1x1b1_est1_scale1",       "n2p1q1_d1x0b1_est2_scale-1",
-    "n4p5q3_d7x3b1_est0_scale0.5",     "n4p5q3_d7x3b1_est1_scale0.5",
-    "n4p5q3_d7x3b1_est2_scale0.5",     "n9p13q2_d33x5b1_est0_scale0.25",
-    "n9p13q2_d33x0b1_est1_scale0.25",  "n9p13q2_d33x5b0_est2_scale0.25",
-    "n7p9q3_d64x16b0_est0_scale0.125", "n17p4q1_d19x0b1_est0_scale1",
-    "n33p3q1_d40x0b0_est2_scale0.3",   "n32p67q1_d24x8b1_est0_scale0.25",
-    "n20p65q2_d16x0b1_est1_scale0.25", "n20p65q2_d16x0b0_est2_scale0.25",
-    "n5p49q25_d24x8b1_est0_scale0.25", "n3p49q25_d40x0b0_est1_scale0.25",
-    "n3p49q25_d12x5b1_est2_scale0.25", NULL,
+    "n3p2q1_d2x0b0_est0_scale1",
+    "n3p2q1_d2x0b0_est1_scale1",
+    "n3p2q1_d2x0b0_est2_scale1",
+    "n2p1q1_d1x0b0_est0_scale1",
+    "n2p1q1_d1x1b1_est1_scale1",
+    "n2p1q1_d1x0b1_est2_scale-1",
+    "n4p5q3_d7x3b1_est0_scale0.5",
+    "n4p5q3_d7x3b1_est1_scale0.5",
+    "n4p5q3_d7x3b1_est2_scale0.5",
+    "n9p13q2_d33x5b1_est0_scale0.25",
+    "n9p13q2_d33x0b1_est1_scale0.25",
+    "n9p13q2_d33x5b0_est2_scale0.25",
+    "n7p9q3_d64x16b0_est0_scale0.125",
+    "n17p4q1_d19x0b1_est0_scale1",
+    "n33p3q1_d40x0b0_est2_scale0.3",
+    "n32p67q1_d24x8b1_est0_scale0.25",
+    "n20p65q2_d16x0b1_est1_scale0.25",
+    "n20p65q2_d16x0b0_est2_scale0.25",
+    "n4p5q3_d7x3b1_est3_scale0.5",
+    "n4p5q3_d7x3b1_est4_scale0.5",
+    "n4p5q3_d7x3b1_est5_scale0.5",
+    "n4p5q3_d7x3b1_est6_scale0.5",
+    "n4p5q3_d7x3b1_est7_scale0.5",
+    "n4p5q3_d7x3b1_est8_scale0.5_par0.5",
+    "n4p5q3_d7x3b1_est9_scale0.5_par0.99",
+    "n3p1q1_d2x0b0_est9_scale1_par0.5",
+    "n5p4q2_d9x0b1_est0_scale1_neg2",
+    "n5p4q2_d9x2b0_est1_scale1_neg1_clip2_pull0.25",
+    "n7p3q3_d20x0b1_est2_scale1_neg3_clip1_pull0.125",
+    "n6p5q2_d12x3b1_est4_scale1_neg5_clip3",
+    "n9p13q2_d33x5b1_est8_scale0.5_neg4_par0.75_clip4_pull0.0625",
+    "n9p13q2_d33x5b0_est9_scale0.25_par0.9_pull0.5",
+    "n18p7q1_d19x0b1_est5_scale0.5_clip2",
+    "n18p7q1_d19x4b0_est7_scale0.5_neg11_pull1",
+    "n34p33q1_d24x0b1_est0_scale0.25_clip1_pull0.05",
+    "n5p49q25_d24x8b1_est0_scale0.25",
+    "n3p49q25_d40x0b0_est1_scale0.25",
+    "n3p49q25_d12x5b1_est2_scale0.25",
+    "n6p49q25_d8x2b1_est3_scale0.5_clip2_pull0.05",
+    "n6p49q25_d8x0b1_est6_scale0.25_neg3",
+    NULL,
 };
 
 const struct imx_op imx_op_critic_fwd = {
     .name = "critic_fwd",
     .problem_size = sizeof(struct imx_critic),
     .fields = fields,
-    .n_args = 9,
+    .n_args = 10,
     .args = args_fwd,
     .check = check,
     .ref_f32 = imx_ref_critic_fwd_f32,
@@ -206,6 +288,10 @@ static const struct imx_field part_fields[] = {
     { "k", offsetof(struct imx_critic_part, images), false },
     { "w", offsetof(struct imx_critic_part, want), false },
     { "_scale", offsetof(struct imx_critic_part, scale), true },
+    { "_neg", offsetof(struct imx_critic_part, neg), false, true },
+    { "_par", offsetof(struct imx_critic_part, par), true, true },
+    { "_clip", offsetof(struct imx_critic_part, clip), true, true },
+    { "_pull", offsetof(struct imx_critic_part, l2), true, true },
     { NULL, 0, false },
 };
 
@@ -244,19 +330,20 @@ static void args_part_fwd(const void *problem, struct imx_arg *arg)
     const struct counts c = part_counts(d);
     args_part(&c, arg);
     arg[IMX_CRITIC_PART_POS] = real_arg("pos", IMX_OUT, (int64_t)d->images * d->q * d->p);
-    arg[IMX_CRITIC_PART_PART] = real_arg("part", IMX_OUT, 2 * c.stat);
+    arg[IMX_CRITIC_PART_PART] = real_arg("part", IMX_OUT, imx_critic_part_rows(d) * c.stat);
 }
 
 static void args_part_end(const void *problem, struct imx_arg *arg)
 {
     const struct imx_critic_part *d = problem;
     const struct counts c = part_counts(d);
-    const int64_t slices = (d->n + d->images - 1) / d->images;
+    const int64_t slices = (d->n + d->images - 1) / d->images, part = slices * imx_critic_part_rows(d) * c.stat;
     arg[IMX_CRITIC_END_POS] = real_arg("pos", IMX_IN, c.pos);
-    arg[IMX_CRITIC_END_PART] = (struct imx_arg){ "part", IMX_IN, IMX_F32, slices * 2 * c.stat, IMX_FILL_POSITIVE, 0 };
+    arg[IMX_CRITIC_END_PART] = (struct imx_arg){ "part", IMX_IN, IMX_F32, part, IMX_FILL_POSITIVE, 0 };
     arg[IMX_CRITIC_END_LOSS] = real_arg("loss", IMX_OUT, 1);
     arg[IMX_CRITIC_END_INFO] = real_arg("info", IMX_OUT, 3);
     arg[IMX_CRITIC_END_STAT] = real_arg("stat", IMX_OUT, c.stat);
+    arg[IMX_CRITIC_END_EMA] = real_arg("ema", IMX_INOUT, d->est == IMX_EST_DV_EMA ? 2 : 0);
 }
 
 static void args_part_bwd(const void *problem, struct imx_arg *arg)
@@ -313,14 +400,30 @@ static int64_t part_terms(const void *problem)
 
 /* First, inner and last slices; alone in its image; everything wanted, and each thing alone. */
 static const char *const part_cases[] = {
-    "n3p2q1_d2x0b0_est0_at0k1w5_scale1",        "n3p2q1_d2x0b0_est1_at1k2w5_scale1",
-    "n3p2q1_d2x0b0_est2_at2k1w13_scale1",       "n2p1q1_d1x1b1_est1_at0k1w15_scale1",
-    "n2p1q1_d1x0b1_est2_at1k1w13_scale-1",      "n4p5q3_d7x3b1_est0_at1k2w15_scale0.5",
-    "n4p5q3_d7x3b1_est1_at0k4w7_scale0.5",      "n4p5q3_d7x3b1_est2_at3k1w6_scale0.5",
-    "n9p13q2_d33x5b1_est0_at6k3w1_scale0.25",   "n9p13q2_d33x0b1_est1_at3k3w12_scale0.25",
-    "n17p4q1_d19x0b1_est0_at4k4w5_scale1",      "n33p3q1_d40x0b0_est2_at11k11w13_scale0.3",
-    "n32p67q1_d24x8b1_est0_at8k8w15_scale0.25", "n20p65q2_d16x0b1_est1_at0k20w13_scale0.25",
-    "n5p49q25_d24x8b1_est0_at2k2w15_scale0.25", NULL,
+    "n3p2q1_d2x0b0_est0_at0k1w5_scale1",
+    "n3p2q1_d2x0b0_est1_at1k2w5_scale1",
+    "n3p2q1_d2x0b0_est2_at2k1w13_scale1",
+    "n2p1q1_d1x1b1_est1_at0k1w15_scale1",
+    "n2p1q1_d1x0b1_est2_at1k1w13_scale-1",
+    "n4p5q3_d7x3b1_est0_at1k2w15_scale0.5",
+    "n4p5q3_d7x3b1_est1_at0k4w7_scale0.5",
+    "n4p5q3_d7x3b1_est2_at3k1w6_scale0.5",
+    "n9p13q2_d33x5b1_est0_at6k3w1_scale0.25",
+    "n9p13q2_d33x0b1_est1_at3k3w12_scale0.25",
+    "n17p4q1_d19x0b1_est0_at4k4w5_scale1",
+    "n33p3q1_d40x0b0_est2_at11k11w13_scale0.3",
+    "n32p67q1_d24x8b1_est0_at8k8w15_scale0.25",
+    "n20p65q2_d16x0b1_est1_at0k20w13_scale0.25",
+    "n4p5q3_d7x3b1_est3_at1k2w15_scale0.5",
+    "n4p5q3_d7x3b1_est4_at1k2w15_scale0.5_pull0.5",
+    "n4p5q3_d7x3b1_est5_at3k1w7_scale0.5_clip2",
+    "n4p5q3_d7x3b1_est6_at0k3w5_scale0.5_neg2",
+    "n9p13q2_d33x5b1_est8_at6k3w15_scale0.5_neg4_par0.75_clip4_pull0.0625",
+    "n9p13q2_d33x5b0_est9_at0k4w13_scale0.25_par0.9",
+    "n18p7q1_d19x4b0_est7_at6k6w7_scale0.5_neg11_pull1",
+    "n6p49q25_d8x0b1_est0_at2k2w13_scale0.25_neg3",
+    "n5p49q25_d24x8b1_est0_at2k2w15_scale0.25",
+    NULL,
 };
 
 #define PART_OP(stem, count, filler)                                                                                   \
@@ -343,5 +446,5 @@ static const char *const part_cases[] = {
     }
 
 PART_OP(fwd, 7, NULL);
-PART_OP(end, 5, NULL);
+PART_OP(end, 6, NULL);
 PART_OP(bwd, 16, fill_part_bwd);

@@ -1,25 +1,12 @@
 /* The critic, the plain way: every score is its own sum over the units; logsumexp by a running maximum. See
  * critic.h.
  *
- * mag of a score is mu = |scale| (sum |g l| + |gb|). It goes through exp as a relative error, so a softmax
+ * mag of a raw score is mu = |scale| (sum |g l| + |gb|). It goes through exp as a relative error, so a softmax
  * weight w carries w (1 + mu + |exponent|), a logsumexp the w-weighted mean of mu + |u - max|, and softplus
  * its slope times the mag of its argument. The float build skips all of it. */
 #include "ops/critic.h"
-#include "ops/real.h"
+#include "ops/estimator_ref.h"
 #include "ops/ref.h"
-
-static const real ln2 = (real)0.69314718055994530942;
-
-static real sigmoid(real z)
-{
-    const real e = real_exp(-real_abs(z));
-    return z < 0 ? e / (1 + e) : 1 / (1 + e);
-}
-
-static real softplus(real z)
-{
-    return real_max(z, 0) + real_log1p(real_exp(-real_abs(z)));
-}
 
 /* The inputs that make scores: common to both directions. */
 struct scorer {
@@ -28,7 +15,7 @@ struct scorer {
     real scale;
 };
 
-/* Score of global row iq with local row jp; *mu receives its mag. */
+/* Raw score of global row iq with local row jp; *mu receives its mag. */
 static real score(const struct scorer *t, int64_t iq, int64_t jp, real *mu)
 {
     const int len[2] = { t->d0, t->d1 };
@@ -45,90 +32,101 @@ static real score(const struct scorer *t, int64_t iq, int64_t jp, real *mu)
     return t->scale * sum;
 }
 
-/* log of a sum of exponentials with a running maximum: sum = s exp(m), and t = sum exp(u-m) (mu + |u-m|). */
-struct lse {
-    int64_t count;
-    real m, s, t;
-};
-
-static void lse_add(struct lse *a, real u, real mu)
+/* c tanh(s/c) when there is a clip. */
+static real clipped(const struct imx_critic *d, real s, real *mu)
 {
-    if (!a->count++ || u > a->m) {
-        const real old = a->count == 1 ? u : a->m, shrink = real_exp(old - u);
-        a->t = shrink * (a->t + (u - old) * a->s);
-        a->s *= shrink;
-        a->m = u;
-    }
-    const real e = real_exp(u - a->m);
-    a->s += e;
-    a->t += e * (mu + real_abs(u - a->m));
+    const real c = (real)d->clip;
+    if (!(c > 0))
+        return s;
+    const real u = c * real_tanh(s / c), share = u / c;
+    *mu = *mu * (1 - share * share) + 2 * real_abs(u);
+    return u;
 }
 
-static real lse_value(const struct lse *a)
+/* du/ds at u, and its mag. */
+static real clip_slope(const struct imx_critic *d, real u, real mu, real *mag)
 {
-    return a->m + real_log(a->s);
+    const real c = (real)d->clip, share = u / c;
+    *mag = c > 0 ? 1 + 2 * real_abs(share) * (mu / c + 1) : 1;
+    return c > 0 ? 1 - share * share : 1;
 }
 
-static real lse_mag(const struct lse *a)
+/* Image j serves image i as negatives: it is one of the next `neg` in the circle of the batch. */
+static bool is_negative(const struct imx_critic *d, int64_t i, int64_t j)
 {
-    return a->t / a->s + 1 + real_abs(a->m) + real_abs(lse_value(a));
+    const int64_t ahead = (j - i + d->n) % d->n;
+    return ahead > 0 && ahead <= imx_critic_negatives(d);
 }
 
 /* Sums that become LOSS and INFO, each with its mag. Always double: these are few and long, and thousands of
  * equal terms would round the same way each time. */
 struct totals {
-    double pos, neg, loss, pos_mag, neg_mag, loss_mag;
+    double pos, neg, loss, square, pos_mag, neg_mag, loss_mag, square_mag;
 };
 
-/* The negatives of global row iq: infonce returns their logsumexp (with *mag), dv adds to all, jsd to sum. */
-static real forward_negatives(const struct imx_critic *d, const struct scorer *t, int i, int64_t iq, struct totals *sum,
-                              struct lse *all, real *mag)
+static double pairs_of(const struct imx_critic *d)
 {
-    struct lse row = { 0 };
-    for (int j = 0; j < d->n; j++)
-        for (int p = 0; p < d->p && j != i; p++) {
-            real mu;
-            const real u = score(t, iq, (int64_t)j * d->p + p, &mu);
-            if (d->est == IMX_EST_JSD) {
-                sum->neg += (double)(softplus(u) - ln2);
-                sum->neg_mag += (double)(sigmoid(u) * mu + softplus(u) + ln2);
-            } else {
-                lse_add(d->est == IMX_EST_DV ? all : &row, u, mu);
-            }
-        }
-    *mag = d->est == IMX_EST_INFONCE ? lse_mag(&row) : 0;
-    return d->est == IMX_EST_INFONCE ? lse_value(&row) : 0;
+    return (double)d->n * d->q * d->n * d->p;
+}
+
+static double negatives_of(const struct imx_critic *d)
+{
+    return (double)d->n * d->q * d->p * imx_critic_negatives(d);
+}
+
+static void add_square(struct totals *sum, real s, real mu)
+{
+    sum->square += (double)(s * s);
+    sum->square_mag += (double)(2 * real_abs(s) * mu + s * s);
+}
+
+/* One negative score u with mag mu. */
+static void forward_negative(const struct imx_critic *d, real u, real mu, struct totals *sum, struct lse *row,
+                             struct lse *all)
+{
+    real mag;
+    switch (est_pool(d->est)) {
+    case POOL_ROW: lse_add(row, u, mu); break;
+    case POOL_ALL: lse_add(all, est_exponent(d->est, u, (real)d->par), mu); break;
+    case POOL_MEAN: sum->neg += (double)est_neg(d->est, u, mu, &mag); sum->neg_mag += (double)mag;
+    }
 }
 
 /* One positive score u with mag mu; stat is its row's logsumexp. */
 static void forward_positive(const struct imx_critic *d, real u, real mu, real stat, real stat_mag, struct totals *sum)
 {
-    if (d->est == IMX_EST_JSD) {
-        sum->pos += (double)(ln2 - softplus(-u));
-        sum->pos_mag += (double)(sigmoid(-u) * mu + softplus(-u) + ln2);
-        return;
-    }
-    sum->pos += (double)u;
-    sum->pos_mag += (double)mu;
+    real mag;
+    sum->pos += (double)est_pos(d->est, u, mu, &mag);
+    sum->pos_mag += (double)mag;
     if (d->est == IMX_EST_INFONCE) {
         sum->loss += (double)(softplus(stat - u));
         sum->loss_mag += (double)(sigmoid(stat - u) * (stat_mag + mu + real_abs(stat - u)) + softplus(stat - u));
     }
 }
 
-/* Turns the sums into means, and the means into LOSS and INFO. */
-static void forward_finish(const struct imx_critic *d, struct totals *sum, const struct lse *all, real *loss,
-                           real *info)
+struct ends {
+    real *loss, *info, *ema, *stat;
+    double loss_mag, info_mag[3], stat_mag, ema_mag;
+};
+
+/* Turns the sums into means, and the means into LOSS, INFO, and what is common to all rows of STAT. */
+static void forward_finish(const struct imx_critic *d, struct totals *sum, const struct lse *all, struct ends *e)
 {
-    const double rows = (double)d->n * d->q, positives = rows * d->p, negatives = positives * (d->n - 1);
-    const double neg_count = d->est == IMX_EST_INFONCE ? rows : negatives;
+    const double rows = (double)d->n * d->q, positives = rows * d->p, negatives = negatives_of(d);
+    const double neg_count = d->est == IMX_EST_INFONCE ? rows : negatives, count = log(negatives);
     sum->pos /= positives;
     sum->pos_mag /= positives;
     sum->neg /= neg_count;
     sum->neg_mag /= neg_count;
-    if (d->est == IMX_EST_DV) {
-        sum->neg = (double)lse_value(all) - log(negatives);
-        sum->neg_mag = (double)lse_mag(all) + log(negatives);
+    if (est_pool(d->est) == POOL_ALL) {
+        const double lse = (double)lse_value(all), mag = (double)lse_mag(all);
+        const double average = d->est == IMX_EST_DV_EMA ? est_average(e->ema, lse - count, (double)d->par) : 0;
+        const double level = est_level(d->est, lse, average, count);
+        sum->neg = est_end(d->est, lse, mag, count, &sum->neg_mag);
+        e->ema_mag = mag + count + fabs(average) + 2;
+        e->stat_mag = mag + 2 * count + fabs(average) + fabs(level) + 2;
+        for (int64_t iq = 0; iq < (int64_t)rows; iq++)
+            e->stat[iq] = (real)level;
     }
     if (d->est == IMX_EST_INFONCE) {
         sum->loss /= positives;
@@ -137,10 +135,16 @@ static void forward_finish(const struct imx_critic *d, struct totals *sum, const
         sum->loss = sum->neg - sum->pos;
         sum->loss_mag = sum->neg_mag + sum->pos_mag;
     }
-    *loss = (real)sum->loss;
-    info[0] = (real)sum->pos;
-    info[1] = (real)sum->neg;
-    info[2] = (real)((d->est == IMX_EST_INFONCE ? log(1 + (d->n - 1.0) * d->p) : 0) - sum->loss);
+    const double most = d->est == IMX_EST_INFONCE ? log(1 + (double)imx_critic_negatives(d) * d->p) : 0;
+    const double penalty = (double)d->l2 / pairs_of(d);
+    *e->loss = (real)(sum->loss + penalty * sum->square);
+    e->info[0] = (real)sum->pos;
+    e->info[1] = (real)sum->neg;
+    e->info[2] = (real)(most - sum->loss);
+    e->loss_mag = sum->loss_mag + penalty * sum->square_mag;
+    e->info_mag[0] = sum->pos_mag;
+    e->info_mag[1] = sum->neg_mag;
+    e->info_mag[2] = sum->loss_mag + most;
 }
 
 void REF(imx_ref_critic_fwd)(const void *problem, void *const *arg REF_MAG)
@@ -155,62 +159,69 @@ void REF(imx_ref_critic_fwd)(const void *problem, void *const *arg REF_MAG)
                               d->d1,
                               d->scale };
     real *pos = arg[IMX_CRITIC_FWD_POS], *stat = arg[IMX_CRITIC_FWD_STAT]; /* [n*q,p], [n*q] */
-    real *loss = arg[IMX_CRITIC_FWD_LOSS], *info = arg[IMX_CRITIC_FWD_INFO];
-    const int64_t rows = (int64_t)d->n * d->q;
+    struct ends end = { arg[IMX_CRITIC_FWD_LOSS], arg[IMX_CRITIC_FWD_INFO], arg[IMX_CRITIC_FWD_EMA], stat };
+    const int64_t rows = (int64_t)d->n * d->q, locals = (int64_t)d->n * d->p;
     struct totals sum = { 0 };
     struct lse all = { 0 };
     for (int64_t iq = 0; iq < rows; iq++) {
-        const int i = (int)(iq / d->q);
-        real stat_mag;
-        stat[iq] = forward_negatives(d, &t, i, iq, &sum, &all, &stat_mag);
+        const int64_t i = iq / d->q;
+        struct lse row = { 0 };
+        for (int64_t jp = 0; jp < locals; jp++) {
+            real mu;
+            const real s = score(&t, iq, jp, &mu);
+            add_square(&sum, s, mu);
+            const real u = clipped(d, s, &mu);
+            if (jp / d->p == i) {
+                pos[iq * d->p + jp % d->p] = u;
+                REF_MAG_SET(IMX_CRITIC_FWD_POS, iq * d->p + jp % d->p, mu);
+            } else if (is_negative(d, i, jp / d->p)) {
+                forward_negative(d, u, mu, &sum, &row, &all);
+            }
+        }
+        const real stat_mag = est_pool(d->est) == POOL_ROW ? lse_mag(&row) : 0;
+        stat[iq] = est_pool(d->est) == POOL_ROW ? lse_value(&row) : 0;
         REF_MAG_SET(IMX_CRITIC_FWD_STAT, iq, stat_mag);
         sum.neg += (double)stat[iq];
         sum.neg_mag += (double)stat_mag;
         for (int p = 0; p < d->p; p++) {
             real mu;
-            const real u = score(&t, iq, (int64_t)i * d->p + p, &mu);
-            pos[iq * d->p + p] = u;
-            REF_MAG_SET(IMX_CRITIC_FWD_POS, iq * d->p + p, mu);
+            const real u = clipped(d, score(&t, iq, i * d->p + p, &mu), &mu);
             forward_positive(d, u, mu, stat[iq], stat_mag, &sum);
         }
     }
-    for (int64_t iq = 0; iq < rows && d->est == IMX_EST_DV; iq++) {
-        stat[iq] = lse_value(&all);
-        REF_MAG_SET(IMX_CRITIC_FWD_STAT, iq, lse_mag(&all));
-    }
-    forward_finish(d, &sum, &all, loss, info);
-    REF_MAG_SET(IMX_CRITIC_FWD_LOSS, 0, sum.loss_mag);
-    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 0, sum.pos_mag);
-    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 1, sum.neg_mag);
-    REF_MAG_SET(IMX_CRITIC_FWD_INFO, 2, sum.loss_mag + real_abs(info[2] + *loss));
+    forward_finish(d, &sum, &all, &end);
+    for (int64_t iq = 0; iq < rows && est_pool(d->est) == POOL_ALL; iq++)
+        REF_MAG_SET(IMX_CRITIC_FWD_STAT, iq, end.stat_mag);
+    REF_MAG_SET(IMX_CRITIC_FWD_LOSS, 0, end.loss_mag);
+    for (int k = 0; k < 3; k++)
+        REF_MAG_SET(IMX_CRITIC_FWD_INFO, k, end.info_mag[k]);
+    for (int k = 0; k < 2 && d->est == IMX_EST_DV_EMA; k++)
+        REF_MAG_SET(IMX_CRITIC_FWD_EMA, k, end.ema_mag);
 }
 
-/* d loss / d u of one pair, and its mag. gate = sum over the row's positives of sigmoid(A - pos), for
- * infonce. */
-static real slope(const struct imx_critic *d, bool positive, real u, real mu, real stat, real gate, real gate_mag,
-                  real *mag)
+/* d loss / d s of one pair, and its mag; s: its raw score with mag mu. gate = sum over the row's positives of
+ * sigmoid(A - pos), for infonce; pos: the row's positive score when this is one. */
+static real slope(const struct imx_critic *d, int64_t i, int64_t j, real s, real mu, const real *pos, real stat,
+                  real gate, real gate_mag, real *mag)
 {
-    const real positives = (real)d->n * (real)d->q * (real)d->p, negatives = positives * (real)(d->n - 1);
-    real w;
-    if (positive && d->est == IMX_EST_DV) {
-        w = *mag = 1;
-    } else if (positive) {
-        const real z = d->est == IMX_EST_INFONCE ? stat - u : -u;
-        w = sigmoid(z);
-        *mag = w * (1 + (1 - w) * real_abs(z));
-    } else if (d->est == IMX_EST_JSD) {
-        w = sigmoid(u);
-        *mag = w * (1 + (1 - w) * (mu + real_abs(u)));
-    } else {
-        const real e = real_exp(u - stat);
-        w = d->est == IMX_EST_INFONCE ? e * gate : e;
-        *mag = w * (1 + mu + real_abs(u - stat)) + (d->est == IMX_EST_INFONCE ? e * gate_mag : 0);
+    const real positives = (real)d->n * (real)d->q * (real)d->p, pull = 2 * (real)d->l2 / (real)pairs_of(d);
+    const real pull_mag = pull * (mu + real_abs(s));
+    real w = 0, w_mag = 0, bend_mag, u = clipped(d, s, &mu);
+    if (i == j) {
+        u = *pos;
+        mu = 0;
+        w = -est_pos_slope(d->est, u, stat, &w_mag) / positives;
+        w_mag /= positives;
+    } else if (is_negative(d, i, j)) {
+        const enum pool pool = est_pool(d->est);
+        const real count = pool == POOL_MEAN ? (real)negatives_of(d) : pool == POOL_ROW ? positives : 1;
+        const real e = est_neg_slope(d->est, u, mu, stat, (real)d->par, &w_mag);
+        w = (pool == POOL_ROW ? e * gate : e) / count;
+        w_mag = (pool == POOL_ROW ? w_mag * gate + e * gate_mag : w_mag) / count;
     }
-    const real count = !positive && d->est == IMX_EST_JSD  ? negatives
-                       : !positive && d->est == IMX_EST_DV ? 1
-                                                           : positives;
-    *mag /= count;
-    return (positive ? -w : w) / count;
+    const real bend = clip_slope(d, u, mu, &bend_mag);
+    *mag = w_mag * bend + real_abs(w) * bend_mag + pull_mag;
+    return w * bend + pull * s;
 }
 
 /* x += by * with, for one pair of embeddings: DL of row jp gets w g, DG of row iq gets w l. */
@@ -250,11 +261,9 @@ void REF(imx_ref_critic_bwd)(const void *problem, void *const *arg REF_MAG)
             gate_mag += s * (1 + (1 - s) * real_abs(z));
         }
         for (int64_t jp = 0; jp < locals; jp++) {
-            const bool positive = jp / d->p == i;
-            real mu, w_mag, u = score(&t, iq, jp, &mu);
-            if (positive)
-                u = pos[iq * d->p + jp % d->p];
-            const real w = step * slope(d, positive, u, mu, stat[iq], gate, gate_mag, &w_mag);
+            real mu, w_mag;
+            const real s = score(&t, iq, jp, &mu), *own = pos + iq * d->p + jp % d->p;
+            const real w = step * slope(d, i, jp / d->p, s, mu, own, stat[iq], gate, gate_mag, &w_mag);
             w_mag *= real_abs(step);
             SPREAD(IMX_CRITIC_BWD_DL0, jp, d->d0, t.g0, iq)
             SPREAD(IMX_CRITIC_BWD_DG0, iq, d->d0, t.l0, jp)
@@ -285,31 +294,37 @@ void REF(imx_ref_critic_part_fwd)(const void *problem, void *const *arg REF_MAG)
     const struct imx_critic_part *d = problem;
     const struct scorer t = scorer_of(d, arg);
     const int64_t globals = (int64_t)d->n * d->q, locals = (int64_t)d->images * d->p;
+    const struct imx_critic whole = imx_critic_whole(d);
+    const bool mean = est_pool(d->est) == POOL_MEAN;
     real *pos = arg[IMX_CRITIC_PART_POS], *part = arg[IMX_CRITIC_PART_PART];
     for (int64_t iq = 0; iq < globals; iq++) {
         const int64_t own = iq / d->q - d->image; /* its image, counted from the slice's first */
         struct lse row = { 0 };
-        double sum = 0, sum_mag = 0, top_mag = 0;
+        struct totals sum = { 0 };
+        double top_mag = 0;
         for (int64_t jp = 0; jp < locals; jp++) {
             real mu;
-            const real u = score(&t, iq, jp, &mu);
+            const real s = score(&t, iq, jp, &mu);
+            add_square(&sum, s, mu);
+            const real u = clipped(&whole, s, &mu);
             if (jp / d->p == own) {
                 const int64_t at = (own * d->q + iq % d->q) * d->p + jp % d->p;
                 pos[at] = u;
                 REF_MAG_SET(IMX_CRITIC_PART_POS, at, mu);
-            } else if (d->est == IMX_EST_JSD) {
-                sum += (double)(softplus(u) - ln2);
-                sum_mag += (double)(sigmoid(u) * mu + softplus(u) + ln2);
-            } else {
-                lse_add(&row, u, mu);
+            } else if (is_negative(&whole, iq / d->q, jp / d->p + d->image)) {
+                forward_negative(&whole, u, mu, &sum, &row, &row);
                 top_mag = (double)mu > top_mag ? (double)mu : top_mag;
             }
         }
-        part[iq] = row.count ? row.m : d->est == IMX_EST_JSD ? 0 : -(real)3.402823466385288598e38;
-        part[globals + iq] = d->est == IMX_EST_JSD ? (real)sum : row.s;
+        part[iq] = row.count ? row.m : mean ? 0 : -(real)3.402823466385288598e38;
+        part[globals + iq] = mean ? (real)sum.neg : row.s;
         REF_MAG_SET(IMX_CRITIC_PART_PART, iq, top_mag);
-        REF_MAG_SET(IMX_CRITIC_PART_PART, globals + iq, sum_mag + row.t + row.s * (1 + top_mag));
-        (void)sum_mag, (void)top_mag;
+        REF_MAG_SET(IMX_CRITIC_PART_PART, globals + iq, sum.neg_mag + row.t + row.s * (1 + top_mag));
+        (void)top_mag;
+        if (imx_critic_part_rows(d) < 3)
+            continue;
+        part[2 * globals + iq] = (real)sum.square;
+        REF_MAG_SET(IMX_CRITIC_PART_PART, 2 * globals + iq, sum.square_mag);
     }
 }
 
@@ -318,38 +333,43 @@ void REF(imx_ref_critic_part_end)(const void *problem, void *const *arg REF_MAG)
     const struct imx_critic_part *d = problem;
     const struct imx_critic whole = imx_critic_whole(d);
     const real *pos = arg[IMX_CRITIC_END_POS], *part = arg[IMX_CRITIC_END_PART];
-    real *loss = arg[IMX_CRITIC_END_LOSS], *info = arg[IMX_CRITIC_END_INFO], *stat = arg[IMX_CRITIC_END_STAT];
-    const int64_t globals = (int64_t)d->n * d->q;
+    real *stat = arg[IMX_CRITIC_END_STAT];
+    struct ends end = { arg[IMX_CRITIC_END_LOSS], arg[IMX_CRITIC_END_INFO], arg[IMX_CRITIC_END_EMA], stat };
+    const int64_t globals = (int64_t)d->n * d->q, rows = imx_critic_part_rows(d);
+    const enum pool pool = est_pool(d->est);
     struct totals sum = { 0 };
     struct lse all = { 0 };
     for (int64_t iq = 0; iq < globals; iq++) {
-        struct lse row = { 0 }, *to = d->est == IMX_EST_DV ? &all : &row;
+        struct lse row = { 0 }, *to = pool == POOL_ALL ? &all : &row;
         for (int64_t k = 0; k * d->images < d->n; k++) {
-            const real m = part[k * 2 * globals + iq], s = part[(k * 2 + 1) * globals + iq];
-            if (d->est == IMX_EST_JSD) {
+            const real *at = part + k * rows * globals + iq, m = at[0], s = at[globals];
+            if (rows > 2) {
+                sum.square += (double)at[2 * globals];
+                sum.square_mag += (double)real_abs(at[2 * globals]);
+            }
+            if (pool == POOL_MEAN) {
                 sum.neg += (double)s;
                 sum.neg_mag += (double)real_abs(s);
             } else if (s > 0) {
                 lse_add(to, m + real_log(s), real_abs(m) + real_abs(real_log(s)) + 1);
             }
         }
-        stat[iq] = d->est == IMX_EST_INFONCE ? lse_value(&row) : 0;
-        const real stat_mag = d->est == IMX_EST_INFONCE ? lse_mag(&row) : 0;
+        stat[iq] = pool == POOL_ROW ? lse_value(&row) : 0;
+        const real stat_mag = pool == POOL_ROW ? lse_mag(&row) : 0;
         REF_MAG_SET(IMX_CRITIC_END_STAT, iq, stat_mag);
         sum.neg += (double)stat[iq];
         sum.neg_mag += (double)stat_mag;
         for (int p = 0; p < d->p; p++)
             forward_positive(&whole, pos[iq * d->p + p], real_abs(pos[iq * d->p + p]), stat[iq], stat_mag, &sum);
     }
-    for (int64_t iq = 0; iq < globals && d->est == IMX_EST_DV; iq++) {
-        stat[iq] = lse_value(&all);
-        REF_MAG_SET(IMX_CRITIC_END_STAT, iq, lse_mag(&all));
-    }
-    forward_finish(&whole, &sum, &all, loss, info);
-    REF_MAG_SET(IMX_CRITIC_END_LOSS, 0, sum.loss_mag);
-    REF_MAG_SET(IMX_CRITIC_END_INFO, 0, sum.pos_mag);
-    REF_MAG_SET(IMX_CRITIC_END_INFO, 1, sum.neg_mag);
-    REF_MAG_SET(IMX_CRITIC_END_INFO, 2, sum.loss_mag + real_abs(info[2] + *loss));
+    forward_finish(&whole, &sum, &all, &end);
+    for (int64_t iq = 0; iq < globals && pool == POOL_ALL; iq++)
+        REF_MAG_SET(IMX_CRITIC_END_STAT, iq, end.stat_mag);
+    REF_MAG_SET(IMX_CRITIC_END_LOSS, 0, end.loss_mag);
+    for (int k = 0; k < 3; k++)
+        REF_MAG_SET(IMX_CRITIC_END_INFO, k, end.info_mag[k]);
+    for (int k = 0; k < 2 && d->est == IMX_EST_DV_EMA; k++)
+        REF_MAG_SET(IMX_CRITIC_END_EMA, k, end.ema_mag);
 }
 
 /* Outputs of the backward slice start from zero, or from what is to be added to. */
@@ -396,11 +416,10 @@ void REF(imx_ref_critic_part_bwd)(const void *problem, void *const *arg REF_MAG)
             gate_mag += s * (1 + (1 - s) * real_abs(z));
         }
         for (int64_t jp = 0; jp < locals; jp++) {
-            const bool positive = jp / d->p + d->image == iq / d->q;
-            real mu, w_mag, u = score(&t, iq, jp, &mu);
-            if (positive)
-                u = pos[iq * d->p + jp % d->p];
-            const real w = step * slope(&whole, positive, u, mu, stat[iq], gate, gate_mag, &w_mag);
+            const int64_t j = jp / d->p + d->image;
+            real mu, w_mag;
+            const real s = score(&t, iq, jp, &mu), *own = pos + iq * d->p + jp % d->p;
+            const real w = step * slope(&whole, iq / d->q, j, s, mu, own, stat[iq], gate, gate_mag, &w_mag);
             w_mag *= real_abs(step);
             SPREAD(IMX_CRITIC_PART_DL0, jp, d->want & IMX_WANT_DL0 ? d->d0 : 0, t.g0, iq)
             SPREAD(IMX_CRITIC_PART_DL1, jp, d->want & IMX_WANT_DL1 ? d->d1 : 0, t.g1, iq)

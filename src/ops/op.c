@@ -28,11 +28,11 @@ void imx_problem_print(const struct imx_op *op, const void *problem, char *text,
         if (f->is_float) {
             float v;
             memcpy(&v, at, sizeof v);
-            n = snprintf(text + used, size - used, "%s%.9g", f->key, (double)v);
+            n = f->spare && v == 0 ? 0 : snprintf(text + used, size - used, "%s%.9g", f->key, (double)v);
         } else {
             int32_t v;
             memcpy(&v, at, sizeof v);
-            n = snprintf(text + used, size - used, "%s%d", f->key, v);
+            n = f->spare && !v ? 0 : snprintf(text + used, size - used, "%s%d", f->key, v);
         }
         used += n > 0 ? (size_t)n : 0;
     }
@@ -45,6 +45,8 @@ imx_status imx_problem_parse(const struct imx_op *op, const char *text, void *pr
     for (const struct imx_field *f = op->fields; f->key; f++) {
         char *at = (char *)problem + f->offset, *end;
         const size_t len = strlen(f->key);
+        if (f->spare && strncmp(s, f->key, len))
+            continue;
         if (strncmp(s, f->key, len))
             return imx_fail(IMX_E_ARG, "%s problem \"%s\": expected \"%s\" at \"%s\"", op->name, text, f->key, s);
         s += len;

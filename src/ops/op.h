@@ -53,6 +53,7 @@ struct imx_field {
     const char *key;
     size_t offset;
     bool is_float; /* float, printed with %.9g; else int32_t */
+    bool spare;    /* left out of the text when it is 0 */
 };
 
 /* Numbers of a variant (tile sizes, slices) that a measurement may choose. The variant asks imx_tuned_values() for

@@ -14,11 +14,15 @@ struct imx_config {
     double penalty;            /* on the gradient of the prior's discriminator */
     char *prior;               /* uniform, gaussian */
     bool occlude;              /* globals come from an occluded copy of the image */
-    char *estimator;           /* infonce, jsd, dv */
-    char *critic;              /* encode-dot, bilinear */
-    char *encoder;             /* a name of nn/encoder.h, or auto: by image size */
-    char *augment;             /* none, flip, crop, flip+crop */
-    double score_scale;        /* 0: the critic's default */
+    char *estimator;           /* a name of ops/critic.h */
+    double smile_tau, ema_decay;
+    char *critic;       /* encode-dot, bilinear */
+    char *encoder;      /* a name of nn/encoder.h, or auto: by image size */
+    char *augment;      /* none, flip, crop, flip+crop */
+    double score_scale; /* 0: the critic's default */
+    double score_clip;  /* c of c tanh(s/c); 0: none */
+    double score_l2;    /* weight of the mean of s^2 */
+    int64_t negatives;  /* other images that serve each as negatives; 0: all */
     int64_t critic_units;
     int64_t size;     /* side of the images; 0: as stored */
     int64_t channels; /* 1 or 3; 0: as the data are */

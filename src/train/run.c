@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "data/batch.h"
 #include "graph/weights.h"
+#include "ops/critic.h"
 #include "ops/tuned.h"
 #include "shared.h"
 #include "train/checkpoint.h"
@@ -159,7 +160,7 @@ static imx_status report(struct run *r)
         .images_per_s = n * (double)r->c->batch / took,
         .seconds = seconds(r),
         .waited = took > 0 ? (waited - r->report_waited) / took : 0,
-        .nats = estimator != IMX_EST_JSD && r->step->graph.info,
+        .nats = imx_estimator_nats(estimator) && r->step->graph.info,
     };
     const struct imx_net *net = &r->step->graph;
     row.n_terms = net->n_terms > 1 ? net->n_terms : 0;

@@ -8,8 +8,8 @@
 #include "base/log.h"
 #include "base/philox.h"
 #include "graph/audit.h"
+#include "ops/critic.h"
 #include "ops/optim.h"
-#include "shared.h"
 
 const struct imx_encoder *imx_choose_encoder(const char *name, int32_t side)
 {
@@ -18,9 +18,25 @@ const struct imx_encoder *imx_choose_encoder(const char *name, int32_t side)
     return imx_encoder_find(side < 32 ? "basic28" : side < 64 ? "basic32" : "basic64");
 }
 
-static int32_t find_estimator(const char *name)
+static imx_status critic_spec(const struct imx_config *c, struct imx_critic_spec *spec)
 {
-    return !strcmp(name, "jsd") ? IMX_EST_JSD : !strcmp(name, "dv") ? IMX_EST_DV : IMX_EST_INFONCE;
+    *spec = (struct imx_critic_spec){
+        .form = strcmp(c->critic, "bilinear") ? IMX_CRITIC_ENCODE_DOT : IMX_CRITIC_BILINEAR,
+        .units = (int32_t)c->critic_units,
+        .estimator = imx_estimator_find(c->estimator),
+        .scale = (float)c->score_scale,
+        .tau = (float)c->smile_tau,
+        .decay = (float)c->ema_decay,
+        .clip = (float)c->score_clip,
+        .l2 = (float)c->score_l2,
+        .negatives = (int32_t)c->negatives,
+    };
+    if (spec->estimator < 0)
+        return imx_fail(IMX_E_ARG, "no estimator \"%s\"", c->estimator);
+    if (c->negatives >= c->batch)
+        return imx_fail(IMX_E_ARG, "--negatives %lld: a batch of %lld has %lld other images for each",
+                        (long long)c->negatives, (long long)c->batch, (long long)c->batch - 1);
+    return IMX_OK;
 }
 
 imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32_t ch, struct imx_net_spec *spec)
@@ -37,13 +53,7 @@ imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32
         spec->mix = (struct imx_mix){ -1, -1, -1, -1, IMX_PRIOR_UNIFORM, false };
     else if (!strcmp(c->prior, "gaussian"))
         spec->mix.prior = IMX_PRIOR_GAUSSIAN;
-    spec->critic = (struct imx_critic_spec){
-        .form = strcmp(c->critic, "bilinear") ? IMX_CRITIC_ENCODE_DOT : IMX_CRITIC_BILINEAR,
-        .units = (int32_t)c->critic_units,
-        .estimator = find_estimator(c->estimator),
-        .scale = (float)c->score_scale,
-    };
-    return IMX_OK;
+    return critic_spec(c, &spec->critic);
 }
 
 imx_status imx_step_create(struct imx_dev *dev, const struct imx_config *c, const struct imx_net_spec *spec,
@@ -135,7 +145,6 @@ imx_status imx_step_audit(struct imx_step *s, const struct imx_config *c, uint64
 
 double imx_mi_ceiling(const struct imx_net_spec *spec, int32_t locals)
 {
-    if (spec->critic.estimator != IMX_EST_INFONCE)
-        return INFINITY;
-    return log(1.0 + (double)(spec->batch - 1) * (double)locals);
+    const int32_t others = spec->critic.negatives ? spec->critic.negatives : spec->batch - 1;
+    return imx_estimator_ceiling(spec->critic.estimator, (double)others * (double)locals);
 }

@@ -14,7 +14,7 @@ struct imx_step {
 
 struct imx_step_result {
     float loss, e_pos, e_neg;
-    float mi; /* the estimator's reading, nats (jsd: not nats) */
+    float mi; /* the estimator's reading, in nats where imx_estimator_nats */
     float grad_norm;
     int n_terms; /* of a loss with several: 0 for one alone */
     float term[IMX_MAX_TERMS];
@@ -43,7 +43,8 @@ IMX_MUST_CHECK imx_status imx_step_run(struct imx_step *s, const struct imx_conf
 IMX_MUST_CHECK imx_status imx_step_audit(struct imx_step *s, const struct imx_config *c, uint64_t step,
                                          const uint8_t *bytes, const int32_t *aug, struct imx_step_result *result);
 
-/* Most that the estimator can read at this shape in nats: ln(1+(N-1)P) for infonce; infinite where there is no ceiling.
+/* Most that the estimator can read at this shape in nats: ln(1+MP) for infonce (M images of negatives); infinite where
+ * none.
  */
 double imx_mi_ceiling(const struct imx_net_spec *spec, int32_t locals);
 

@@ -1,6 +1,7 @@
-/* The critic: the test vectors of Deep InfoMax worked out by hand, constants at zero scores, the naive P-fold
- * softmax, and finite differences of the double reference against the double backward pass; the first three
- * on every OpenCL variant that a device at hand supports, too. */
+/* The critic: the test vectors of Deep InfoMax worked out by hand for every estimator, constants at zero scores, the
+ * naive P-fold softmax, the bounds that infonce and jsd cannot pass, clip and penalty of scores, dv-ema's average,
+ * scores that are huge or no numbers, and finite differences of the double reference against the double backward pass;
+ * the vectors and constants on every OpenCL variant that a device at hand supports, too. */
 #include "ops/critic.h"
 
 #include <math.h>
@@ -15,13 +16,13 @@ enum { MAX = 1 << 17 };
 /* A problem with its arguments in double; outputs start as NaN. */
 struct trial {
     struct imx_critic d;
-    double l0[4096], g0[4096], l1[4096], g1[4096], gb[256], loss, info[3], pos[4096], stat[256];
+    double l0[4096], g0[4096], l1[4096], g1[4096], gb[256], loss, info[3], pos[4096], stat[256], ema[2];
     double dloss, dl0[4096], dg0[4096], dl1[4096], dg1[4096], dgb[256];
 };
 
 static void forward(struct trial *t)
 {
-    void *arg[] = { t->l0, t->g0, t->l1, t->g1, t->gb, &t->loss, t->info, t->pos, t->stat };
+    void *arg[] = { t->l0, t->g0, t->l1, t->g1, t->gb, &t->loss, t->info, t->pos, t->stat, t->ema };
     imx_ref_critic_fwd_f64(&t->d, arg, NULL);
 }
 
@@ -50,11 +51,19 @@ static void randomize(struct trial *t, uint64_t seed)
     t->dloss = 1.25;
 }
 
+enum { ESTIMATORS = IMX_EST_DV_EMA + 1 };
+
+/* smile cuts a half of the example's scores. */
+static float parameter(int est)
+{
+    return est == IMX_EST_SMILE ? 0.13f : est == IMX_EST_DV_EMA ? 0.75f : 0;
+}
+
 /* The arithmetic example: N=3, d=2, P=2, Q=1. */
 static void example(struct trial *t, int est)
 {
     memset(t, 0, sizeof *t);
-    t->d = (struct imx_critic){ .n = 3, .p = 2, .q = 1, .d0 = 2, .est = est, .scale = 1 };
+    t->d = (struct imx_critic){ .n = 3, .p = 2, .q = 1, .d0 = 2, .est = est, .scale = 1, .par = parameter(est) };
     t->dloss = 1;
     for (int i = 0; i < 3; i++)
         for (int k = 0; k < 2; k++) {
@@ -69,38 +78,77 @@ static void near(const char *where, const char *what, double got, double want, d
     tap_ok(fabs(got - want) <= bound, "%s %s: %.9g, expected %.9g", where, what, got, want);
 }
 
-static const char *const est_name[] = { "infonce", "jsd", "dv" };
+/* What the published formulas give, computed apart from this code: dim_method 4.6, and for what it leaves out PyTorch's
+ * derivatives in double precision. zero: the loss when all scores are 0 (infonce: see below). */
+static const struct {
+    const char *name;
+    double e_pos, e_neg, loss, dl0, dg3, zero;
+} truth[ESTIMATORS] = {
+    [IMX_EST_INFONCE] = { "infonce", 0.043333333, 1.376579163, 1.570276994, 0.0945703, 0.0522377, 0 },
+    [IMX_EST_JSD] = { "jsd", 0.016695062, -0.009661776, -0.026356838, 0.0609316, 0.0337212, 0 },
+    [IMX_EST_DV] = { "dv", 0.043333333, -0.009477800, -0.052811133, 0.1226203, 0.0713203, 0 },
+    [IMX_EST_GAN] = { "gan", -0.676452119, 0.683485405, 1.359937523, 0.0609316, 0.0337212, 1.386294361 },
+    [IMX_EST_KL] = { "kl", 0.043333333, 0.364409224, 0.321075891, 0.0870567, 0.0789557, 0.367879441 },
+    [IMX_EST_RKL] = { "rkl", -0.975396937, -1.028333333, -0.052936396, 0.1234763, 0.0653218, 0 },
+    [IMX_EST_H2] = { "h2", 0.024603063, -0.009433027, -0.034036090, 0.1122354, 0.0450888, 0 },
+    [IMX_EST_CHI2] = { "chi2", 0.043333333, -0.019291667, -0.062625000, 0.1271667, 0.0830000, 0 },
+    [IMX_EST_SMILE] = { "smile", 0.043333333, -0.036494226, -0.079827559, 0.0666667, 0.1146156, 0 },
+    [IMX_EST_DV_EMA] = { "dv-ema", 0.043333333, -0.009477800, -0.052811133, 0.1226203, 0.0713203, 0 },
+};
 
-/* What the published formulas give, computed apart from this code. */
 static void example_values(const char *where, const struct trial *t)
 {
-    static const double e_pos[] = { 0.043333333, 0.016695062, 0.043333333 };
-    static const double e_neg[] = { 1.376579163, -0.009661776, -0.009477800 };
-    static const double loss[] = { 1.570276994, -0.026356838, -0.052811133 };
-    static const double mi[] = { 0.039160918, 0.026356838, 0.052811133 };
     static const double u[] = { 0.16, -0.04, 0.38, -0.18, 0.10, -0.16 };
-    static const double dl0[] = { 0.0945703, 0.0609316, 0.1226203 }, dg3[] = { 0.0522377, 0.0337212, 0.0713203 };
     const int est = t->d.est;
     char text[96];
-    snprintf(text, sizeof text, "%s example %s", where, est_name[est]);
-    near(text, "e_pos", t->info[0], e_pos[est], 1e-6);
-    near(text, "e_neg", t->info[1], e_neg[est], 1e-6);
-    near(text, "loss", t->loss, loss[est], 1e-6);
-    near(text, "mi", t->info[2], mi[est], 1e-6);
+    snprintf(text, sizeof text, "%s example %s", where, truth[est].name);
+    near(text, "e_pos", t->info[0], truth[est].e_pos, 1e-6);
+    near(text, "e_neg", t->info[1], truth[est].e_neg, 1e-6);
+    near(text, "loss", t->loss, truth[est].loss, 1e-6);
+    near(text, "mi", t->info[2], (est == IMX_EST_INFONCE ? log(5) : 0) - truth[est].loss, 1e-6);
     for (int k = 0; k < 6; k++)
         near(text, "positive score", t->pos[k], u[k], 1e-6);
-    near(text, "d loss / d l[0][0][0]", t->dl0[0], dl0[est], 1e-5);
-    near(text, "d loss / d g[1][1]", t->dg0[3], dg3[est], 1e-5);
+    near(text, "d loss / d l[0][0][0]", t->dl0[0], truth[est].dl0, 1e-5);
+    near(text, "d loss / d g[1][1]", t->dg0[3], truth[est].dg3, 1e-5);
+    if (est == IMX_EST_DV_EMA)
+        near(text, "log of the first average", t->ema[0], -0.009477800, 1e-6);
+}
+
+/* The example with a clip of 0.3, a penalty of 0.25 and one image of negatives each, for three estimators. */
+static void option_values(const char *where, const struct trial *t)
+{
+    static const struct {
+        double e_pos, e_neg, loss, dl0, dg3;
+    } want[] = { { 0.025240301, 0.741405239, 1.126118412, 0.0417069, 0.0048513 },
+                 { 0.009601073, 0.021051738, 0.020806221, 0.0302779, 0.0023304 },
+                 { 0.025240301, 0.048768772, 0.032884026, 0.0674812, 0.0142039 } };
+    const int est = t->d.est;
+    char text[96];
+    snprintf(text, sizeof text, "%s options %s", where, truth[est].name);
+    near(text, "e_pos", t->info[0], want[est].e_pos, 1e-6);
+    near(text, "e_neg", t->info[1], want[est].e_neg, 1e-6);
+    near(text, "loss", t->loss, want[est].loss, 1e-6);
+    near(text, "d loss / d l[0][0][0]", t->dl0[0], want[est].dl0, 1e-5);
+    near(text, "d loss / d g[1][1]", t->dg0[3], want[est].dg3, 1e-5);
+}
+
+static void options(struct trial *t, int est)
+{
+    example(t, est);
+    t->d.clip = 0.3f;
+    t->d.l2 = 0.25f;
+    t->d.neg = 1;
 }
 
 /* Scores that are all zero. */
 static void zero_values(const char *where, const struct trial *t)
 {
-    const double want = t->d.est == IMX_EST_INFONCE ? log(1.0 + (t->d.n - 1.0) * t->d.p) : 0;
+    const bool nce = t->d.est == IMX_EST_INFONCE;
+    const double want = nce ? log(1.0 + (t->d.n - 1.0) * t->d.p) : truth[t->d.est].zero;
     char text[96];
-    snprintf(text, sizeof text, "%s zero scores n%d p%d %s", where, t->d.n, t->d.p, est_name[t->d.est]);
+    snprintf(text, sizeof text, "%s zero scores n%d p%d %s", where, t->d.n, t->d.p, truth[t->d.est].name);
     near(text, "loss", t->loss, want, 1e-6 * (1 + want));
-    near(text, "mi", t->info[2], 0, 1e-6 * (1 + want));
+    near(text, "mi", t->info[2], nce ? 0 : -want, 1e-6 * (1 + want));
 }
 
 /* -log softmax with one row of logits per positive, spelled out. */
@@ -119,9 +167,12 @@ static double naive_infonce(const struct trial *t)
                 for (int k = 0; k < d->d1; k++)
                     u += t->g1[iq * d->d1 + k] * t->l1[jp * d->d1 + k];
                 u *= (double)d->scale;
+                if (d->clip > 0)
+                    u = (double)d->clip * tanh(u / (double)d->clip);
+                const int ahead = (jp / d->p - iq / d->q + d->n) % d->n;
                 if (own && jp % d->p == p)
                     positive = u;
-                if (!own || jp % d->p == p)
+                if (own ? jp % d->p == p : ahead <= (d->neg ? d->neg : d->n))
                     sum += exp(u);
             }
             total -= log(exp(positive) / sum);
@@ -135,6 +186,8 @@ static void check_naive(struct trial *t)
         { 4, 3, 1, 5, 0, 0, IMX_EST_INFONCE, 1 },
         { 5, 4, 3, 7, 2, 1, IMX_EST_INFONCE, 0.5f },
         { 3, 49, 25, 4, 0, 1, IMX_EST_INFONCE, 0.25f },
+        { 5, 49, 25, 4, 2, 0, IMX_EST_INFONCE, 0.75f, .neg = 2 },
+        { 4, 9, 5, 6, 0, 0, IMX_EST_INFONCE, 1, .clip = 1.5f },
     };
     for (size_t k = 0; k < sizeof problem / sizeof problem[0]; k++) {
         randomize(t, k + 1);
@@ -167,23 +220,122 @@ static double quotient_error(struct trial *t, double *x, const double *dx, int c
     return worst / largest;
 }
 
+/* Of one problem: every input's gradient. */
+static double difference_error(struct trial *t)
+{
+    const struct imx_critic *d = &t->d;
+    forward(t);
+    backward(t);
+    double worst = quotient_error(t, t->l0, t->dl0, d->n * d->p * d->d0);
+    worst = fmax(worst, quotient_error(t, t->g0, t->dg0, d->n * d->q * d->d0));
+    worst = fmax(worst, quotient_error(t, t->l1, t->dl1, d->n * d->p * d->d1));
+    worst = fmax(worst, quotient_error(t, t->g1, t->dg1, d->n * d->q * d->d1));
+    return fmax(worst, quotient_error(t, t->gb, t->dgb, d->bias ? d->n * d->q : 0));
+}
+
 static void check_differences(struct trial *t)
 {
-    for (int est = IMX_EST_INFONCE; est <= IMX_EST_DV; est++)
+    for (int est = 0; est < ESTIMATORS; est++)
         for (int q = 1; q <= 3; q += 2)
-            for (int d1 = 0; d1 <= 3; d1 += 3) {
-                randomize(t, 99 + (uint64_t)est);
-                t->d = (struct imx_critic){ 4, 3, q, 5, d1, d1 > 0, est, 0.75f };
+            for (int d1 = 0; d1 <= 3; d1 += 3)
+                for (int more = 0; more < 2; more++) {
+                    memset(t, 0, sizeof *t);
+                    randomize(t, 99 + (uint64_t)est);
+                    t->d = (struct imx_critic){ 4, 3, q, 5, d1, d1 > 0, est, 0.75f };
+                    t->d.par = est == IMX_EST_SMILE ? 0.6f : parameter(est);
+                    if (more) {
+                        t->d.clip = 1.25f;
+                        t->d.l2 = 0.125f;
+                        t->d.neg = q > 1 ? 2 : 1;
+                    }
+                    const double worst = difference_error(t);
+                    tap_ok(worst <= 1e-7, "gradient is the difference quotient: %s q%d d1 %d%s (%.2g)", truth[est].name,
+                           q, d1, more ? ", clip, penalty, few negatives" : "", worst);
+                }
+}
+
+/* One score of 1x1 dots: two images, one local and global each; g 1, 0 and l `s`, so that u[0][0] is the clipped s. */
+static void check_clip(struct trial *t)
+{
+    static const double s[] = { 20, 5, -20, 1e30 }, u[] = { 15.231883, 4.898373, -15.231883, 20 };
+    for (int k = 0; k < 4; k++) {
+        memset(t, 0, sizeof *t);
+        t->d = (struct imx_critic){ .n = 2, .p = 1, .q = 1, .d0 = 1, .scale = 1, .clip = 20 };
+        t->l0[0] = s[k];
+        t->g0[0] = 1;
+        forward(t);
+        near("clip 20", "score", t->pos[0], u[k], 1e-6);
+    }
+}
+
+/* dv-ema: its value is dv's; over batches its average follows A <- 0.75 A + 0.25 mean exp(u), and the gradient of the
+ * negatives is dv's times mean exp(u) over A. A batch that is not finite leaves A alone. */
+static void check_average(struct trial *t)
+{
+    double average = 0, dl[64], mean = 0;
+    double ema[2] = { 0, 0 };
+    for (int k = 0; k < 4; k++) {
+        memset(t, 0, sizeof *t);
+        randomize(t, 11 + (uint64_t)k);
+        t->d = (struct imx_critic){ 4, 3, 2, 5, 0, 0, IMX_EST_DV, 0.75f };
+        forward(t);
+        backward(t);
+        memcpy(dl, t->dl0, sizeof dl);
+        const double dv = t->loss;
+        mean = exp(t->info[1]);
+        average = k ? 0.75 * average + 0.25 * mean : mean;
+        t->d.est = IMX_EST_DV_EMA;
+        t->d.par = 0.75f;
+        memcpy(t->ema, ema, sizeof ema);
+        forward(t);
+        backward(t);
+        memcpy(ema, t->ema, sizeof ema);
+        near("dv-ema", "value", t->loss, dv, 1e-12);
+        near("dv-ema", "average", exp(t->ema[0]), average, 1e-12);
+        /* d/dl of the positives alone: those of dv minus its negatives, which scale */
+        double worst = 0;
+        for (int i = 0; i < 60; i++) {
+            double own = 0;
+            for (int q = 0; q < 2; q++)
+                own -= t->dloss * 0.75 / 24 * t->g0[(i / 15 * 2 + q) * 5 + i % 5];
+            worst = fmax(worst, fabs((dl[i] - own) * mean / average - (t->dl0[i] - own)));
+        }
+        tap_ok(worst <= 1e-12, "dv-ema batch %d: the gradient divides by the average (%.2g)", k, worst);
+    }
+    t->l0[0] = NAN;
+    forward(t);
+    tap_ok(isnan(t->loss) && t->ema[0] == ema[0] && t->ema[1] == ema[1], "dv-ema: a NaN leaves the average alone");
+}
+
+/* infonce reads at most the logarithm of the number of classes, jsd at most 2 ln 2; scores from tiny to huge, and an
+ * encoding that tells all images apart. */
+static void check_bounds(struct trial *t)
+{
+    for (int est = IMX_EST_INFONCE; est <= IMX_EST_JSD; est++)
+        for (int perfect = 0; perfect < 2; perfect++) {
+            double most = -HUGE_VAL, scale = 1e-3;
+            const struct imx_critic d = { 6, 5, 3, 8, 0, 0, est, 1 };
+            const double bound = est == IMX_EST_INFONCE ? log(1 + 5.0 * 5) : 2 * log(2);
+            for (int k = 0; k < 40; k++, scale *= 1.5) {
+                memset(t, 0, sizeof *t);
+                randomize(t, (uint64_t)k);
+                t->d = d;
+                t->d.scale = (float)scale;
+                for (int i = 0; perfect && i < 6 * 5; i++) /* a plane, images at different angles */
+                    for (int c = 0; c < 8; c++)
+                        t->l0[i * 8 + c] = c == 0 ? cos(i / 5) : c == 1 ? sin(i / 5) : 0;
+                for (int i = 0; perfect && i < 6 * 3; i++)
+                    for (int c = 0; c < 8; c++)
+                        t->g0[i * 8 + c] = c == 0 ? cos(i / 3) : c == 1 ? sin(i / 3) : c == 2 ? -0.8 : 0;
+                for (int i = 0; perfect && i < 6 * 5; i++)
+                    t->l0[i * 8 + 2] = 1; /* with the other side's -0.8: positives above 0, negatives below */
                 forward(t);
-                backward(t);
-                double worst = quotient_error(t, t->l0, t->dl0, 4 * 3 * 5);
-                worst = fmax(worst, quotient_error(t, t->g0, t->dg0, 4 * q * 5));
-                worst = fmax(worst, quotient_error(t, t->l1, t->dl1, 4 * 3 * d1));
-                worst = fmax(worst, quotient_error(t, t->g1, t->dg1, 4 * q * d1));
-                worst = fmax(worst, quotient_error(t, t->gb, t->dgb, d1 ? 4 * q : 0));
-                tap_ok(worst <= 1e-7, "gradient is the difference quotient: %s q%d d1 %d (%.2g)", est_name[est], q, d1,
-                       worst);
+                most = t->info[2] > most || isnan(t->info[2]) ? t->info[2] : most;
             }
+            tap_ok(most <= bound * (1 + 1e-12), "%s never reads more than %.6f: %.6f", truth[est].name, bound, most);
+            if (perfect)
+                tap_ok(most >= bound * (1 - 1e-6), "%s reaches %.6f: %.6f", truth[est].name, bound, most);
+        }
 }
 
 /* Runs op with the float copies of arg on the device; outputs come back as double. */
@@ -204,7 +356,7 @@ static imx_status run_on(struct imx_dev *dev, const struct imx_op *op, const str
         IMX_GO(dev->vt->alloc(dev, bytes, &a.m[i].buf));
         a.m[i].bytes = bytes;
         for (int64_t k = 0; k < what[i].count; k++)
-            data[k] = what[i].role == IMX_IN ? (float)arg[i][k] : NAN;
+            data[k] = what[i].role != IMX_OUT ? (float)arg[i][k] : NAN;
         IMX_GO(dev->vt->upload(dev, a.m[i], data, bytes));
     }
     a.ws.bytes = variant->workspace ? variant->workspace(&dev->caps, d) : 0;
@@ -230,7 +382,7 @@ fail:
 /* Both directions with the k-th variants; false when there are none or one failed. */
 static bool run_trial(struct imx_dev *dev, const char *fwd, const char *bwd, struct trial *t)
 {
-    double *fwd_arg[] = { t->l0, t->g0, t->l1, t->g1, t->gb, &t->loss, t->info, t->pos, t->stat };
+    double *fwd_arg[] = { t->l0, t->g0, t->l1, t->g1, t->gb, &t->loss, t->info, t->pos, t->stat, t->ema };
     double *bwd_arg[] = { t->l0,     t->g0,  t->l1,  t->g1,  t->gb,  t->pos, t->stat,
                           &t->dloss, t->dl0, t->dg0, t->dl1, t->dg1, t->dgb };
     const struct imx_variant *f = imx_op_pick(dev, &imx_op_critic_fwd, &t->d, fwd);
@@ -247,10 +399,10 @@ static bool run_trial(struct imx_dev *dev, const char *fwd, const char *bwd, str
 static void check_zero(struct imx_dev *dev, const char *where, const char *variant, struct trial *t)
 {
     static const int size[][2] = { { 3, 2 }, { 64, 64 }, { 18, 225 } };
-    for (int est = IMX_EST_INFONCE; est <= IMX_EST_DV; est++)
+    for (int est = 0; est < ESTIMATORS; est++)
         for (int k = 0; k < 3; k++) {
             memset(t, 0, sizeof *t);
-            t->d = (struct imx_critic){ size[k][0], size[k][1], 1, 1, 0, 0, est, 1 };
+            t->d = (struct imx_critic){ size[k][0], size[k][1], 1, 1, 0, 0, est, 1, .par = parameter(est) };
             if (run_trial(dev, variant, variant, t))
                 zero_values(where, t);
         }
@@ -329,6 +481,46 @@ static void check_scratch(struct imx_dev *dev, const char *name)
     }
 }
 
+/* Scores of +-300: what has a logsumexp stays finite, kl and h2 do not and say so by infinity; with a clip all are
+ * finite; one NaN among the negatives or positives makes every loss NaN. */
+static void check_extremes(struct imx_dev *dev, const char *where, const char *variant, struct trial *t)
+{
+    for (int est = 0; est < ESTIMATORS; est++)
+        for (int kind = 0; kind < 3; kind++) {
+            memset(t, 0, sizeof *t);
+            t->d = (struct imx_critic){ 5, 3, 2, 1, 0, 0, est, 1, .par = parameter(est), .clip = kind == 1 ? 20 : 0 };
+            for (int i = 0; i < 15; i++)
+                t->l0[i] = i % 2 ? 1 : -1;
+            for (int i = 0; i < 10; i++)
+                t->g0[i] = i % 3 ? 300 : -300;
+            t->dloss = 1;
+            if (kind == 2)
+                t->l0[4] = NAN;
+            if (!run_trial(dev, variant, variant, t))
+                return;
+            const bool unsafe = est == IMX_EST_KL || est == IMX_EST_RKL || est == IMX_EST_H2;
+            bool finite = isfinite(t->loss) && isfinite(t->info[2]);
+            for (int i = 0; i < 15; i++)
+                finite &= isfinite(t->dl0[i]);
+            if (kind < 2)
+                tap_ok(finite == (kind == 1 || !unsafe), "%s %s: scores of +-300%s: loss %g", where, truth[est].name,
+                       kind ? " clipped at 20" : "", t->loss);
+            else
+                tap_ok(isnan(t->loss), "%s %s: a NaN among the scores: loss %g", where, truth[est].name, t->loss);
+        }
+}
+
+static void check_names(void)
+{
+    for (int est = 0; est < ESTIMATORS; est++)
+        tap_ok(imx_estimator_find(truth[est].name) == est, "%s has its number", truth[est].name);
+    tap_ok(imx_estimator_find("nwj") == IMX_EST_KL && imx_estimator_find("x2") < 0, "nwj is kl; x2 is nothing");
+    tap_ok(imx_estimator_ceiling(IMX_EST_INFONCE, 63 * 64) == log(4033) && isinf(imx_estimator_ceiling(IMX_EST_DV, 9)),
+           "infonce alone has a ceiling");
+    tap_ok(imx_estimator_nats(IMX_EST_SMILE) && !imx_estimator_nats(IMX_EST_JSD) && !imx_estimator_nats(IMX_EST_RKL),
+           "who reads nats");
+}
+
 static void check_device(const char *spec, struct trial *t)
 {
     struct imx_dev *dev = NULL;
@@ -340,11 +532,15 @@ static void check_device(const char *spec, struct trial *t)
     for (size_t v = 0; v < sizeof variants / sizeof variants[0]; v++) {
         char where[64];
         snprintf(where, sizeof where, "%s/%s", spec, variants[v]);
-        for (int est = IMX_EST_INFONCE; est <= IMX_EST_DV; est++) {
+        for (int est = 0; est < ESTIMATORS; est++) {
             example(t, est);
             if (run_trial(dev, variants[v], variants[v], t))
                 example_values(where, t);
+            options(t, est);
+            if (est <= IMX_EST_DV && run_trial(dev, variants[v], variants[v], t))
+                option_values(where, t);
         }
+        check_extremes(dev, where, variants[v], t);
         check_zero(dev, where, variants[v], t);
         if (imx_op_pick(dev, &imx_op_critic_fwd, &t->d, variants[v])) {
             check_cases(dev, where, variants[v]);
@@ -360,12 +556,22 @@ int main(int argc, char **argv)
     struct trial *t = calloc(1, sizeof *t);
     if (!t)
         return 1;
-    for (int est = IMX_EST_INFONCE; est <= IMX_EST_DV; est++) {
+    for (int est = 0; est < ESTIMATORS; est++) {
         example(t, est);
         forward(t);
         backward(t);
         example_values("oracle", t);
+        if (est > IMX_EST_DV)
+            continue;
+        options(t, est);
+        forward(t);
+        backward(t);
+        option_values("oracle", t);
     }
+    check_names();
+    check_clip(t);
+    check_average(t);
+    check_bounds(t);
     check_naive(t);
     check_differences(t);
     check_device("host", t);

@@ -18,12 +18,22 @@ static struct imx_critic_spec critic_of(int form, int32_t units, int32_t est)
         .units = units,
         .estimator = est,
         .local_norm = form == QUADRATIC ? IMX_LOCAL_NORM_QUADRATIC : IMX_LOCAL_NORM_AUTO,
+        .tau = 0.05f,
+        /* The later estimators also have their scores clipped and pulled, and some negatives left out. */
+        .clip = est > IMX_EST_DV ? 2 : 0,
+        .l2 = est > IMX_EST_DV ? 0.25f : 0,
+        .negatives = est > IMX_EST_KL ? 1 : 0,
     };
 }
 static const struct {
     const char *name;
     int32_t value;
-} estimator[] = { { "infonce", IMX_EST_INFONCE }, { "jsd", IMX_EST_JSD }, { "dv", IMX_EST_DV } };
+} estimator[] = {
+    { "infonce", IMX_EST_INFONCE }, { "jsd", IMX_EST_JSD },       { "dv", IMX_EST_DV }, { "gan", IMX_EST_GAN },
+    { "kl", IMX_EST_KL },           { "rkl", IMX_EST_RKL },       { "h2", IMX_EST_H2 }, { "chi2", IMX_EST_CHI2 },
+    { "smile", IMX_EST_SMILE },     { "dv-ema", IMX_EST_DV_EMA },
+};
+enum { ESTIMATORS = sizeof estimator / sizeof *estimator };
 
 static double check_gradients(struct imx_dev *host, int form, int est)
 {
@@ -206,7 +216,7 @@ static void check_device(struct imx_dev *dev, const char *where)
     for (int form = 0; form < FORMS; form++) {
         if (form != QUADRATIC) /* which a CPU device chooses for encode-dot by itself */
             check_plan(dev, where, form);
-        for (int est = 0; est < 3; est++)
+        for (int est = 0; est < (form == IMX_CRITIC_BILINEAR ? ESTIMATORS : 3); est++)
             check_step(dev, where, form, est);
     }
 }
@@ -225,6 +235,8 @@ int main(void)
         tap_ok(error <= 1e-12, "%s: both ways to encode-dot have one gradient, lengths %.2g apart", estimator[est].name,
                error);
     }
+    for (int est = 3; est < ESTIMATORS; est++)
+        check_gradients(host, IMX_CRITIC_BILINEAR, est);
     imx_dev_close(host);
     on_devices(check_device);
     return tap_done();

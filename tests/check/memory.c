@@ -181,7 +181,12 @@ static void check_limit(struct imx_dev *dev, const char *what, const struct imx_
 static void check(struct imx_dev *dev, const char *where, int form, int est)
 {
     static const char *const form_name[] = { "encode-dot", "bilinear" };
-    const struct imx_net_spec spec = { &small, { (enum imx_critic_form)form, 64, est, 0 }, BATCH, SIDE, SIDE, 3, 0, 0 };
+    struct imx_net_spec spec = { &small, { (enum imx_critic_form)form, 64, est, 0 }, BATCH, SIDE, SIDE, 3, 0, 0 };
+    if (est == IMX_EST_DV_EMA) { /* with everything that a score can have */
+        spec.critic.clip = 2;
+        spec.critic.l2 = 0.5f;
+        spec.critic.negatives = 50;
+    }
     char what[96];
     struct net whole, none;
     double least = 0;
@@ -214,6 +219,8 @@ static void all(struct imx_dev *dev, const char *where)
     if (strcmp(where, "host"))
         check(dev, where, IMX_CRITIC_BILINEAR, IMX_EST_JSD);
     check(dev, where, IMX_CRITIC_BILINEAR, IMX_EST_DV);
+    if (strcmp(where, "host"))
+        check(dev, where, IMX_CRITIC_BILINEAR, IMX_EST_DV_EMA);
     check(dev, where, IMX_CRITIC_ENCODE_DOT, IMX_EST_INFONCE);
 }
 
