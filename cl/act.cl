@@ -16,6 +16,7 @@ static inline floatv value(const floatv x, const int kind, const float slope)
     case IMX_ACT_LEAKY: return x > 0.0f ? x : slope * x;
     case IMX_ACT_TANH: return tanh(x);
     case IMX_ACT_SIGMOID: return sigmoid_of(x);
+    case IMX_ACT_EXP: return exp(x);
     case IMX_ACT_SOFTPLUS: return (x < 0.0f ? (floatv)0.0f : x) + log1p(exp(-fabs(x)));
     }
     return x;
@@ -33,6 +34,7 @@ static inline floatv derivative(const floatv x, const floatv ddst, const int kin
     case IMX_ACT_SIGMOID:
         e = exp(-fabs(x));
         return ddst * (e / ((1.0f + e) * (1.0f + e)));
+    case IMX_ACT_EXP: return ddst * exp(x);
     case IMX_ACT_SOFTPLUS: return ddst * sigmoid_of(x);
     }
     return ddst;

@@ -2,7 +2,15 @@
 #ifndef IMX_CL_SHARED_H
 #define IMX_CL_SHARED_H
 
-enum imx_act { IMX_ACT_NONE, IMX_ACT_RELU, IMX_ACT_LEAKY, IMX_ACT_TANH, IMX_ACT_SIGMOID, IMX_ACT_SOFTPLUS };
+enum imx_act {
+    IMX_ACT_NONE,
+    IMX_ACT_RELU,
+    IMX_ACT_LEAKY,
+    IMX_ACT_TANH,
+    IMX_ACT_SIGMOID,
+    IMX_ACT_SOFTPLUS,
+    IMX_ACT_EXP
+};
 
 enum imx_estimator {
     IMX_EST_INFONCE,

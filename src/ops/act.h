@@ -1,7 +1,8 @@
 /* Element-wise functions over n values.
  *   act_fwd: dst = f(src)          args SRC, DST
  *   act_bwd: dsrc = ddst * f'(src) args SRC, DDST, DSRC
- * f: relu max(x,0) (f'(0) = 0); leaky x or slope*x; tanh; sigmoid; softplus log(1+e^x) = max(x,0)+log1p(e^-|x|). */
+ * f: relu max(x,0) (f'(0) = 0); leaky x or slope*x; tanh; sigmoid; softplus log(1+e^x) = max(x,0)+log1p(e^-|x|);
+ * exp. */
 #ifndef IMX_OPS_ACT_H
 #define IMX_OPS_ACT_H
 

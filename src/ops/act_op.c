@@ -17,9 +17,9 @@ static const char *check(const void *problem)
     const struct imx_act_problem *d = problem;
     if (d->n < 1)
         return "n must be positive";
-    return d->kind >= IMX_ACT_NONE && d->kind <= IMX_ACT_SOFTPLUS
+    return d->kind >= IMX_ACT_NONE && d->kind <= IMX_ACT_EXP
                ? NULL
-               : "kind is 0 (none), 1 (relu), 2 (leaky), 3 (tanh), 4 (sigmoid) or 5 (softplus)";
+               : "kind is 0 (none), 1 (relu), 2 (leaky), 3 (tanh), 4 (sigmoid), 5 (softplus) or 6 (exp)";
 }
 
 static void args_fwd(const void *problem, struct imx_arg *arg)
@@ -59,7 +59,8 @@ static imx_status grad_fwd(struct imx_emit *e, const void *problem, const imx_ti
 
 /* With g the gradient of dsrc and t = g * ddst: the gradient of src is t * f''(src), and f'' is f' of a function that
  * act_bwd has, times something:
- *     softplus'' = sigmoid';   sigmoid'' = sigmoid' * (1 - 2 sigmoid);   tanh'' = tanh' * (-2 tanh);   others 0. */
+ *     softplus'' = sigmoid';   exp'' = exp';   sigmoid'' = sigmoid' * (1 - 2 sigmoid);   tanh'' = tanh' * (-2 tanh);
+ * others 0. */
 static imx_status grad_src(struct imx_emit *e, const struct imx_act_problem *d, imx_tid src, imx_tid ddst, imx_tid g,
                            imx_tid *dsrc)
 {
@@ -70,7 +71,7 @@ static imx_status grad_src(struct imx_emit *e, const struct imx_act_problem *d, 
     IMX_TRY(e->node(e, &imx_op_mul, &n, (const imx_tid[]){ g, ddst, t }));
     if (d->kind == IMX_ACT_SOFTPLUS) {
         kind.kind = IMX_ACT_SIGMOID;
-    } else {
+    } else if (d->kind != IMX_ACT_EXP) {
         const bool is_tanh = d->kind == IMX_ACT_TANH;
         const struct imx_axpby sum =
             is_tanh ? (struct imx_axpby){ d->n, -2.0f, 0.0f } : (struct imx_axpby){ d->n, -2.0f, 1.0f };
@@ -107,6 +108,7 @@ static const char *const cases[] = {
     "n129_kind3_slope0",
     "n16_kind4_slope0",
     "n1000_kind5_slope0",
+    "n45_kind6_slope0",
     "n15_kind0_slope0",
     "n1_kind1_slope0",
     "n5000_kind2_slope0.00999999978",
@@ -114,6 +116,7 @@ static const char *const cases[] = {
     "n4100_kind3_slope0",
     "n4101_kind4_slope0",
     "n4102_kind5_slope0",
+    "n4103_kind6_slope0",
     NULL,
 };
 

@@ -24,6 +24,7 @@ void REF(imx_ref_act_fwd)(const void *problem, void *const *arg REF_MAG)
         case IMX_ACT_TANH: y = real_tanh(x); break;
         case IMX_ACT_SIGMOID: y = sigmoid_of(x); break;
         case IMX_ACT_SOFTPLUS: y = x > 0 ? x + real_log1p(real_exp(-x)) : real_log1p(real_exp(x)); break;
+        case IMX_ACT_EXP: y = real_exp(x); break;
         }
         dst[i] = y;
         /* relu and none only choose or copy, so they must match bit for bit */
@@ -46,6 +47,7 @@ void REF(imx_ref_act_bwd)(const void *problem, void *const *arg REF_MAG)
         case IMX_ACT_TANH: y *= 4 * sigmoid_of(2 * x) * sigmoid_of(-2 * x); break;
         case IMX_ACT_SIGMOID: y *= sigmoid_of(x) * sigmoid_of(-x); break;
         case IMX_ACT_SOFTPLUS: y *= sigmoid_of(x); break;
+        case IMX_ACT_EXP: y *= real_exp(x); break;
         }
         dsrc[i] = y;
         REF_MAG_SET(IMX_ACT_BWD_DSRC, i, d->kind == IMX_ACT_RELU || d->kind == IMX_ACT_NONE ? 0 : real_abs(y));

@@ -16,8 +16,9 @@ static void forward(struct imx_dev *dev, const char *where)
         [IMX_ACT_TANH] = { -1, -1, -1, 0, 0, 1, 1, 1, NAN },
         [IMX_ACT_SIGMOID] = { 0, 0, 0, 0.5f, 0.5f, 1, 1, 1, NAN },
         [IMX_ACT_SOFTPLUS] = { 0, 0, 0, 0.6931472f, 0.6931472f, 90, 200, INFINITY, NAN },
+        [IMX_ACT_EXP] = { 0, 0, 0, 1, 1, INFINITY, INFINITY, INFINITY, NAN },
     };
-    for (int kind = IMX_ACT_NONE; kind <= IMX_ACT_SOFTPLUS; kind++) {
+    for (int kind = IMX_ACT_NONE; kind <= IMX_ACT_EXP; kind++) {
         const struct imx_act_problem d = { N, kind, 0.25f };
         float src[N], dst[N] = { 0 };
         memcpy(src, far_out, sizeof src);
@@ -42,8 +43,9 @@ static void backward(struct imx_dev *dev, const char *where)
         [IMX_ACT_TANH] = { 0, 0, 0, 3, 3, 0, 0, 0, NAN },
         [IMX_ACT_SIGMOID] = { 0, 0, 0, 0.75f, 0.75f, 0, 0, 0, NAN },
         [IMX_ACT_SOFTPLUS] = { 0, 0, 0, 1.5f, 1.5f, 3, 3, 3, NAN },
+        [IMX_ACT_EXP] = { 0, 0, 0, 3, 3, INFINITY, INFINITY, INFINITY, NAN },
     };
-    for (int kind = IMX_ACT_NONE; kind <= IMX_ACT_SOFTPLUS; kind++) {
+    for (int kind = IMX_ACT_NONE; kind <= IMX_ACT_EXP; kind++) {
         const struct imx_act_problem d = { N, kind, 0.25f };
         float src[N], ddst[N], dsrc[N] = { 0 };
         memcpy(src, far_out, sizeof src);
@@ -52,7 +54,7 @@ static void backward(struct imx_dev *dev, const char *where)
         bool ok = run_op(dev, &imx_op_act_bwd, &d, (void *[]){ src, ddst, dsrc }) == IMX_OK;
         for (int i = 0; i < N; i++) {
             const float w = want[kind][i];
-            const bool same = isnan(w) ? isnan(dsrc[i]) : fabsf(dsrc[i] - w) <= 1e-5f;
+            const bool same = isnan(w) ? isnan(dsrc[i]) : isinf(w) ? dsrc[i] == w : fabsf(dsrc[i] - w) <= 1e-5f;
             if (!same)
                 printf("# 3 f'(%g) = %.9g, not %g\n", (double)src[i], (double)dsrc[i], (double)w);
             ok = ok && same;
@@ -64,8 +66,9 @@ static void backward(struct imx_dev *dev, const char *where)
 int main(void)
 {
     static const char *const text[] = { "n20_kind0_slope0", "n20_kind1_slope0", "n20_kind2_slope0.2",
-                                        "n20_kind3_slope0", "n20_kind4_slope0", "n20_kind5_slope0" };
-    for (int i = 0; i < 6; i++) {
+                                        "n20_kind3_slope0", "n20_kind4_slope0", "n20_kind5_slope0",
+                                        "n20_kind6_slope0" };
+    for (int i = 0; i < 7; i++) {
         finite_check(&imx_op_act_fwd, text[i]);
         finite_check(&imx_op_act_bwd, text[i]);
     }
