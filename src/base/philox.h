@@ -33,9 +33,10 @@ enum imx_stream {
     IMX_STREAM_SPLIT = 6,
     IMX_STREAM_TEST = 7,
     IMX_STREAM_GATHER = 8,
-    IMX_STREAM_AUDIT = 9,    /* which node is audited */
-    IMX_STREAM_PRIOR = 10,   /* samples of the prior (step = step) */
-    IMX_STREAM_OCCLUDE = 11, /* boxes (step = step) */
+    IMX_STREAM_AUDIT = 9,        /* which node is audited */
+    IMX_STREAM_PRIOR = 10,       /* samples of the prior (step = step) */
+    IMX_STREAM_OCCLUDE = 11,     /* boxes (step = step) */
+    IMX_STREAM_COORDINATES = 12, /* the place that others are relative to (step = step) */
 };
 
 #endif

@@ -1,6 +1,6 @@
 /* Deep InfoMax's terms (Hjelm et al. 2019, eq. 8): alpha * global + beta * local + gamma * prior. Estimators are
  * losses, so each is minimised. The global term pairs the code with the whole last convolution map; by a critic that
- * maps both to one space, each code meets each map of the batch. */
+ * maps both to one space, each code meets each map of the batch. Coordinate prediction comes on top (section 4.3). */
 #include "objectives/objective.h"
 
 void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
@@ -31,6 +31,8 @@ void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
         n->locals = e.local.h * e.local.w;
         imx_net_term(n, "local", c.loss, mix->beta, false);
     }
+    if (mix->coordinates && mix->coordinates_weight > 0)
+        imx_build_coordinates(n, e.local, e.y, mix);
     if (mix->gamma > 0)
         imx_build_prior(n, e.y, mix);
 }

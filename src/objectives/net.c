@@ -39,6 +39,14 @@ void imx_net_term(struct imx_net *n, const char *name, imx_tid value, double wei
     imx_graph_output(n->g, value);
 }
 
+void imx_net_reading(struct imx_net *n, const char *name, imx_tid value)
+{
+    const int at = n->n_terms;
+    imx_net_term(n, name, value, 0, false);
+    if (n->n_terms > at)
+        n->term[at].reading = true;
+}
+
 /* The weighted sum of the terms with this `rival`, added to `sum` (0: nothing yet). A single term of weight 1 is the
  * sum itself. */
 static imx_tid sum_terms(struct imx_net *n, bool rival, imx_tid sum)
@@ -46,7 +54,7 @@ static imx_tid sum_terms(struct imx_net *n, bool rival, imx_tid sum)
     imx_graph_label(n->g, "loss");
     for (int i = 0; i < n->n_terms; i++) {
         const struct imx_term *t = &n->term[i];
-        if (t->rival != rival)
+        if (t->rival != rival || t->reading)
             continue;
         if (!sum && t->weight == 1) {
             sum = t->value;
@@ -78,7 +86,7 @@ imx_status imx_net_create(struct imx_dev *dev, struct imx_store *store, const st
     imx_status status = IMX_OK;
     struct imx_net n = { .store = store, .spec = spec };
     const struct imx_objective *o = spec->objective ? spec->objective : &imx_objectives[0];
-    const struct imx_mix own = { -1, -1, -1, -1, IMX_PRIOR_UNIFORM, false };
+    const struct imx_mix own = { .alpha = -1, .beta = -1, .gamma = -1, .penalty = -1 };
     const struct imx_mix mix = imx_objective_mix(o, spec->objective ? &spec->mix : &own);
     if (spec->batch < 2)
         return imx_fail(IMX_E_ARG, "the batch must hold at least 2 images: others serve as negatives");
@@ -141,6 +149,7 @@ imx_status imx_net_draw(struct imx_net *n, uint64_t seed, uint64_t step)
     const uint32_t ctr[4] = { (uint32_t)seed, (uint32_t)(seed >> 32), (uint32_t)step, (uint32_t)(step >> 32) };
     const struct imx_map m = n->pixels;
     IMX_TRY(imx_graph_upload(n->g, n->ctr, ctr));
+    IMX_TRY(imx_coordinates_draw(n, seed, step));
     if (!n->box)
         return IMX_OK;
     int32_t *box = malloc((size_t)m.n * 4 * sizeof *box);

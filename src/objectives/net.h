@@ -7,10 +7,13 @@
 #include "nn/critic_net.h"
 #include "nn/encoder.h"
 
-enum { IMX_MAX_TERMS = 8 };
+enum { IMX_MAX_TERMS = 16 };
 
 /* What the prior term draws the codes towards (dim_method 3.1). */
 enum imx_prior { IMX_PRIOR_UNIFORM, IMX_PRIOR_GAUSSIAN };
+
+/* What is predicted of a local's place (dim_method 5.2): a set. */
+enum imx_coordinate_kind { IMX_COORDINATES_ABSOLUTE = 1, IMX_COORDINATES_RELATIVE = 2 };
 
 /* The numbers that an objective may look at. Weights below 0 ask for the objective's own (objective.h). */
 struct imx_mix {
@@ -18,6 +21,8 @@ struct imx_mix {
     double penalty;            /* on the discriminator's gradient; 1 as published */
     int prior;                 /* enum imx_prior */
     bool occlude;              /* globals come from an occluded copy of the image (dim_method 5.1) */
+    int coordinates;           /* set of enum imx_coordinate_kind */
+    double coordinates_weight; /* of each of them */
 };
 
 struct imx_net_spec {
@@ -31,10 +36,19 @@ struct imx_net_spec {
 
 /* A part of the loss: weight * value, value a one-element tensor. */
 struct imx_term {
-    char name[24];
+    char name[32];
     imx_tid value;
     double weight;
     bool rival; /* the loss of an adversary, which has parameters of its own: not a part of the loss that is reported */
+    bool reading; /* reported, no part of any loss */
+};
+
+/* Coordinate prediction on n local maps of h x w: its inputs, i32 [n*h*w] rows and columns, and i32 [n], the place in
+ * each image that the others are relative to. 0: not asked for. */
+struct imx_coordinates {
+    int32_t n, h, w;
+    imx_tid absolute[2], relative[2], source;
+    double weight;
 };
 
 struct imx_net {
@@ -48,7 +62,8 @@ struct imx_net {
     imx_tid image, loss, norm;                       /* outputs: [n,h,w,c], [1], [2] */
     imx_tid info;                                    /* [3] of the leading critic: e_pos, e_neg, mi; 0: none */
     int32_t locals;                                  /* locals per image that the leading critic scores */
-    int32_t field;                                   /* sides of an occlusion are at least this, in pixels */
+    struct imx_coordinates coordinates;
+    int32_t field; /* sides of an occlusion are at least this, in pixels */
     struct imx_term term[IMX_MAX_TERMS];
     int n_terms;
 };
@@ -63,6 +78,8 @@ void imx_net_finish(struct imx_net *d);
 
 /* For objectives. An error sticks in n->g->status. */
 void imx_net_term(struct imx_net *n, const char *name, imx_tid value, double weight, bool rival);
+/* A one-element tensor that is reported beside the terms. */
+void imx_net_reading(struct imx_net *n, const char *name, imx_tid value);
 
 /* The image with a rectangle covered by 0, the mean of the normalised pixels. The rectangle is drawn anew for each
  * image and step: sides of field to side - field, anywhere, such that a square of field pixels stays uncovered

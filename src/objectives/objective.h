@@ -26,4 +26,10 @@ void imx_build_dim(struct imx_net *n, const struct imx_mix *mix); /* dim.c */
  * the rival's "discriminator". */
 void imx_build_prior(struct imx_net *n, struct imx_map y, const struct imx_mix *mix);
 
+/* The terms "coordinates-absolute" and "coordinates-relative" (coordinates.c): where in its image a local stands, told
+ * from local [n, h, w, c] and y [n, units]; as mix->coordinates asks. */
+void imx_build_coordinates(struct imx_net *n, struct imx_map local, struct imx_map y, const struct imx_mix *mix);
+/* Fills their inputs for step `step`. */
+IMX_MUST_CHECK imx_status imx_coordinates_draw(struct imx_net *n, uint64_t seed, uint64_t step);
+
 #endif

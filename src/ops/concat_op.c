@@ -1,5 +1,6 @@
 /* Columns side by side as ops: arguments, gradient rules, the problems that the self-test runs. See concat.h. */
 #include "ops/concat.h"
+#include "ops/eltwise.h"
 #include "ops/ref.h"
 
 extern const struct imx_variant *const imx_variants_concat[], *const imx_variants_concat_split[];
@@ -75,6 +76,27 @@ static imx_status grad(struct imx_emit *e, const void *problem, const imx_tid *a
     return e->node(e, &imx_op_concat_split, problem, split);
 }
 
+/* A half that nothing flows back into counts as zeros: 0 times its values. */
+static imx_status half(struct imx_emit *e, imx_tid value, int64_t count, imx_tid *d)
+{
+    const struct imx_axpby nothing = { (int32_t)count, 0.0f, 0.0f };
+    if (*d || !count)
+        return IMX_OK;
+    *d = e->tensor(e, IMX_F32, count, "zeros");
+    return e->node(e, &imx_op_axpby, &nothing, (const imx_tid[]){ value, 0, *d });
+}
+
+static imx_status grad_split(struct imx_emit *e, const void *problem, const imx_tid *arg, imx_tid *darg)
+{
+    const struct imx_concat *d = problem;
+    imx_tid da = darg[IMX_CONCAT_SPLIT_DA], db = darg[IMX_CONCAT_SPLIT_DB];
+    IMX_TRY(half(e, arg[IMX_CONCAT_SPLIT_DA], count_a(d), &da));
+    IMX_TRY(half(e, arg[IMX_CONCAT_SPLIT_DB], count_b(d), &db));
+    const imx_tid dddst = e->tensor(e, IMX_F32, count_a(d) + count_b(d), "dddst");
+    darg[IMX_CONCAT_SPLIT_DDST] = dddst;
+    return e->node(e, &imx_op_concat, d, (const imx_tid[]){ da, db, dddst });
+}
+
 static const char *const cases[] = {
     "r1a1b0_centre0",    "r5a7b3_centre1",       "r33a64b16_centre0",   "r67a31b0_centre1",
     "r300a40b1_centre1", "r130a1100b35_centre0", "r9a2100b600_centre1", NULL,
@@ -113,6 +135,7 @@ const struct imx_op imx_op_concat_split = {
     .terms = terms,
     .exact = false,
     .ulps = 2,
+    .grad = grad_split,
     .inner = imx_concat_split_inner,
     .cases = cases,
 };

@@ -14,6 +14,8 @@ struct imx_config {
     double penalty;            /* on the gradient of the prior's discriminator */
     char *prior;               /* uniform, gaussian */
     bool occlude;              /* globals come from an occluded copy of the image */
+    char *coordinates;         /* none, absolute, relative, both: where in its image a local stands is predicted */
+    double coordinates_weight; /* of each of the two */
     char *estimator;           /* a name of ops/critic.h */
     double smile_tau, ema_decay;
     char *critic;       /* encode-dot, bilinear */

@@ -89,6 +89,22 @@ double imx_metrics_last_loss(const struct imx_metrics *m)
     return m->last_loss;
 }
 
+/* The object "terms", or that of the readings; neither without any. */
+static void add_terms(struct imx_json *j, const struct imx_metric *r, bool readings)
+{
+    bool open = false;
+    for (int i = 0; i < r->n_terms; i++) {
+        if (r->term[i].reading != readings)
+            continue;
+        if (!open)
+            imx_json_object(j, readings ? "readings" : "terms");
+        open = true;
+        imx_json_double(j, r->term[i].name, r->term[i].value);
+    }
+    if (open)
+        imx_json_end(j);
+}
+
 imx_status imx_metrics_add(struct imx_metrics *m, const struct imx_metric *r)
 {
     char line[512];
@@ -99,12 +115,8 @@ imx_status imx_metrics_add(struct imx_metrics *m, const struct imx_metric *r)
     imx_json_double(&j, "loss", r->loss);
     imx_json_double(&j, "e_pos", r->e_pos);
     imx_json_double(&j, "e_neg", r->e_neg);
-    if (r->n_terms) {
-        imx_json_object(&j, "terms");
-        for (int i = 0; i < r->n_terms; i++)
-            imx_json_double(&j, r->term[i].name, r->term[i].value);
-        imx_json_end(&j);
-    }
+    add_terms(&j, r, false);
+    add_terms(&j, r, true);
     imx_json_double(&j, "mi_nats", r->nats ? r->mi_nats : (double)NAN);
     imx_json_double(&j, "mi_ceiling", r->mi_ceiling);
     imx_json_double(&j, "grad_norm", r->grad_norm);
@@ -130,7 +142,7 @@ imx_status imx_metrics_add(struct imx_metrics *m, const struct imx_metric *r)
         IMX_TRY(imx_tfevents_scalar(m->events, (int64_t)r->step, "mi_nats", (float)r->mi_nats));
     for (int i = 0; i < r->n_terms; i++) {
         char tag[64];
-        snprintf(tag, sizeof tag, "terms/%s", r->term[i].name);
+        snprintf(tag, sizeof tag, "%s/%s", r->term[i].reading ? "readings" : "terms", r->term[i].name);
         IMX_TRY(imx_tfevents_scalar(m->events, (int64_t)r->step, tag, (float)r->term[i].value));
     }
     return imx_lines_add(m->csv, line);

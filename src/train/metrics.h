@@ -5,7 +5,7 @@
 #include "data/dataset.h"
 #include "dev/dev.h"
 
-enum { IMX_METRIC_TERMS = 8 };
+enum { IMX_METRIC_TERMS = 16 };
 
 /* One line of the metrics. */
 struct imx_metric {
@@ -15,6 +15,7 @@ struct imx_metric {
     struct {
         const char *name;
         double value;
+        bool reading; /* beside the loss, no part of it */
     } term[IMX_METRIC_TERMS];
     bool nats; /* mi is a reading in nats (jsd's is not) */
 };

@@ -59,7 +59,9 @@ static void describe_network(const struct run *r, char *text, size_t size)
     if (n < size && m.gamma > 0)
         n += (size_t)snprintf(text + n, size - n, " prior=%s penalty=%.9g", r->c->prior, m.penalty);
     if (n < size && m.occlude)
-        snprintf(text + n, size - n, " occlude");
+        n += (size_t)snprintf(text + n, size - n, " occlude");
+    if (n < size && m.coordinates && m.coordinates_weight > 0)
+        snprintf(text + n, size - n, " coordinates=%s weight=%.9g", r->c->coordinates, m.coordinates_weight);
 }
 
 static imx_status save(struct run *r)
@@ -167,6 +169,7 @@ static imx_status report(struct run *r)
     for (int i = 0; i < row.n_terms; i++) {
         row.term[i].name = net->term[i].name;
         row.term[i].value = r->term_sum[i] / n;
+        row.term[i].reading = net->term[i].reading;
     }
     IMX_TRY(imx_metrics_add(r->metrics, &row));
     const struct imx_run_report to = {

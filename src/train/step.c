@@ -39,6 +39,15 @@ static imx_status critic_spec(const struct imx_config *c, struct imx_critic_spec
     return IMX_OK;
 }
 
+static int find_coordinates(const char *name)
+{
+    if (!name || !strcmp(name, "none"))
+        return 0;
+    return !strcmp(name, "absolute")   ? IMX_COORDINATES_ABSOLUTE
+           : !strcmp(name, "relative") ? IMX_COORDINATES_RELATIVE
+                                       : IMX_COORDINATES_ABSOLUTE | IMX_COORDINATES_RELATIVE;
+}
+
 imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32_t ch, struct imx_net_spec *spec)
 {
     *spec = (struct imx_net_spec){ .batch = (int32_t)c->batch, .h = h, .w = w, .c = ch };
@@ -48,9 +57,15 @@ imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32
     spec->objective = c->objective ? imx_objective_find(c->objective) : &imx_objectives[0];
     if (!spec->objective)
         return IMX_E_ARG;
-    spec->mix = (struct imx_mix){ c->alpha, c->beta, c->gamma, c->penalty, IMX_PRIOR_UNIFORM, c->occlude };
+    spec->mix = (struct imx_mix){ .alpha = c->alpha,
+                                  .beta = c->beta,
+                                  .gamma = c->gamma,
+                                  .penalty = c->penalty,
+                                  .occlude = c->occlude,
+                                  .coordinates = find_coordinates(c->coordinates),
+                                  .coordinates_weight = c->coordinates_weight };
     if (!c->objective)
-        spec->mix = (struct imx_mix){ -1, -1, -1, -1, IMX_PRIOR_UNIFORM, false };
+        spec->mix = (struct imx_mix){ .alpha = -1, .beta = -1, .gamma = -1, .penalty = -1 };
     else if (!strcmp(c->prior, "gaussian"))
         spec->mix.prior = IMX_PRIOR_GAUSSIAN;
     return critic_spec(c, &spec->critic);

@@ -25,8 +25,11 @@ static void centred(struct imx_dev *dev, const char *where)
 int main(void)
 {
     static const char *const text[] = { "r3a2b4_centre0", "r5a3b2_centre1", "r4a3b0_centre1" };
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         finite_check(&imx_op_concat, text[i]);
+        finite_check(&imx_op_concat_split, text[i]);
+    }
+    finite_check_output(&imx_op_concat_split, text[0], IMX_CONCAT_SPLIT_DB); /* nothing flows into a */
     on_devices(centred);
     return tap_done();
 }

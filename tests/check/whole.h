@@ -168,7 +168,8 @@ static inline double whole_parameter(struct imx_oracle *o, imx_tid loss, imx_tid
     memcpy(keep, x, sizeof *x * (size_t)count);
     for (int64_t i = 0; i < count; i++)
         slope += imx_oracle_real(o, gt)[i] * d[i];
-    for (double h = 1e-5; h > 5e-7; h /= 4) { /* a smaller step when a ReLU's kink lies within this one */
+    for (double h = 1e-5; h > 5e-7 && !(best < 1e-8);
+         h /= 4) { /* a smaller step when a ReLU's kink lies within this one */
         whole_shift(x, d, count, h);
         const double up = whole_loss(o, loss, forward);
         memcpy(x, keep, sizeof *x * (size_t)count);

@@ -1,0 +1,188 @@
+/* Coordinate prediction (Hjelm et al. 2019, section 4.3; dim_method 5.2): from the code y of an image and its local
+ * vector c_ij a predictor says where the vector stands,
+ *   absolute: p(i, j | y, c_ij)                      h classes for the row, w for the column
+ *   relative: p(i - i', j - j' | y, c_ij, c_i'j')    2h - 1 and 2w - 1 classes; (i',j') is one random place per image
+ * so that locals and code must keep what tells places apart. Row and column are independent categoricals: the loss is
+ * the sum of two cross-entropies, averaged over the places; in the relative form over the others (for the source itself
+ * the answer is known). The predictor is an MLP with two hidden layers of 512, batch norm and ReLU; its first layer
+ * reads concat(c_ij, y) or concat(c_ij, c_i'j', y). The concatenation is never made for every place: the part of the
+ * weight that meets the local is a product over places, the rest one over images, which spread adds to each place.
+ * Choices where the paper says nothing: the source is drawn anew in each step, evenly over the places. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/philox.h"
+#include "objectives/objective.h"
+#include "ops/concat.h"
+#include "ops/eltwise.h"
+#include "ops/gather.h"
+#include "ops/gemm.h"
+#include "ops/spread.h"
+#include "ops/xent.h"
+
+enum { HIDDEN = 512 };
+
+/* The part of x W^T of a weight [HIDDEN, cols of x]. */
+static imx_tid product(struct imx_build *b, imx_tid x, imx_tid wei, int32_t rows, int32_t cols)
+{
+    const struct imx_gemm d = { .m = rows, .n = HIDDEN, .k = cols, .tb = 1 };
+    const imx_tid dst = imx_graph_temp(b->g, IMX_F32, (int64_t)rows * HIDDEN, "part");
+    imx_graph_node(b->g, &imx_op_gemm, &d, (imx_tid[]){ x, wei, 0, 0, dst });
+    return dst;
+}
+
+/* W concat(local, image) at each place: local [n, h, w, c], image [n, cols]. No bias: batch norm follows. */
+static struct imx_map first_layer(struct imx_build *b, struct imx_map local, struct imx_map image, const char *prefix)
+{
+    struct imx_graph *g = b->g;
+    const int32_t rows = imx_map_rows(local), places = local.h * local.w;
+    const struct imx_concat split = { HIDDEN, local.c, image.c, 0 };
+    const struct imx_spread add = { local.n, places, HIDDEN, 1 };
+    const struct imx_map out = { imx_graph_temp(g, IMX_F32, (int64_t)rows * HIDDEN, "dst"), rows, 1, 1, HIDDEN };
+    const imx_tid wei = imx_nn_weight(b, prefix, "weight", HIDDEN, local.c + image.c, IMX_INIT_UNIFORM);
+    const imx_tid of_local = imx_graph_temp(g, IMX_F32, (int64_t)HIDDEN * local.c, "of_local");
+    const imx_tid of_image = imx_graph_temp(g, IMX_F32, (int64_t)HIDDEN * image.c, "of_image");
+    imx_graph_node(g, &imx_op_concat_split, &split, (imx_tid[]){ wei, of_local, of_image });
+    const imx_tid at_places = product(b, local.t, of_local, rows, local.c);
+    const imx_tid at_images = product(b, image.t, of_image, image.n, image.c);
+    imx_graph_node(g, &imx_op_spread, &add, (imx_tid[]){ at_places, at_images, out.t });
+    return out;
+}
+
+/* alpha * a + beta * b, one element each; b may be 0. */
+static imx_tid combine(struct imx_graph *g, imx_tid a, double alpha, imx_tid b, double beta)
+{
+    const struct imx_axpby d = { 1, (float)alpha, (float)beta };
+    const imx_tid dst = imx_graph_temp(g, IMX_F32, 1, "sum");
+    imx_graph_node(g, &imx_op_axpby, &d, (imx_tid[]){ a, b, dst });
+    return dst;
+}
+
+/* Cross-entropy of one axis, and its accuracy among the `asked` places with a label as a reading. */
+static imx_tid axis(struct imx_net *n, struct imx_map hidden, const char *kind, const char *name, int32_t classes,
+                    imx_tid label, double asked)
+{
+    struct imx_graph *g = n->g;
+    char text[48];
+    snprintf(text, sizeof text, "coordinates.%s.%s", kind, name);
+    const struct imx_map logits = imx_nn_linear(&n->b, hidden, text, classes, true);
+    const struct imx_xent d = { hidden.n, classes };
+    const imx_tid loss = imx_graph_temp(g, IMX_F32, 1, "loss"), hits = imx_graph_temp(g, IMX_F32, 1, "hits");
+    const imx_tid lse = imx_graph_temp(g, IMX_F32, hidden.n, "lse"), count = imx_graph_temp(g, IMX_F32, 1, "count");
+    imx_graph_node(g, &imx_op_xent_fwd, &d, (imx_tid[]){ logits.t, label, loss, hits, lse, count });
+    snprintf(text, sizeof text, "%s-%s-accuracy", kind, name);
+    imx_net_reading(n, text, combine(g, hits, 1 / asked, 0, 0));
+    return loss;
+}
+
+static void predictor(struct imx_net *n, struct imx_map local, struct imx_map image, const char *kind,
+                      const int32_t classes[2], const imx_tid label[2], double asked)
+{
+    struct imx_build *b = &n->b;
+    char name[48];
+    imx_graph_label(b->g, "coordinates.%s", kind);
+    snprintf(name, sizeof name, "coordinates.%s.fc1", kind);
+    struct imx_map x = first_layer(b, local, image, name);
+    snprintf(name, sizeof name, "coordinates.%s.bn1", kind);
+    x = imx_nn_batchnorm(b, x, name, true);
+    snprintf(name, sizeof name, "coordinates.%s.fc2", kind);
+    x = imx_nn_linear(b, x, name, HIDDEN, false);
+    snprintf(name, sizeof name, "coordinates.%s.bn2", kind);
+    x = imx_nn_batchnorm(b, x, name, true);
+    const imx_tid row = axis(n, x, kind, "row", classes[0], label[0], asked);
+    const imx_tid column = axis(n, x, kind, "column", classes[1], label[1], asked);
+    snprintf(name, sizeof name, "coordinates-%s", kind);
+    imx_net_term(n, name, combine(b->g, row, 1, column, 1), n->coordinates.weight, false);
+}
+
+/* concat(local at the source, code) of each image. */
+static struct imx_map with_source(struct imx_net *n, struct imx_map local, struct imx_map y)
+{
+    struct imx_graph *g = n->g;
+    const struct imx_gather pick = { local.n, local.h * local.w, local.c, 1 };
+    const struct imx_concat both = { local.n, local.c, y.c, 0 };
+    const imx_tid source = imx_graph_temp(g, IMX_F32, (int64_t)local.n * local.c, "source");
+    const struct imx_map out = { imx_graph_temp(g, IMX_F32, (int64_t)local.n * (local.c + y.c), "with_source"), local.n,
+                                 1, 1, local.c + y.c };
+    imx_graph_label(g, "coordinates");
+    imx_graph_node(g, &imx_op_gather_fwd, &pick, (imx_tid[]){ local.t, n->coordinates.source, source });
+    imx_graph_node(g, &imx_op_concat, &both, (imx_tid[]){ source, y.t, out.t });
+    return out;
+}
+
+void imx_build_coordinates(struct imx_net *n, struct imx_map local, struct imx_map y, const struct imx_mix *mix)
+{
+    struct imx_graph *g = n->g;
+    struct imx_coordinates *c = &n->coordinates;
+    const int32_t rows = imx_map_rows(local), places = local.h * local.w;
+    if (g->status != IMX_OK)
+        return;
+    if (y.h * y.w != 1) {
+        g->status =
+            imx_fail(IMX_E_ARG, "coordinates are predicted from one code per image; this encoder has %d", y.h * y.w);
+        return;
+    }
+    if (places < 2) {
+        g->status = imx_fail(IMX_E_ARG, "a local map of one place has no coordinates to predict");
+        return;
+    }
+    *c = (struct imx_coordinates){ .n = local.n, .h = local.h, .w = local.w, .weight = mix->coordinates_weight };
+    imx_graph_label(g, "coordinates");
+    if (mix->coordinates & IMX_COORDINATES_ABSOLUTE) {
+        c->absolute[0] = imx_graph_keep(g, IMX_I32, rows, "row");
+        c->absolute[1] = imx_graph_keep(g, IMX_I32, rows, "column");
+        predictor(n, local, y, "absolute", (int32_t[]){ local.h, local.w }, c->absolute, rows);
+    }
+    if (mix->coordinates & IMX_COORDINATES_RELATIVE) {
+        c->source = imx_graph_keep(g, IMX_I32, local.n, "source");
+        c->relative[0] = imx_graph_keep(g, IMX_I32, rows, "rows");
+        c->relative[1] = imx_graph_keep(g, IMX_I32, rows, "columns");
+        predictor(n, local, with_source(n, local, y), "relative", (int32_t[]){ 2 * local.h - 1, 2 * local.w - 1 },
+                  c->relative, (double)rows - local.n);
+    }
+}
+
+/* What is asked of place (i, j) with the source at (i', j'); the source itself is asked nothing. */
+static void labels(const struct imx_coordinates *c, const int32_t *source, int32_t *row, int32_t *column)
+{
+    const int32_t places = c->h * c->w;
+    for (int32_t at = 0; at < c->n * places; at++) {
+        const int32_t i = at % places / c->w, j = at % c->w, from = source ? source[at / places] : 0;
+        row[at] = source ? i - from / c->w + c->h - 1 : i;
+        column[at] = source ? j - from % c->w + c->w - 1 : j;
+        if (source && from == at % places)
+            row[at] = column[at] = -1;
+    }
+}
+
+imx_status imx_coordinates_draw(struct imx_net *n, uint64_t seed, uint64_t step)
+{
+    const struct imx_coordinates *c = &n->coordinates;
+    imx_status status = IMX_OK;
+    const size_t rows = (size_t)c->n * (size_t)c->h * (size_t)c->w;
+    if (!rows)
+        return IMX_OK;
+    int32_t *row = malloc(sizeof *row * rows), *column = malloc(sizeof *row * rows);
+    int32_t *source = malloc(sizeof *source * (size_t)c->n);
+    uint32_t draw = 0;
+    if (!row || !column || !source)
+        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for coordinates"));
+    if (c->absolute[0]) {
+        labels(c, NULL, row, column);
+        IMX_GO(imx_graph_upload(n->g, c->absolute[0], row));
+        IMX_GO(imx_graph_upload(n->g, c->absolute[1], column));
+    }
+    if (c->source) {
+        for (int32_t i = 0; i < c->n; i++)
+            source[i] = (int32_t)imx_random_below(seed, step, IMX_STREAM_COORDINATES, &draw, (uint32_t)(c->h * c->w));
+        labels(c, source, row, column);
+        IMX_GO(imx_graph_upload(n->g, c->source, source));
+        IMX_GO(imx_graph_upload(n->g, c->relative[0], row));
+        IMX_GO(imx_graph_upload(n->g, c->relative[1], column));
+    }
+fail:
+    free(row);
+    free(column);
+    free(source);
+    return status;
+}
