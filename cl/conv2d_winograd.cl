@@ -24,14 +24,17 @@ __kernel void conv2d_winograd_wei(
     float mid[3 * WT];
     if (ci >= in_c)
         return;
+#pragma unroll
     for (int a = 0; a < 3; a++) {
         __global const float *from = wei + w_0 + a * w_a + ci * w_c + j * w_j;
         const float g[3] = { from[0], from[w_b], from[2 * w_b] };
         wino_wei(g, 1, mid + WT * a, 1);
     }
+#pragma unroll
     for (int x = 0; x < WT; x++) {
         float t[WT];
         wino_wei(mid + x, WT, t, 1);
+#pragma unroll
         for (int y = 0; y < WT; y++)
             dst[((size_t)(y * WT + x) * in_c + ci) * cols + j] = t[y];
     }
@@ -57,17 +60,21 @@ __kernel void conv2d_winograd_src(
     if (tile >= tiles)
         return;
     const int y0 = at / across % down * WM + base_y, x0 = at % across * WM + base_x, image = at / across / down;
+#pragma unroll
     for (int y = 0; y < WT; y++) {
         float d[WT];
+#pragma unroll
         for (int x = 0; x < WT; x++) {
             const bool inside = (uint)(y0 + y) < (uint)in_h && (uint)(x0 + x) < (uint)in_w;
             d[x] = inside ? src[((image * in_h + y0 + y) * in_w + x0 + x) * in_c + ci] : 0.0f;
         }
         wino_src(d, 1, mid + y * WT, 1);
     }
+#pragma unroll
     for (int x = 0; x < WT; x++) {
         float t[WT];
         wino_src(mid + x, WT, t, 1);
+#pragma unroll
         for (int y = 0; y < WT; y++)
             v[((size_t)(y * WT + x) * tiles + tile) * in_c + ci] = t[y];
     }
@@ -129,15 +136,19 @@ __kernel void conv2d_winograd_dst(
         return;
     const int y0 = at / across % down * WM, x0 = at % across * WM, image = at / across / down;
     const float add = has_bias ? bia[j] : 0.0f;
+#pragma unroll
     for (int y = 0; y < WT; y++) {
         float t[WT];
+#pragma unroll
         for (int x = 0; x < WT; x++)
             t[x] = m[((size_t)(y * WT + x) * tiles + tile) * cols + j];
         wino_dst(t, 1, mid + y * WM, 1);
     }
+#pragma unroll
     for (int x = 0; x < WM; x++) {
         float t[WM];
         wino_dst(mid + x, WM, t, 1);
+#pragma unroll
         for (int y = 0; y < WM; y++)
             if (y0 + y < out_h && x0 + x < out_w)
                 dst[((image * out_h + y0 + y) * out_w + x0 + x) * cols + j] = t[y] + add;

@@ -47,6 +47,19 @@ static enum imx_dev_type type_of(cl_device_id device)
     return type & CL_DEVICE_TYPE_GPU ? IMX_DEV_GPU : type & CL_DEVICE_TYPE_CPU ? IMX_DEV_CPU : IMX_DEV_ACCELERATOR;
 }
 
+/* Emulation for tests: IMX_TYPE=gpu makes any device count as a GPU, IMX_UNITS sets how many compute units it has, so
+ * that what is chosen for a large GPU runs, and is checked, without one. */
+static void emulate(struct imx_caps *caps)
+{
+    const char *type = getenv("IMX_TYPE"), *units = getenv("IMX_UNITS");
+    char *end = NULL;
+    const unsigned long n = units && *units ? strtoul(units, &end, 10) : 0;
+    if (type && !strcmp(type, "gpu"))
+        caps->type = IMX_DEV_GPU;
+    if (n > 0 && n <= 4096 && !*end)
+        caps->compute_units = (uint32_t)n;
+}
+
 void imx_cl_caps(cl_platform_id platform, cl_device_id device, int p, int d, struct imx_caps *caps)
 {
     cl_uint units = 0, align = 0, vec = 0;
@@ -73,6 +86,7 @@ void imx_cl_caps(cl_platform_id platform, cl_device_id device, int p, int d, str
     clGetDeviceInfo(device, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof align, &align, NULL);
     clGetDeviceInfo(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof vec, &vec, NULL);
     caps->compute_units = units ? units : 1;
+    emulate(caps);
     caps->memory_bytes = memory;
     caps->max_alloc_bytes = env_limit("IMX_MAX_ALLOC", max_alloc ? max_alloc : memory / 4);
     caps->local_bytes = env_limit("IMX_LOCAL_BYTES", local);

@@ -10,8 +10,8 @@ say() {
 build_packages='gcc libc6-dev meson ninja-build pkg-config python3 ocl-icd-opencl-dev opencl-c-headers pocl-opencl-icd
     libclblast-dev libjpeg62-turbo-dev libpng-dev zlib1g-dev nettle-dev libstb-dev
     liblinear-dev'
-# What only the tests need: other OpenCL devices and the checkers.
-test_packages='clang clang-format mesa-opencl-icd oclgrind g++'
+# What only the tests need: other OpenCL devices and the checkers; the last three compile kernels for real GPUs.
+test_packages='clang clang-format mesa-opencl-icd oclgrind g++ clang-15 libclc-15 intel-opencl-icd'
 
 have_package() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
