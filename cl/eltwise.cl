@@ -37,6 +37,19 @@ __kernel void mul(
         imx_storev(imx_loadv(a, at, n) * imx_loadv(b, at, n), dst, at, n);
 }
 
+__kernel void add_relu(
+    __global const float *restrict a,
+    __global const float *restrict b,
+    __global float *restrict dst,
+    const uint n)
+{
+    const uint at = (uint)get_global_id(0) * VEC;
+    if (at >= n)
+        return;
+    const floatv sum = imx_loadv(a, at, n) + imx_loadv(b, at, n);
+    imx_storev(sum < 0.0f ? (floatv)0.0f : sum, dst, at, n); /* NaN stays NaN */
+}
+
 __kernel void bias_add(
     __global const float *restrict src,
     __global const float *restrict bia,

@@ -34,6 +34,15 @@ static imx_status run_mul(struct imx_dev *dev, const void *problem, const struct
                            .a = a->m[IMX_MUL_A], .b = a->m[IMX_MUL_B], .dst = a->m[IMX_MUL_DST], .n = (uint32_t)d->n });
 }
 
+static imx_status run_add_relu(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_add_relu *d = problem;
+    return imx_run_add_relu(
+        dev, imx_launch_vec(dev, (size_t)d->n),
+        &(struct imx_k_add_relu){
+            .a = a->m[IMX_ADD_RELU_A], .b = a->m[IMX_ADD_RELU_B], .dst = a->m[IMX_ADD_RELU_DST], .n = (uint32_t)d->n });
+}
+
 static imx_status run_bias_add(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_bias_add *d = problem;
@@ -48,8 +57,11 @@ static imx_status run_bias_add(struct imx_dev *dev, const void *problem, const s
 
 static const struct imx_variant axpby = { "cl", supports, NULL, run_axpby };
 static const struct imx_variant mul = { "cl", supports, NULL, run_mul };
+static const struct imx_variant add_relu = { "cl", supports, NULL, run_add_relu };
 static const struct imx_variant bias_add = { "cl", supports, NULL, run_bias_add };
-extern const struct imx_variant *const imx_variants_axpby[], *const imx_variants_mul[], *const imx_variants_bias_add[];
+extern const struct imx_variant *const imx_variants_axpby[],
+    *const imx_variants_mul[], *const imx_variants_add_relu[], *const imx_variants_bias_add[];
 const struct imx_variant *const imx_variants_axpby[] = { &axpby, NULL };
 const struct imx_variant *const imx_variants_mul[] = { &mul, NULL };
+const struct imx_variant *const imx_variants_add_relu[] = { &add_relu, NULL };
 const struct imx_variant *const imx_variants_bias_add[] = { &bias_add, NULL };

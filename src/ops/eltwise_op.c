@@ -1,9 +1,11 @@
 /* Element-wise sums and products as ops: arguments, gradient rules, self-test problems. See eltwise.h. */
+#include "ops/act.h"
 #include "ops/eltwise.h"
 #include "ops/reduce.h"
 #include "ops/ref.h"
 
-extern const struct imx_variant *const imx_variants_axpby[], *const imx_variants_mul[], *const imx_variants_bias_add[];
+extern const struct imx_variant *const imx_variants_axpby[],
+    *const imx_variants_mul[], *const imx_variants_add_relu[], *const imx_variants_bias_add[];
 
 /* ---- axpby ---- */
 
@@ -149,6 +151,63 @@ const struct imx_op imx_op_mul = {
     .exact = true,
     .grad = grad_mul,
     .cases = mul_cases,
+};
+
+/* ---- add_relu ---- */
+
+static const struct imx_field add_relu_fields[] = {
+    { "n", offsetof(struct imx_add_relu, n), false },
+    { NULL, 0, false },
+};
+
+static const char *check_add_relu(const void *problem)
+{
+    return ((const struct imx_add_relu *)problem)->n < 1 ? "n must be positive" : NULL;
+}
+
+static void args_add_relu(const void *problem, struct imx_arg *arg)
+{
+    const struct imx_add_relu *d = problem;
+    arg[IMX_ADD_RELU_A] = (struct imx_arg){ "a", IMX_IN, IMX_F32, d->n, IMX_FILL_REAL, 0 };
+    arg[IMX_ADD_RELU_B] = (struct imx_arg){ "b", IMX_IN, IMX_F32, d->n, IMX_FILL_REAL, 0 };
+    arg[IMX_ADD_RELU_DST] = (struct imx_arg){ "dst", IMX_OUT, IMX_F32, d->n, IMX_FILL_REAL, 0 };
+}
+
+static double flop_add_relu(const void *problem)
+{
+    return ((const struct imx_add_relu *)problem)->n;
+}
+
+/* One tensor is the gradient of both; dst is positive where the sum was. */
+static imx_status grad_add_relu(struct imx_emit *e, const void *problem, const imx_tid *arg, imx_tid *darg)
+{
+    const struct imx_add_relu *d = problem;
+    const struct imx_act_problem relu = { d->n, IMX_ACT_RELU, 0.0f };
+    const imx_tid dsum = e->tensor(e, IMX_F32, d->n, "dsum");
+    const imx_tid bwd[] = { arg[IMX_ADD_RELU_DST], darg[IMX_ADD_RELU_DST], dsum };
+    for (int k = IMX_ADD_RELU_A; k <= IMX_ADD_RELU_B; k++)
+        if (darg[k] == IMX_WANTED)
+            darg[k] = dsum;
+    return e->node(e, &imx_op_act_bwd, &relu, bwd);
+}
+
+static const char *const add_relu_cases[] = { "n1", "n16", "n31", "n1000", "n4099", NULL };
+
+const struct imx_op imx_op_add_relu = {
+    .name = "add_relu",
+    .problem_size = sizeof(struct imx_add_relu),
+    .fields = add_relu_fields,
+    .n_args = 3,
+    .args = args_add_relu,
+    .check = check_add_relu,
+    .ref_f32 = imx_ref_add_relu_f32,
+    .ref_f64 = imx_ref_add_relu_f64,
+    .variants = imx_variants_add_relu,
+    .flop = flop_add_relu,
+    .terms = terms_two,
+    .exact = true,
+    .grad = grad_add_relu,
+    .cases = add_relu_cases,
 };
 
 /* ---- bias_add ---- */

@@ -27,6 +27,18 @@ void REF(imx_ref_mul)(const void *problem, void *const *arg REF_MAG)
     }
 }
 
+void REF(imx_ref_add_relu)(const void *problem, void *const *arg REF_MAG)
+{
+    const struct imx_add_relu *d = problem;
+    const real *a = arg[IMX_ADD_RELU_A], *b = arg[IMX_ADD_RELU_B];
+    real *dst = arg[IMX_ADD_RELU_DST];
+    for (int64_t i = 0; i < d->n; i++) {
+        const real sum = a[i] + b[i];
+        dst[i] = sum < 0 ? 0 : sum; /* NaN stays NaN */
+        REF_MAG_SET(IMX_ADD_RELU_DST, i, real_abs(a[i]) + real_abs(b[i]));
+    }
+}
+
 void REF(imx_ref_bias_add)(const void *problem, void *const *arg REF_MAG)
 {
     const struct imx_bias_add *d = problem;

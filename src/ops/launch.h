@@ -28,10 +28,16 @@ static inline struct imx_launch imx_launch_vec(const struct imx_dev *dev, size_t
     return imx_launch_1d(dev, (n + imx_vec(dev) - 1) / imx_vec(dev), imx_vec_options(dev));
 }
 
+/* BLOCK of the kernels that include cl/draw.h. */
+static inline size_t imx_draws_block(const struct imx_dev *dev)
+{
+    return dev->caps.type == IMX_DEV_CPU ? 64 : 4;
+}
+
 /* A launch of a kernel that includes cl/draw.h over n values: BLOCK of them per work-item. */
 static inline struct imx_launch imx_launch_draws(const struct imx_dev *dev, size_t n)
 {
-    const size_t block = dev->caps.type == IMX_DEV_CPU ? 64 : 4;
+    const size_t block = imx_draws_block(dev);
     return imx_launch_1d(dev, (n + block - 1) / block, imx_vec_options(dev));
 }
 

@@ -9,6 +9,7 @@
 IMX_REFS(act_fwd);
 IMX_REFS(act_bwd);
 IMX_REFS(adam);
+IMX_REFS(add_relu);
 IMX_REFS(axpby);
 IMX_REFS(batchnorm_bwd);
 IMX_REFS(batchnorm_fwd);
@@ -33,6 +34,7 @@ IMX_REFS(critic_part_bwd);
 IMX_REFS(critic_part_end);
 IMX_REFS(critic_part_fwd);
 IMX_REFS(dropout);
+IMX_REFS(dropout2d);
 IMX_REFS(gather_fwd);
 IMX_REFS(gather_bwd);
 IMX_REFS(gemm);

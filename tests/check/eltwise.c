@@ -21,14 +21,26 @@ static void bias(struct imx_dev *dev, const char *where)
     tap_ok(ran && !memcmp(dst, want, sizeof want), "%s: bias_add adds one number per column", where);
 }
 
+/* Two paths meet: negative sums become 0, NaN stays NaN. */
+static void residual(struct imx_dev *dev, const char *where)
+{
+    const struct imx_add_relu d = { 5 };
+    float a[] = { 1, -3, 2, NAN, -1 }, b[] = { 2, 1, -2, 1, 1 }, dst[5] = { -1, -1, -1, -1, -1 };
+    const bool ran = run_op(dev, &imx_op_add_relu, &d, (void *[]){ a, b, dst }) == IMX_OK;
+    tap_ok(ran && dst[0] == 3 && dst[1] == 0 && dst[2] == 0 && isnan(dst[3]) && dst[4] == 0,
+           "%s: add_relu cuts sums off at 0 and keeps NaN", where);
+}
+
 int main(void)
 {
     finite_check(&imx_op_axpby, "n11_alpha0.5_beta-3");
     finite_check(&imx_op_axpby, "n11_alpha1_beta1");
     finite_check(&imx_op_axpby, "n11_alpha-2_beta0");
     finite_check(&imx_op_mul, "n13");
+    finite_check(&imx_op_add_relu, "n29");
     finite_check(&imx_op_bias_add, "rows5_cols3");
     on_devices(absent);
     on_devices(bias);
+    on_devices(residual);
     return tap_done();
 }
