@@ -162,9 +162,14 @@ static imx_status probe_encoder(struct probe *p, bool untrained)
     bool want[IMX_FEATURE_COUNT];
     char title[64];
     const char *word = untrained ? "untrained" : "trained";
-    for (int f = 0; f < IMX_FEATURE_COUNT; f++)
-        want[f] = wanted(p->v, f);
     IMX_GO(imx_trained_encoder(&p->trained, p->dev, untrained, &e));
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
+        want[f] = wanted(p->v, f);
+        if (want[f] && !strcmp(p->v->layer, "all") && !imx_encode_width(e, (enum imx_feature)f)) {
+            imx_say("encoder %s has no layer \"%s\": left out", e->encoder, imx_feature_names[f]);
+            want[f] = false;
+        }
+    }
     snprintf(title, sizeof title, "encoding, %s", word);
     IMX_GO(imx_trained_features(e, title, p->data.train_pix, p->data.n_train, want, train));
     IMX_GO(imx_trained_features(e, title, p->data.test_pix, p->data.n_test, want, test));

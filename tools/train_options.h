@@ -193,7 +193,15 @@
           .value = "NAME",                                                                                             \
           .fallback = "auto",                                                                                          \
           .table = "model",                                                                                            \
-          .help = "basic28, basic32, basic64, alex64; tiny16: for tests; auto: by image size" },                       \
+          .help = "basic28, basic32, basic64, alex64, resnet19; in crops: fold-alex64, fold-multi-alex64, "            \
+                  "fold-resnet19, fold-multi-resnet19; tiny16: for tests; auto: by image size" },                      \
+        { .name = "bn-init",                                                                                           \
+          .type = IMX_OPT_CHOICE,                                                                                      \
+          .at = IMX_CONFIG_AT(bn_init),                                                                                \
+          .fallback = "one",                                                                                           \
+          .choices = "one|uniform",                                                                                    \
+          .table = "model",                                                                                            \
+          .help = "batch norm's factors at the start: 1, or drawn from [0,1) as PyTorch did before 1.2" },             \
         { .name = "batch",                                                                                             \
           .type = IMX_OPT_INT,                                                                                         \
           .at = IMX_CONFIG_AT(batch),                                                                                  \

@@ -83,7 +83,10 @@ imx_status imx_trained_encoder(const struct imx_trained *t, struct imx_dev *dev,
     struct imx_encode *e = NULL;
     IMX_TRY(imx_encode_create(dev, t->encoder, BATCH, t->h, t->w, t->c, (uint64_t)t->config.seed, &e));
     imx_status status = IMX_OK;
-    if (!untrained) {
+    if (untrained) { /* drawn again, as the run drew it */
+        e->store->uniform_gamma = imx_uniform_gamma(&t->config);
+        status = imx_store_init(e->store, (uint64_t)t->config.seed);
+    } else {
         if (!imx_join(path, sizeof path, t->run, "encoder.safetensors"))
             status = imx_fail(IMX_E_ARG, "the path %s is too long", t->run);
         else if (!imx_file_size(path, NULL))
@@ -116,6 +119,7 @@ imx_status imx_trained_features(struct imx_encode *e, const char *title, const u
         const size_t width = (size_t)imx_encode_width(e, (enum imx_feature)f);
         if (!want[f])
             continue;
+        IMX_GO(imx_encode_has(e, (enum imx_feature)f));
         out[f] = malloc((size_t)n * width * sizeof **out);
         if (!out[f])
             IMX_GO(imx_fail(IMX_E_NOMEM,

@@ -31,16 +31,16 @@ IMX_API const char *imx_last_error(void);
 
 /* The layers that a trained encoder offers (Hjelm et al. 2019, section 4.1). */
 enum imx_features_layer {
-    IMX_FEATURES_CONV, /* the last convolution's output, flattened c,h,w */
-    IMX_FEATURES_FC,   /* the last hidden layer */
-    IMX_FEATURES_Y     /* the output: 64 values */
+    IMX_FEATURES_CONV, /* the last convolution's output, flattened c,h,w; of fold-... encoders the map of the crops */
+    IMX_FEATURES_FC,   /* the last hidden layer; the fold-multi-... encoders have none: width 0, and running it fails */
+    IMX_FEATURES_Y     /* the output: 64 values; of the fold-multi-... encoders all globals, flattened c,h,w */
 };
 
 /* Zero means default. */
 struct imx_features_options {
-    const char *weights;             /* encoder.safetensors of a run */
-    const char *encoder;             /* its architecture: "basic28", "basic32", "basic64", "alex64", "tiny16" */
-    const char *device;              /* NULL: the fastest; else "host", "cpu", "gpu", "P:D" or part of a name */
+    const char *weights; /* encoder.safetensors of a run */
+    const char *encoder; /* its architecture, as `infomax train --encoder` names it: "basic32", "alex64" ... */
+    const char *device;  /* NULL: the fastest; else "host", "cpu", "gpu", "P:D" or part of a name */
     int32_t height, width, channels; /* of the images, as in training */
     int32_t batch;                   /* images at a time; default 64 */
 };

@@ -25,7 +25,8 @@ static imx_status build(struct imx_encode *e, const struct imx_encoder *encoder)
     e->map[IMX_FEATURE_FC] = out.fc;
     e->map[IMX_FEATURE_Y] = out.y;
     for (int f = 0; f < IMX_FEATURE_COUNT; f++)
-        imx_graph_output(g, e->map[f].t);
+        if (e->map[f].t)
+            imx_graph_output(g, e->map[f].t);
     IMX_TRY(imx_graph_plan(g, 0));
     IMX_TRY(imx_encoder_range(g, mean, invstd, e->c));
     int32_t *aug = calloc((size_t)e->batch * 3, sizeof *aug);
@@ -45,7 +46,7 @@ imx_status imx_encode_create(struct imx_dev *dev, const struct imx_encoder *enco
     struct imx_encode *e = calloc(1, sizeof *e);
     if (!e)
         return imx_fail(IMX_E_NOMEM, "no memory for an encoder");
-    *e = (struct imx_encode){ .batch = batch, .h = h, .w = w, .c = c };
+    *e = (struct imx_encode){ .batch = batch, .h = h, .w = w, .c = c, .encoder = encoder->name };
     IMX_GO(imx_store_create(dev, false, &e->store));
     IMX_GO(imx_graph_create(dev, e->store, &e->g));
     IMX_GO(build(e, encoder));
@@ -71,6 +72,13 @@ int32_t imx_encode_width(const struct imx_encode *e, enum imx_feature f)
     return e->map[f].h * e->map[f].w * e->map[f].c;
 }
 
+imx_status imx_encode_has(const struct imx_encode *e, enum imx_feature f)
+{
+    if (imx_encode_width(e, f))
+        return IMX_OK;
+    return imx_fail(IMX_E_ARG, "encoder %s has no layer \"%s\"", e->encoder, imx_feature_names[f]);
+}
+
 /* [h,w,c] -> [c,h,w] for each image. */
 static void reorder(struct imx_map m, const float *src, int64_t images, float *dst)
 {
@@ -87,6 +95,9 @@ imx_status imx_encode_run(struct imx_encode *e, const uint8_t *bytes, int64_t n,
     imx_status status = IMX_OK;
     const size_t image = (size_t)e->h * (size_t)e->w * (size_t)e->c;
     int64_t widest = 1;
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++)
+        if (out[f])
+            IMX_TRY(imx_encode_has(e, (enum imx_feature)f));
     for (int f = 0; f < IMX_FEATURE_COUNT; f++)
         widest = imx_encode_width(e, (enum imx_feature)f) > widest ? imx_encode_width(e, (enum imx_feature)f) : widest;
     uint8_t *last = calloc((size_t)e->batch, image); /* an incomplete batch is filled up with black images */

@@ -12,6 +12,7 @@ struct imx_encode {
     struct imx_store *store; /* owned */
     int32_t batch, h, w, c;  /* stored images */
     imx_tid bytes, aug;
+    const char *encoder; /* its name, borrowed */
     struct imx_map map[IMX_FEATURE_COUNT];
 };
 
@@ -21,12 +22,14 @@ IMX_MUST_CHECK imx_status imx_encode_create(struct imx_dev *dev, const struct im
                                             int32_t h, int32_t w, int32_t c, uint64_t seed, struct imx_encode **out);
 void imx_encode_destroy(struct imx_encode *e);
 
-/* Values per image of a feature. */
+/* Values per image of a feature; 0: the encoder has no such layer. */
 int32_t imx_encode_width(const struct imx_encode *e, enum imx_feature f);
+/* E_ARG, naming encoder and layer, when there is none. */
+IMX_MUST_CHECK imx_status imx_encode_has(const struct imx_encode *e, enum imx_feature f);
 
-/* Encodes n images of bytes [n,h,w,c], any n. out[f] (NULL: not wanted) receives [n, width(f)]; conv is flattened in
+/* Encodes n images of bytes [n,h,w,c], any n. out[f] (NULL: not wanted) receives [n, width(f)]; maps are flattened in
  * PyTorch's order (c,h,w). progress (may be NULL) is told the number of images done and returns false to stop
- * (E_STOPPED). */
+ * (E_STOPPED). E_ARG when a layer is wanted that the encoder does not have. */
 IMX_MUST_CHECK imx_status imx_encode_run(struct imx_encode *e, const uint8_t *bytes, int64_t n,
                                          float *const out[IMX_FEATURE_COUNT],
                                          bool (*progress)(void *user, int64_t done), void *user);

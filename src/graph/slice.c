@@ -14,6 +14,7 @@
 #include "ops/pool2d.h"
 #include "ops/reduce.h"
 #include "ops/spread.h"
+#include "ops/unfold.h"
 
 #define W IMX_CUT_WHOLE
 #define R IMX_CUT_ROWS
@@ -39,6 +40,9 @@ static const struct rule {
     { &imx_op_layernorm_bwd, offsetof(struct imx_layernorm, rows), { R, R, W, R, R, R, S, S } },
     { &imx_op_axpby, offsetof(struct imx_axpby, n), { R, R, R } },
     { &imx_op_mul, offsetof(struct imx_mul, n), { R, R, R } },
+    { &imx_op_add_relu, offsetof(struct imx_add_relu, n), { R, R, R } },
+    { &imx_op_unfold_fwd, offsetof(struct imx_unfold, n), { R, R } },
+    { &imx_op_unfold_bwd, offsetof(struct imx_unfold, n), { R, R } },
     { &imx_op_bias_add, offsetof(struct imx_bias_add, rows), { R, W, R } },
     { &imx_op_act_fwd, offsetof(struct imx_act_problem, n), { R, R } },
     { &imx_op_act_bwd, offsetof(struct imx_act_problem, n), { R, R, R } },

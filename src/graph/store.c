@@ -147,14 +147,33 @@ static void draw(const struct imx_param *p, uint64_t seed, uint32_t stream, floa
     }
 }
 
-static void initial(const struct imx_param *p, uint64_t seed, uint32_t stream, float *values)
+/* Box-Muller: words (0,1) and (2,3) of a draw make a pair each. */
+static void draw_normal(const struct imx_param *p, uint64_t seed, uint32_t stream, double deviation, float *values)
 {
+    const double pi = 3.14159265358979323846;
+    for (int64_t i = 0; i < p->count; i++) {
+        uint32_t word[4];
+        imx_random4(seed, 0, stream, (uint32_t)(i / 4), word);
+        const int pair = (int)(i % 4) / 2 * 2;
+        const double radius = sqrt(-2 * log(1 - (double)imx_unit(word[pair])));
+        const double angle = 2 * pi * (double)imx_unit(word[pair + 1]);
+        values[i] = (float)(deviation * radius * (i % 2 ? sin(angle) : cos(angle)));
+    }
+}
+
+static void initial(const struct imx_store *s, const struct imx_param *p, uint64_t seed, uint32_t stream, float *values)
+{
+    const bool uniform = p->init == IMX_INIT_GAMMA && s->uniform_gamma;
     switch (p->init) {
     case IMX_INIT_ZERO:
     case IMX_INIT_ONE:
+    case IMX_INIT_GAMMA:
+        if (uniform)
+            draw(p, seed, stream, 0.5f, values);
         for (int64_t i = 0; i < p->count; i++)
-            values[i] = p->init == IMX_INIT_ONE ? 1.0f : 0.0f;
+            values[i] = uniform ? values[i] + 0.5f : p->init == IMX_INIT_ZERO ? 0.0f : 1.0f;
         break;
+    case IMX_INIT_NORMAL: draw_normal(p, seed, stream, 0.02, values); break;
     case IMX_INIT_UNIFORM: draw(p, seed, stream, (float)(1.0 / sqrt((double)p->fan_in)), values); break;
     case IMX_INIT_SHORTCUT:
         draw(p, seed, stream, 0.01f, values);
@@ -172,7 +191,7 @@ imx_status imx_store_init(struct imx_store *s, uint64_t seed)
         float *values = malloc((size_t)p->count * 4);
         if (!values)
             return imx_fail(IMX_E_NOMEM, "no memory to initialise parameter %s", p->name);
-        initial(p, seed, IMX_STREAM_INIT + 64 * index, values);
+        initial(s, p, seed, IMX_STREAM_INIT + 64 * index, values);
         index += !p->state;
         const imx_status status = imx_store_set(s, i, IMX_ARENA_PARAM, values);
         free(values);

@@ -19,6 +19,8 @@ enum imx_init {
     IMX_INIT_ONE,
     IMX_INIT_UNIFORM,  /* +-1/sqrt(fan_in): PyTorch's default for linear maps, convolutions and their biases */
     IMX_INIT_SHORTCUT, /* U(-0.01, 0.01), then S[k][k] = 1 when out >= in (dim_method 2.1) */
+    IMX_INIT_NORMAL,   /* N(0, 0.02) (dim_method 1.2) */
+    IMX_INIT_GAMMA,    /* batch norm's factor: 1, or U(0,1) when the store says so */
 };
 
 struct imx_param {
@@ -41,6 +43,7 @@ struct imx_store {
     uint64_t bytes[IMX_ARENA_COUNT];
     struct imx_buf *buf[IMX_ARENA_COUNT]; /* NULL before imx_store_commit, or when the arena is empty or unwanted */
     bool training;
+    bool uniform_gamma; /* draw IMX_INIT_GAMMA from U(0,1), as PyTorch did before 1.2 (dim_method 1.2) */
 };
 
 /* Creates an empty store for a device (borrowed). training: gradients and moments are kept too. */

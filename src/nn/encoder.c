@@ -6,41 +6,55 @@
 
 #include "ops/pool2d.h"
 
-#define CONV(o, k, s, p)                                                                                               \
-    {                                                                                                                  \
-        IMX_LAYER_CONV, o, k, s, p, 0, 0, false                                                                        \
-    }
-#define CONV_LOCAL(o, k, s, p)                                                                                         \
-    {                                                                                                                  \
-        IMX_LAYER_CONV, o, k, s, p, 0, 0, true                                                                         \
-    }
-#define CONV_POOL(o, k, s, p)                                                                                          \
-    {                                                                                                                  \
-        IMX_LAYER_CONV, o, k, s, p, 3, 2, false                                                                        \
-    }
-#define FC(o)                                                                                                          \
-    {                                                                                                                  \
-        IMX_LAYER_FC, o, 0, 0, 0, 0, 0, false                                                                          \
-    }
-#define OUT(o)                                                                                                         \
-    {                                                                                                                  \
-        IMX_LAYER_OUT, o, 0, 0, 0, 0, 0, false                                                                         \
-    }
+/* clang-format off */
+#define LAYER(what, ...) { .kind = IMX_LAYER_##what, __VA_ARGS__ }
+/* clang-format on */
+#define CONV(o, side, s, p, ...)      LAYER(CONV, .out = (o), .k = (side), .stride = (s), .pad = (p), __VA_ARGS__)
+#define CONV_POOL(o, side, s, p, ...) CONV(o, side, s, p, .pool_k = 3, .pool_stride = 2, __VA_ARGS__)
+#define BLOCK(m, o, s, ...)           LAYER(BLOCK, .mid = (m), .out = (o), .k = 3, .stride = (s), .pad = 1, __VA_ARGS__)
+#define UNFOLD(side)                  LAYER(UNFOLD, .k = (side), .stride = (side) / 2)
+#define FOLD                          LAYER(FOLD, .local = true)
+#define FC(o, ...)                    LAYER(FC, .out = (o), __VA_ARGS__)
+#define OUT(o)                        LAYER(OUT, .out = (o))
+
+#define LOCAL  .local = true
+#define GLOBAL .global = true
+#define BIAS   .bias = true
+#define DROP   .dropout = 0.1f
+
+/* The trunk of the AlexNets on 16x16 crops, which end as 1x1 (dim_method 1.8). */
+#define CROPPED_ALEX(...)                                                                                              \
+    UNFOLD(16), CONV_POOL(96, 3, 1, 1, __VA_ARGS__), CONV_POOL(192, 3, 1, 1, __VA_ARGS__),                             \
+        CONV(384, 3, 1, 1, __VA_ARGS__), CONV(384, 3, 1, 1, __VA_ARGS__), CONV_POOL(192, 3, 1, 1, __VA_ARGS__), FOLD
+/* The residual trunk: 32x32 images end as 4x4, 8x8 crops as 1x1; for whole images the local map is 8x8 of 512. */
+#define RESNET19(...)                                                                                                  \
+    CONV(64, 3, 2, 1), BLOCK(64, 256, 1), BLOCK(64, 256, 1), BLOCK(128, 512, 2), BLOCK(128, 512, 1, __VA_ARGS__),      \
+        BLOCK(256, 1024, 2), BLOCK(256, 1024, 1)
 
 const struct imx_encoder imx_encoders[] = {
     /* none of the paper's: for tests and first tries, a thousandth of the work of the others */
-    { "tiny16", 16, 3, { CONV(16, 4, 2, 1), CONV_LOCAL(32, 4, 2, 1), FC(64), OUT(16) } },
-    { "basic28", 28, 1, { CONV(64, 5, 2, 2), CONV_LOCAL(128, 5, 2, 2), FC(1024), OUT(64) } },
-    { "basic32", 32, 3, { CONV(64, 4, 2, 1), CONV_LOCAL(128, 4, 2, 1), CONV(256, 4, 2, 1), FC(1024), OUT(64) } },
+    { "tiny16", 16, 3, { CONV(16, 4, 2, 1), CONV(32, 4, 2, 1, LOCAL), FC(64), OUT(16) } },
+    { "basic28", 28, 1, { CONV(64, 5, 2, 2), CONV(128, 5, 2, 2, LOCAL), FC(1024), OUT(64) } },
+    { "basic32", 32, 3, { CONV(64, 4, 2, 1), CONV(128, 4, 2, 1, LOCAL), CONV(256, 4, 2, 1), FC(1024), OUT(64) } },
     { "basic64",
       64,
       3,
-      { CONV(64, 4, 2, 1), CONV(128, 4, 2, 1), CONV_LOCAL(256, 4, 2, 1), CONV(512, 4, 2, 1), FC(1024), OUT(64) } },
+      { CONV(64, 4, 2, 1), CONV(128, 4, 2, 1), CONV(256, 4, 2, 1, LOCAL), CONV(512, 4, 2, 1), FC(1024), OUT(64) } },
     { "alex64",
       64,
       3,
-      { CONV_POOL(96, 3, 1, 1), CONV_POOL(192, 3, 1, 1), CONV_LOCAL(384, 3, 1, 1), CONV(384, 3, 1, 1),
+      { CONV_POOL(96, 3, 1, 1), CONV_POOL(192, 3, 1, 1), CONV(384, 3, 1, 1, LOCAL), CONV(384, 3, 1, 1),
         CONV_POOL(192, 3, 1, 1), FC(4096), FC(4096), OUT(64) } },
+    { "fold-alex64",
+      64,
+      3,
+      { CROPPED_ALEX(BIAS), CONV(384, 3, 2, 0, DROP), FC(4096, BIAS, DROP), OUT(64) },
+      .normal = true },
+    { "fold-multi-alex64", 64, 3, { CROPPED_ALEX(), CONV(192, 3, 1, 0), CONV(192, 1, 1, 0, GLOBAL) } },
+    { "resnet19", 32, 3, { RESNET19(LOCAL), FC(1024), OUT(64) } },
+    { "fold-resnet19", 32, 3, { UNFOLD(8), RESNET19(), FOLD, FC(1024), OUT(64) } },
+    /* none of the paper's: the head of fold-multi-alex64 on the residual trunk */
+    { "fold-multi-resnet19", 32, 3, { UNFOLD(8), RESNET19(), FOLD, CONV(192, 3, 1, 0), CONV(192, 1, 1, 0, GLOBAL) } },
     { 0 },
 };
 
@@ -70,8 +84,11 @@ imx_status imx_encoder_range(struct imx_graph *g, imx_tid mean, imx_tid invstd, 
 int32_t imx_encoder_field(const struct imx_encoder *e)
 {
     int32_t field = 1, jump = 1;
-    for (const struct imx_layer *l = e->layer; l->kind == IMX_LAYER_CONV; l++) {
-        field += (l->k - 1) * jump;
+    for (const struct imx_layer *l = e->layer;
+         l->kind == IMX_LAYER_CONV || l->kind == IMX_LAYER_BLOCK || l->kind == IMX_LAYER_UNFOLD; l++) {
+        if (l->kind == IMX_LAYER_UNFOLD)
+            return l->k;
+        field += (l->k - 1) * jump; /* of a block, too: its other convolutions are 1x1 */
         jump *= l->stride;
         if (l->pool_k) {
             field += (l->pool_k - 1) * jump;
@@ -83,44 +100,138 @@ int32_t imx_encoder_field(const struct imx_encoder *e)
     return field;
 }
 
-static bool fits(struct imx_build *b, const struct imx_layer *l, struct imx_map at, const char *encoder)
+/* The encoder under construction. */
+struct state {
+    struct imx_build *b;
+    const struct imx_encoder *e;
+    struct imx_map at;             /* output of the layer before */
+    struct imx_map whole;          /* unfolded: n, and h, w = crops a side; n = 0: not unfolded */
+    bool folded;                   /* there were crops: the layer that is probed as "conv" is behind us */
+    int convs, blocks, fcs, norms; /* so far, for names */
+    struct imx_encoded out;
+};
+
+/* The first mistake sticks. */
+static void refuse(struct state *s, imx_status error)
 {
-    if (b->g->status != IMX_OK)
+    if (s->b->g->status == IMX_OK)
+        s->b->g->status = error;
+}
+
+static bool too_small(struct state *s, int32_t k, int32_t pad, const char *what)
+{
+    if (s->at.h + 2 * pad >= k && s->at.w + 2 * pad >= k)
         return false;
-    if (at.h + 2 * l->pad >= l->k && at.w + 2 * l->pad >= l->k)
-        return true;
-    b->g->status = imx_fail(IMX_E_ARG, "the images are too small for encoder %s: a %dx%d map meets a %dx%d kernel",
-                            encoder, at.h, at.w, l->k, l->k);
-    return false;
+    refuse(s, imx_fail(IMX_E_ARG, "the images are too small for encoder %s: a %dx%d map meets a %dx%d %s", s->e->name,
+                       s->at.h, s->at.w, k, k, what));
+    return true;
+}
+
+static void conv(struct state *s, const struct imx_layer *l)
+{
+    char name[48];
+    if (too_small(s, l->k, l->pad, "kernel"))
+        return;
+    snprintf(name, sizeof name, "encoder.conv%d", ++s->convs);
+    s->at = imx_nn_conv(s->b, s->at, name, l->out, l->k, l->stride, l->pad, l->bias);
+    s->at = imx_nn_dropout(s->b, s->at, l->dropout);
+    snprintf(name, sizeof name, "encoder.bn%d", ++s->norms);
+    s->at = imx_nn_batchnorm(s->b, s->at, name, true);
+    if (l->pool_k && !too_small(s, l->pool_k, 0, "pooling window"))
+        s->at = imx_nn_pool(s->b, s->at, IMX_POOL_MAX, l->pool_k, l->pool_stride, 0);
+}
+
+/* A convolution without bias and its batch norm, both named within the block. */
+static struct imx_map conv_bn(struct state *s, struct imx_map x, const char *conv_name, const char *bn_name, int32_t o,
+                              int32_t k, int32_t stride, int32_t pad, bool relu)
+{
+    char name[48];
+    snprintf(name, sizeof name, "encoder.block%d.%s", s->blocks, conv_name);
+    x = imx_nn_conv(s->b, x, name, o, k, stride, pad, false);
+    snprintf(name, sizeof name, "encoder.block%d.%s", s->blocks, bn_name);
+    return imx_nn_batchnorm(s->b, x, name, relu);
+}
+
+static void block(struct state *s, const struct imx_layer *l)
+{
+    const struct imx_map in = s->at;
+    s->blocks++;
+    if (too_small(s, l->k, l->pad, "kernel"))
+        return;
+    struct imx_map x = conv_bn(s, in, "conv1", "bn1", l->mid, 1, 1, 0, true);
+    x = conv_bn(s, x, "conv2", "bn2", l->mid, l->k, l->stride, l->pad, true);
+    x = conv_bn(s, x, "conv3", "bn3", l->out, 1, 1, 0, false);
+    const bool same = in.c == x.c && in.h == x.h && in.w == x.w;
+    const struct imx_map way = same ? in : conv_bn(s, in, "shortcut", "shortcut_bn", l->out, 1, l->stride, 0, false);
+    imx_graph_label(s->b->g, "encoder.block%d", s->blocks);
+    s->at = imx_nn_add_relu(s->b, x, way);
+}
+
+static void unfold(struct state *s, const struct imx_layer *l)
+{
+    const struct imx_map in = s->at;
+    if (in.h < l->k || in.w < l->k || (in.h - l->k) % l->stride || (in.w - l->k) % l->stride) {
+        refuse(s, imx_fail(IMX_E_ARG,
+                           "encoder %s cuts images into crops of %d pixels, %d apart: their sides must be multiples of "
+                           "%d from %d on, not %dx%d",
+                           s->e->name, l->k, l->stride, l->stride, l->k, in.w, in.h));
+        return;
+    }
+    imx_graph_label(s->b->g, "encoder.unfold");
+    s->at = imx_nn_unfold(s->b, in, l->k, l->stride);
+    s->whole = (struct imx_map){ 0, in.n, (in.h - l->k) / l->stride + 1, (in.w - l->k) / l->stride + 1, 0 };
+}
+
+/* The crops lie as the pixels of the map do, so nothing moves. */
+static void fold(struct state *s)
+{
+    if (s->at.h != 1 || s->at.w != 1) {
+        refuse(s,
+               imx_fail(IMX_E_INTERNAL, "the crops of encoder %s end as %dx%d, not 1x1", s->e->name, s->at.h, s->at.w));
+        return;
+    }
+    s->at = (struct imx_map){ s->at.t, s->whole.n, s->whole.h, s->whole.w, s->at.c };
+    s->out.conv = s->at;
+    s->folded = true;
+}
+
+static void hidden(struct state *s, const struct imx_layer *l)
+{
+    char name[48];
+    snprintf(name, sizeof name, "encoder.fc%d", ++s->fcs);
+    s->at = imx_nn_linear(s->b, s->at, name, l->out, l->bias);
+    s->at = imx_nn_dropout(s->b, s->at, l->dropout);
+    snprintf(name, sizeof name, "encoder.bn%d", ++s->norms);
+    s->at = imx_nn_batchnorm(s->b, s->at, name, true);
+    s->out.fc = s->at;
+}
+
+static void add_layer(struct state *s, const struct imx_layer *l)
+{
+    switch (l->kind) {
+    case IMX_LAYER_CONV: conv(s, l); break;
+    case IMX_LAYER_BLOCK: block(s, l); break;
+    case IMX_LAYER_UNFOLD: unfold(s, l); break;
+    case IMX_LAYER_FOLD: fold(s); break;
+    case IMX_LAYER_FC: hidden(s, l); break;
+    case IMX_LAYER_OUT: s->out.y = s->at = imx_nn_linear(s->b, s->at, "encoder.out", l->out, true); break;
+    case IMX_LAYER_END: break;
+    }
+    if ((l->kind == IMX_LAYER_CONV || l->kind == IMX_LAYER_BLOCK) && !s->folded)
+        s->out.conv = s->at;
+    if (l->local)
+        s->out.local = s->at;
+    if (l->global)
+        s->out.y = s->at;
 }
 
 struct imx_encoded imx_encoder_build(struct imx_build *b, const struct imx_encoder *e, struct imx_map image)
 {
-    struct imx_encoded out = { .local = image, .conv = image, .fc = image, .y = image };
-    struct imx_map at = image;
-    int convs = 0, fcs = 0, norms = 0;
-    char name[48];
-    for (const struct imx_layer *l = e->layer; l->kind != IMX_LAYER_END; l++) {
-        if (l->kind == IMX_LAYER_OUT) {
-            out.y = imx_nn_linear(b, at, "encoder.out", l->out, true);
-            break;
-        }
-        if (l->kind == IMX_LAYER_CONV) {
-            if (!fits(b, l, at, e->name))
-                return out;
-            snprintf(name, sizeof name, "encoder.conv%d", ++convs);
-            at = imx_nn_conv(b, at, name, l->out, l->k, l->stride, l->pad, false);
-        } else {
-            snprintf(name, sizeof name, "encoder.fc%d", ++fcs);
-            at = imx_nn_linear(b, at, name, l->out, false);
-        }
-        snprintf(name, sizeof name, "encoder.bn%d", ++norms);
-        at = imx_nn_batchnorm(b, at, name, true);
-        if (l->pool_k)
-            at = imx_nn_pool(b, at, IMX_POOL_MAX, l->pool_k, l->pool_stride, 0);
-        if (l->local)
-            out.local = at;
-        *(l->kind == IMX_LAYER_CONV ? &out.conv : &out.fc) = at;
-    }
-    return out;
+    struct state s = { .b = b, .e = e, .at = image };
+    const bool normal = b->normal;
+    b->normal = e->normal;
+    for (const struct imx_layer *l = e->layer; l->kind != IMX_LAYER_END && b->g->status == IMX_OK; l++)
+        add_layer(&s, l);
+    b->normal = normal;
+    return s.out;
 }

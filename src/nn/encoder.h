@@ -1,25 +1,43 @@
-/* Encoders, described in data: a table of layers for each (dim_method 1.3 to 1.6). */
+/* Encoders, described in data: a table of layers for each (dim_method 1.3 to 1.8). */
 #ifndef IMX_NN_ENCODER_H
 #define IMX_NN_ENCODER_H
 
 #include "nn/layers.h"
 
-enum imx_layer_kind { IMX_LAYER_END, IMX_LAYER_CONV, IMX_LAYER_FC, IMX_LAYER_OUT };
+/* CONV: convolution, dropout of whole channels, batch norm, ReLU, then max pooling when pool_k > 0.
+ * BLOCK: residual bottleneck (dim_method 1.8): 1x1 convolution to `mid` channels, k x k with stride and pad to `mid`,
+ *   1x1 to `out`, each with batch norm, ReLU behind the first two; plus the input, which takes a 1x1 convolution with
+ *   the stride and batch norm where its shape differs; ReLU.
+ * UNFOLD: crops of side k, stride apart, become images of their own. FOLD: the 1x1 maps that the layers between made of
+ *   them become one map again, a value per crop.
+ * FC: linear, dropout, batch norm, ReLU. OUT: linear with bias, nothing behind it. */
+enum imx_layer_kind {
+    IMX_LAYER_END,
+    IMX_LAYER_CONV,
+    IMX_LAYER_FC,
+    IMX_LAYER_OUT,
+    IMX_LAYER_BLOCK,
+    IMX_LAYER_UNFOLD,
+    IMX_LAYER_FOLD
+};
 
-/* CONV: convolution, batch norm, ReLU, then max pooling when pool_k > 0. FC: linear, batch norm, ReLU.
- * OUT: linear with bias, nothing behind it. */
 struct imx_layer {
     enum imx_layer_kind kind;
     int32_t out, k, stride, pad;
     int32_t pool_k, pool_stride;
-    bool local; /* its output is the local feature map C(x) */
+    bool local;    /* its output is the local feature map C(x) */
+    bool global;   /* its output is the map of globals Y: one for each of its positions */
+    bool bias;     /* of CONV and FC; batch norm follows, so it is superfluous, but some published networks have it */
+    float dropout; /* rate; 0: none */
+    int32_t mid;   /* of BLOCK */
 };
 
 struct imx_encoder {
     const char *name;
     int32_t size;     /* image side it was made for; any that fits the strides will do */
     int32_t channels; /* usual number of image channels */
-    struct imx_layer layer[12];
+    struct imx_layer layer[20];
+    bool normal; /* weights from N(0, 0.02); biases are drawn as ever, of which the source says nothing */
 };
 
 extern const struct imx_encoder imx_encoders[]; /* ends with name NULL */
@@ -29,19 +47,26 @@ const struct imx_encoder *imx_encoder_find(const char *name);
 /* What an encoder gives: the local map, and the three layers that are probed. */
 struct imx_encoded {
     struct imx_map local; /* [n, m, m, c]: P = m*m locals */
-    struct imx_map conv;  /* last convolution's output */
-    struct imx_map fc;    /* [n, units]: last hidden layer */
-    struct imx_map y;     /* [n, 64]: the global vector, linear output */
+    struct imx_map conv;  /* last convolution's output; of a folded encoder the local map (dim_method 1.8) */
+    struct imx_map fc;    /* [n, units]: last hidden layer; t = 0 in an encoder that has none */
+    struct imx_map y;     /* [n, 64]: the global vector, linear output; or [n, g, g, c]: Q = g*g globals */
 };
+
+static inline int32_t imx_encoded_globals(const struct imx_encoded *e)
+{
+    return e->y.h * e->y.w;
+}
 
 /* Uploads what maps the images' [0,1] to the [-1,1] that the encoders are made for, (x - 0.5) / 0.5 per channel, into
  * the MEAN and INVSTD of the graph's image op; c: 1..16 channels. */
 IMX_MUST_CHECK imx_status imx_encoder_range(struct imx_graph *g, imx_tid mean, imx_tid invstd, int32_t c);
 
-/* Side of the receptive field of a local, in pixels (dim_method 1.3: 10 for basic32). */
+/* Side of the receptive field of a local, in pixels (dim_method 1.3: 10 for basic32); of a folded encoder a crop's. */
 int32_t imx_encoder_field(const struct imx_encoder *e);
 
-/* Adds the encoder to the graph; parameters "encoder.conv1.weight", "encoder.bn1.*" ... as in CLI.md. */
+/* Adds the encoder to the graph; parameters "encoder.conv1.weight", "encoder.bn1.*" ... as in CLI.md; of the i-th
+ * residual block "encoder.block<i>.{conv1,conv2,conv3,shortcut}.weight", ".{bn1,bn2,bn3,shortcut_bn}.*". E_ARG, which
+ * sticks in the graph, when the images are too small or do not divide into the crops. */
 struct imx_encoded imx_encoder_build(struct imx_build *b, const struct imx_encoder *e, struct imx_map image);
 
 #endif

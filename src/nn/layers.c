@@ -14,6 +14,7 @@
 #include "ops/optim.h"
 #include "ops/pool2d.h"
 #include "ops/reduce.h"
+#include "ops/unfold.h"
 
 static const float BN_EPS = 1e-5f, BN_MOMENTUM = 0.1f; /* PyTorch's defaults */
 
@@ -37,6 +38,11 @@ imx_tid imx_nn_weight(struct imx_build *b, const char *prefix, const char *name,
     return parameter(b, p, prefix, name);
 }
 
+static enum imx_init weight_init(const struct imx_build *b)
+{
+    return b->normal ? IMX_INIT_NORMAL : IMX_INIT_UNIFORM;
+}
+
 static struct imx_map result(struct imx_build *b, int32_t n, int32_t h, int32_t w, int32_t c, const char *name)
 {
     return (struct imx_map){ imx_graph_temp(b->g, IMX_F32, (int64_t)n * h * w * c, name), n, h, w, c };
@@ -49,7 +55,7 @@ struct imx_map imx_nn_conv(struct imx_build *b, struct imx_map src, const char *
     const struct imx_param wei = { .count = (int64_t)o * src.c * k * k,
                                    .dims = { o, src.c, k, k },
                                    .layout = IMX_LAYOUT_CONV,
-                                   .init = IMX_INIT_UNIFORM,
+                                   .init = weight_init(b),
                                    .fan_in = src.c * k * k };
     imx_graph_label(b->g, "%s", prefix);
     const imx_tid w = parameter(b, wei, prefix, "weight");
@@ -123,7 +129,7 @@ struct imx_map imx_nn_linear_add(struct imx_build *b, struct imx_map src, const 
 
 struct imx_map imx_nn_linear(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, bool bias)
 {
-    return imx_nn_linear_add(b, src, prefix, o, bias, IMX_INIT_UNIFORM, 0);
+    return imx_nn_linear_add(b, src, prefix, o, bias, weight_init(b), 0);
 }
 
 struct imx_map imx_nn_batchnorm(struct imx_build *b, struct imx_map src, const char *prefix, bool relu)
@@ -132,7 +138,7 @@ struct imx_map imx_nn_batchnorm(struct imx_build *b, struct imx_map src, const c
     const struct imx_batchnorm d = { imx_map_rows(src), src.c, relu ? IMX_ACT_RELU : IMX_ACT_NONE, BN_EPS,
                                      BN_MOMENTUM };
     imx_graph_label(g, "%s", prefix);
-    const imx_tid gamma = imx_nn_vector(b, prefix, "weight", src.c, IMX_INIT_ONE, 0, false);
+    const imx_tid gamma = imx_nn_vector(b, prefix, "weight", src.c, IMX_INIT_GAMMA, 0, false);
     const imx_tid beta = imx_nn_vector(b, prefix, "bias", src.c, IMX_INIT_ZERO, 0, false);
     const imx_tid run_mean = imx_nn_vector(b, prefix, "running_mean", src.c, IMX_INIT_ZERO, 0, true);
     const imx_tid run_var = imx_nn_vector(b, prefix, "running_var", src.c, IMX_INIT_ONE, 0, true);
@@ -178,9 +184,31 @@ struct imx_map imx_nn_dropout(struct imx_build *b, struct imx_map src, float p)
 {
     if (!b->training || p <= 0.0f)
         return src;
-    const struct imx_dropout d = { imx_map_rows(src) * src.c, IMX_STREAM_DROPOUT + 64 * b->dropouts++, p };
+    const int32_t area = src.h * src.w, stream = IMX_STREAM_DROPOUT + 64 * b->dropouts++;
     const struct imx_map dst = result(b, src.n, src.h, src.w, src.c, "dropped");
-    imx_graph_node(b->g, &imx_op_dropout, &d, (imx_tid[]){ src.t, b->ctr, dst.t });
+    if (area > 1)
+        imx_graph_node(b->g, &imx_op_dropout2d, &(struct imx_dropout2d){ src.n, area, src.c, stream, p },
+                       (imx_tid[]){ src.t, b->ctr, dst.t });
+    else
+        imx_graph_node(b->g, &imx_op_dropout, &(struct imx_dropout){ src.n * src.c, stream, p },
+                       (imx_tid[]){ src.t, b->ctr, dst.t });
+    return dst;
+}
+
+struct imx_map imx_nn_unfold(struct imx_build *b, struct imx_map src, int32_t k, int32_t stride)
+{
+    const struct imx_unfold d = { src.n, src.h, src.w, src.c, k, stride };
+    const struct imx_map dst =
+        result(b, src.n * imx_unfold_out(src.h, &d) * imx_unfold_out(src.w, &d), k, k, src.c, "crops");
+    imx_graph_node(b->g, &imx_op_unfold_fwd, &d, (imx_tid[]){ src.t, dst.t });
+    return dst;
+}
+
+struct imx_map imx_nn_add_relu(struct imx_build *b, struct imx_map a, struct imx_map c)
+{
+    const struct imx_map dst = result(b, a.n, a.h, a.w, a.c, "dst");
+    imx_graph_node(b->g, &imx_op_add_relu, &(struct imx_add_relu){ imx_map_rows(a) * a.c },
+                   (imx_tid[]){ a.t, c.t, dst.t });
     return dst;
 }
 

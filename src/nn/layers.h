@@ -25,6 +25,7 @@ struct imx_build {
     bool training;
     imx_tid ctr;
     int32_t dropouts; /* streams handed out so far */
+    bool normal;      /* weights of convolutions and linear maps are drawn from N(0, 0.02) (dim_method 1.2) */
 };
 
 /* PREFIX.weight [o, c, k, k] (and PREFIX.bias). */
@@ -51,7 +52,12 @@ struct imx_map imx_nn_batchnorm(struct imx_build *b, struct imx_map src, const c
 struct imx_map imx_nn_layernorm(struct imx_build *b, struct imx_map src, const char *prefix);
 struct imx_map imx_nn_pool(struct imx_build *b, struct imx_map src, int32_t kind, int32_t k, int32_t stride,
                            int32_t pad);
+/* Single values of a matrix, whole channels of a map (those of each image on their own). */
 struct imx_map imx_nn_dropout(struct imx_build *b, struct imx_map src, float p);
+/* Crops of side k, stride pixels apart, as images of their own: [n*p*q, k, k, c] (ops/unfold.h). */
+struct imx_map imx_nn_unfold(struct imx_build *b, struct imx_map src, int32_t k, int32_t stride);
+/* relu(a + b), of the same shape: where the paths of a residual block meet. */
+struct imx_map imx_nn_add_relu(struct imx_build *b, struct imx_map a, struct imx_map c);
 
 /* The end of a training graph: gradient norm and Adam over the whole arenas, two nodes whatever the number of
  * parameters. *hyp is the input that imx_adam_hyp fills for each step, *norm the output of gradnorm. After

@@ -20,6 +20,7 @@ struct imx_config {
     double smile_tau, ema_decay;
     char *critic;       /* encode-dot, bilinear */
     char *encoder;      /* a name of nn/encoder.h, or auto: by image size */
+    char *bn_init;      /* one, uniform: how batch norm's factors are drawn; NULL: one */
     char *augment;      /* none, flip, crop, flip+crop */
     double score_scale; /* 0: the critic's default */
     double score_clip;  /* c of c tanh(s/c); 0: none */

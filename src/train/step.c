@@ -18,6 +18,11 @@ const struct imx_encoder *imx_choose_encoder(const char *name, int32_t side)
     return imx_encoder_find(side < 32 ? "basic28" : side < 64 ? "basic32" : "basic64");
 }
 
+bool imx_uniform_gamma(const struct imx_config *c)
+{
+    return c->bn_init && !strcmp(c->bn_init, "uniform");
+}
+
 static imx_status critic_spec(const struct imx_config *c, struct imx_critic_spec *spec)
 {
     *spec = (struct imx_critic_spec){
@@ -82,6 +87,7 @@ imx_status imx_step_create(struct imx_dev *dev, const struct imx_config *c, cons
     s->spec = *spec;
     IMX_GO(imx_store_create(dev, true, &s->store));
     IMX_GO(imx_net_create(dev, s->store, spec, c->memory, &s->graph));
+    s->store->uniform_gamma = imx_uniform_gamma(c);
     IMX_GO(imx_store_init(s->store, (uint64_t)c->seed));
     *out = s;
     return IMX_OK;

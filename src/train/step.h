@@ -25,6 +25,9 @@ struct imx_step_result {
  * error recorded when there is none. */
 const struct imx_encoder *imx_choose_encoder(const char *name, int32_t side);
 
+/* Whether the initial factors of batch norm are drawn from U(0,1) (imx_store.uniform_gamma). */
+bool imx_uniform_gamma(const struct imx_config *c);
+
 /* Translates the configuration for images of h x w x c as stored. E_ARG names what does not fit. */
 IMX_MUST_CHECK imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32_t ch,
                                         struct imx_net_spec *spec);

@@ -26,6 +26,36 @@ static const struct imx_encoder whole_tiny = {
       { IMX_LAYER_OUT, 9, 0, 0, 0, 0, 0, false } },
 };
 
+/* Crops with pooling and residual blocks, with and without shortcut; several globals per image. */
+static const struct imx_encoder whole_crops = {
+    "crops",
+    16,
+    3,
+    { { IMX_LAYER_UNFOLD, .k = 8, .stride = 4 },
+      { IMX_LAYER_CONV, .out = 6, .k = 3, .stride = 1, .pad = 1, .pool_k = 3, .pool_stride = 2 },
+      { IMX_LAYER_BLOCK, .mid = 4, .out = 10, .k = 3, .stride = 2, .pad = 1 },
+      { IMX_LAYER_BLOCK, .mid = 4, .out = 10, .k = 3, .stride = 2, .pad = 1 },
+      { IMX_LAYER_BLOCK, .mid = 3, .out = 10, .k = 3, .stride = 1, .pad = 1 },
+      { IMX_LAYER_FOLD, .local = true },
+      { IMX_LAYER_CONV, .out = 8, .k = 2, .stride = 1 },
+      { IMX_LAYER_CONV, .out = 7, .k = 1, .stride = 1, .global = true } },
+};
+
+/* Biases in front of batch norm, whose gradients are zero; dropout of channels and of values, at a rate that drops none
+ * in all images, or batch norm would make it a ReLU's kink. */
+static const struct imx_encoder whole_dropping = {
+    "dropping",
+    16,
+    3,
+    { { IMX_LAYER_UNFOLD, .k = 8, .stride = 4 },
+      { IMX_LAYER_CONV, .out = 6, .k = 3, .stride = 2, .pad = 1 },
+      { IMX_LAYER_CONV, .out = 7, .k = 4, .stride = 1, .bias = true },
+      { IMX_LAYER_FOLD, .local = true },
+      { IMX_LAYER_CONV, .out = 12, .k = 2, .stride = 1, .dropout = 0.1f },
+      { IMX_LAYER_FC, .out = 14, .bias = true, .dropout = 0.1f },
+      { IMX_LAYER_OUT, .out = 9 } },
+};
+
 /* A network on a device with weights drawn and images uploaded. */
 struct whole {
     struct imx_store *store;
