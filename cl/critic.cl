@@ -11,12 +11,6 @@
 
 #define LANES 64
 
-/* u of raw scores: clip tanh(s / clip), or s. */
-vfloat clipped(const vfloat s, const float clip)
-{
-    return clip > 0.0f ? clip * v_tanh(s / clip) : s;
-}
-
 /* Which lanes meet image j as a negative: it is one of the next `neg` in the circle of n. */
 vint negatives(const vint image, const int j, const int n, const int neg)
 {

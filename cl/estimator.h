@@ -100,6 +100,12 @@ vfloat v_tanh(const vfloat x)
 #endif
 }
 
+/* u of raw scores: clip tanh(s / clip), or s. */
+vfloat clipped(const vfloat s, const float clip)
+{
+    return clip > 0.0f ? clip * v_tanh(s / clip) : s;
+}
+
 /* Do the negatives of this estimator enter a mean (else a logsumexp)? */
 int est_mean(const int est)
 {

@@ -38,3 +38,19 @@ __kernel void random_normal(
             imx_storev(v, dst, at + i, n);
     }
 }
+
+__kernel void random_index(
+    __global const uint *restrict ctr,
+    __global int *restrict dst,
+    const uint n,
+    const uint limit,
+    const uint stream)
+{
+    const uint at = (uint)get_global_id(0) * BLOCK;
+    uint word[BLOCK];
+    if (at >= n)
+        return;
+    imx_random_block(vload4(0, ctr), stream, at / 4, word);
+    for (uint i = 0; i < BLOCK && at + i < n; i++)
+        dst[at + i] = (int)mul_hi(word[i], limit);
+}

@@ -139,6 +139,14 @@
           .max = 0.999999,                                                                                             \
           .table = "objective",                                                                                        \
           .help = "dv-ema: decay of the average that the gradient divides by" },                                       \
+        { .name = "locals",                                                                                            \
+          .type = IMX_OPT_INT,                                                                                         \
+          .at = IMX_CONFIG_AT(locals),                                                                                 \
+          .value = "K",                                                                                                \
+          .fallback = "0",                                                                                             \
+          .max = 65536,                                                                                                \
+          .table = "objective",                                                                                        \
+          .help = "score only K places of each image, drawn anew in each step, with replacement; 0: all" },            \
         { .name = "negatives",                                                                                         \
           .type = IMX_OPT_INT,                                                                                         \
           .at = IMX_CONFIG_AT(negatives),                                                                              \
@@ -151,18 +159,18 @@
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(critic),                                                                                 \
           .fallback = "bilinear",                                                                                      \
-          .choices = "encode-dot|bilinear",                                                                            \
+          .choices = "encode-dot|bilinear|concat",                                                                     \
           .table = "objective",                                                                                        \
-          .help = "encode-dot: as published; bilinear: no layer norm on the local side, a sixth of the work" },        \
+          .help = "encode-dot: as published; bilinear: no layer norm on the local side, a sixth of the work; "         \
+                  "concat: a small network over pairs, one negative each" },                                           \
         { .name = "critic-units",                                                                                      \
           .type = IMX_OPT_INT,                                                                                         \
           .at = IMX_CONFIG_AT(critic_units),                                                                           \
           .value = "D",                                                                                                \
-          .fallback = "2048",                                                                                          \
-          .min = 1,                                                                                                    \
+          .fallback = "0",                                                                                             \
           .max = 65536,                                                                                                \
           .table = "objective",                                                                                        \
-          .help = "width of the critic" },                                                                             \
+          .help = "width of the critic; 0: 2048, of concat 512" },                                                     \
         { .name = "score-scale",                                                                                       \
           .type = IMX_OPT_FLOAT,                                                                                       \
           .at = IMX_CONFIG_AT(score_scale),                                                                            \
@@ -170,7 +178,7 @@
           .fallback = "0",                                                                                             \
           .max = 1e6,                                                                                                  \
           .table = "objective",                                                                                        \
-          .help = "factor on the scores; 0: 1 for encode-dot, 1/sqrt(units) for bilinear" },                           \
+          .help = "factor on the scores; 0: 1/sqrt(units) for bilinear, else 1" },                                     \
         { .name = "score-clip",                                                                                        \
           .type = IMX_OPT_FLOAT,                                                                                       \
           .at = IMX_CONFIG_AT(score_clip),                                                                             \

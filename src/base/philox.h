@@ -32,11 +32,12 @@ enum imx_stream {
     IMX_STREAM_SYNTH = 5,
     IMX_STREAM_SPLIT = 6,
     IMX_STREAM_TEST = 7,
-    IMX_STREAM_GATHER = 8,
+    IMX_STREAM_GATHER = 8,       /* locals that are scored (step = step) */
     IMX_STREAM_AUDIT = 9,        /* which node is audited */
     IMX_STREAM_PRIOR = 10,       /* samples of the prior (step = step) */
     IMX_STREAM_OCCLUDE = 11,     /* boxes (step = step) */
     IMX_STREAM_COORDINATES = 12, /* the place that others are relative to (step = step) */
+    IMX_STREAM_SHUFFLE = 13,     /* negatives of the concat critic, + 64 for the global one (step = step) */
 };
 
 #endif

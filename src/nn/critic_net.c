@@ -4,21 +4,24 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/philox.h"
 #include "ops/concat.h"
 #include "ops/critic.h"
 #include "ops/eltwise.h"
+#include "ops/gather.h"
 #include "ops/gemm.h"
 #include "ops/quadnorm.h"
+#include "ops/random.h"
 #include "ops/reduce.h"
 
 float imx_critic_scale(const struct imx_critic_spec *spec)
 {
     if (spec->scale != 0.0f)
         return spec->scale;
-    return spec->form == IMX_CRITIC_ENCODE_DOT ? 1.0f : (float)(1.0 / sqrt((double)spec->units));
+    return spec->form != IMX_CRITIC_BILINEAR ? 1.0f : (float)(1.0 / sqrt((double)spec->units));
 }
 
-static float estimator_parameter(const struct imx_critic_spec *spec)
+float imx_estimator_par(const struct imx_critic_spec *spec)
 {
     if (spec->estimator == IMX_EST_SMILE)
         return spec->tau > 0.0f ? spec->tau : IMX_SMILE_TAU;
@@ -147,18 +150,41 @@ static struct imx_critic_out encode_dot_quadratic(struct imx_build *b, struct im
     return score(b, &d, "local", (imx_tid[]){ dst, q0, r, q1, q2 });
 }
 
+/* K of the locals of each image [n, h, w, c], as a map [n, K, 1, c]. */
+static struct imx_map some_locals(struct imx_build *b, struct imx_map x, int32_t k)
+{
+    const struct imx_random_index draw = { x.n * k, x.h * x.w, IMX_STREAM_GATHER };
+    const struct imx_gather d = { x.n, x.h * x.w, x.c, k };
+    imx_graph_label(b->g, "locals");
+    const imx_tid idx = imx_graph_temp(b->g, IMX_I32, (int64_t)x.n * k, "idx");
+    const struct imx_map dst = { imx_graph_temp(b->g, IMX_F32, (int64_t)x.n * k * x.c, "some"), x.n, k, 1, x.c };
+    imx_graph_node(b->g, &imx_op_random_index, &draw, (imx_tid[]){ b->ctr, idx });
+    imx_graph_node(b->g, &imx_op_gather_fwd, &d, (imx_tid[]){ x.t, idx, dst.t });
+    return dst;
+}
+
 struct imx_critic_out imx_critic_build(struct imx_build *b, const struct imx_critic_spec *spec, struct imx_map local,
                                        struct imx_map global)
 {
+    if (spec->locals && !spec->whole)
+        local = some_locals(b, local, spec->locals);
     const int32_t units = spec->units, n = local.n, p = spec->whole ? 1 : local.h * local.w, q = global.h * global.w;
     const char *l_name = spec->whole ? "whole.local" : "local", *g_name = spec->whole ? "whole.global" : "global";
     const struct imx_map rows = { local.t, n * p, 1, 1, local.c }, x = spec->whole ? local : rows,
                          y = { global.t, n * q, 1, 1, global.c };
     struct imx_critic d = { n, p, q, units, 0, 0, spec->estimator, imx_critic_scale(spec) };
-    d.par = estimator_parameter(spec);
+    d.par = imx_estimator_par(spec);
     d.clip = spec->clip;
     d.l2 = spec->l2;
     d.neg = spec->negatives < n - 1 ? spec->negatives : 0;
+    if (spec->form == IMX_CRITIC_CONCAT && (q > 1 || spec->estimator == IMX_EST_INFONCE || spec->negatives)) {
+        b->g->status = imx_fail(IMX_E_ARG, "%s",
+                                q > 1 ? "the concat critic takes one global per image"
+                                      : "the concat critic has one negative per positive");
+        return (struct imx_critic_out){ 0 };
+    }
+    if (spec->form == IMX_CRITIC_CONCAT)
+        return imx_critic_concat(b, spec, x, y);
     if (spec->form == IMX_CRITIC_ENCODE_DOT && !spec->whole && quadratic(b, spec, x, n * q))
         return encode_dot_quadratic(b, d, x, y, units);
     if (spec->form == IMX_CRITIC_ENCODE_DOT) {

@@ -34,7 +34,7 @@ void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
     if (mix->beta > 0) {
         const struct imx_critic_out c = imx_critic_build(b, &n->spec->critic, e.local, e.y);
         n->info = c.info;
-        n->locals = e.local.h * e.local.w;
+        n->locals = n->spec->critic.locals ? n->spec->critic.locals : e.local.h * e.local.w;
         imx_net_term(n, "local", c.loss, mix->beta, false);
     }
     if (mix->coordinates && mix->coordinates_weight > 0)

@@ -131,11 +131,11 @@ const struct imx_op imx_op_concat_split = {
     .ref_f32 = imx_ref_concat_split_f32,
     .ref_f64 = imx_ref_concat_split_f64,
     .variants = imx_variants_concat_split,
+    .grad = grad_split,
     .flop = flop,
     .terms = terms,
     .exact = false,
     .ulps = 2,
-    .grad = grad_split,
     .inner = imx_concat_split_inner,
     .cases = cases,
 };

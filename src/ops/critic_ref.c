@@ -32,25 +32,6 @@ static real score(const struct scorer *t, int64_t iq, int64_t jp, real *mu)
     return t->scale * sum;
 }
 
-/* c tanh(s/c) when there is a clip. */
-static real clipped(const struct imx_critic *d, real s, real *mu)
-{
-    const real c = (real)d->clip;
-    if (!(c > 0))
-        return s;
-    const real u = c * real_tanh(s / c), share = u / c;
-    *mu = *mu * (1 - share * share) + 2 * real_abs(u);
-    return u;
-}
-
-/* du/ds at u, and its mag. */
-static real clip_slope(const struct imx_critic *d, real u, real mu, real *mag)
-{
-    const real c = (real)d->clip, share = u / c;
-    *mag = c > 0 ? 1 + 2 * real_abs(share) * (mu / c + 1) : 1;
-    return c > 0 ? 1 - share * share : 1;
-}
-
 /* Image j serves image i as negatives: it is one of the next `neg` in the circle of the batch. */
 static bool is_negative(const struct imx_critic *d, int64_t i, int64_t j)
 {
@@ -170,7 +151,7 @@ void REF(imx_ref_critic_fwd)(const void *problem, void *const *arg REF_MAG)
             real mu;
             const real s = score(&t, iq, jp, &mu);
             add_square(&sum, s, mu);
-            const real u = clipped(d, s, &mu);
+            const real u = clip_score((real)d->clip, s, &mu);
             if (jp / d->p == i) {
                 pos[iq * d->p + jp % d->p] = u;
                 REF_MAG_SET(IMX_CRITIC_FWD_POS, iq * d->p + jp % d->p, mu);
@@ -185,7 +166,7 @@ void REF(imx_ref_critic_fwd)(const void *problem, void *const *arg REF_MAG)
         sum.neg_mag += (double)stat_mag;
         for (int p = 0; p < d->p; p++) {
             real mu;
-            const real u = clipped(d, score(&t, iq, i * d->p + p, &mu), &mu);
+            const real u = clip_score((real)d->clip, score(&t, iq, i * d->p + p, &mu), &mu);
             forward_positive(d, u, mu, stat[iq], stat_mag, &sum);
         }
     }
@@ -206,7 +187,7 @@ static real slope(const struct imx_critic *d, int64_t i, int64_t j, real s, real
 {
     const real positives = (real)d->n * (real)d->q * (real)d->p, pull = 2 * (real)d->l2 / (real)pairs_of(d);
     const real pull_mag = pull * (mu + real_abs(s));
-    real w = 0, w_mag = 0, bend_mag, u = clipped(d, s, &mu);
+    real w = 0, w_mag = 0, bend_mag, u = clip_score((real)d->clip, s, &mu);
     if (i == j) {
         u = *pos;
         mu = 0;
@@ -219,7 +200,7 @@ static real slope(const struct imx_critic *d, int64_t i, int64_t j, real s, real
         w = (pool == POOL_ROW ? e * gate : e) / count;
         w_mag = (pool == POOL_ROW ? w_mag * gate + e * gate_mag : w_mag) / count;
     }
-    const real bend = clip_slope(d, u, mu, &bend_mag);
+    const real bend = clip_slope((real)d->clip, u, mu, &bend_mag);
     *mag = w_mag * bend + real_abs(w) * bend_mag + pull_mag;
     return w * bend + pull * s;
 }
@@ -306,7 +287,7 @@ void REF(imx_ref_critic_part_fwd)(const void *problem, void *const *arg REF_MAG)
             real mu;
             const real s = score(&t, iq, jp, &mu);
             add_square(&sum, s, mu);
-            const real u = clipped(&whole, s, &mu);
+            const real u = clip_score((real)d->clip, s, &mu);
             if (jp / d->p == own) {
                 const int64_t at = (own * d->q + iq % d->q) * d->p + jp % d->p;
                 pos[at] = u;

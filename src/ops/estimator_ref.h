@@ -131,6 +131,24 @@ static inline double est_average(real *ema, double now, double decay)
     return next;
 }
 
+/* c tanh(s/c) where there is a clip c > 0; *mu: the mag of s, then of the result. */
+static inline real clip_score(real c, real s, real *mu)
+{
+    if (!(c > 0))
+        return s;
+    const real u = c * real_tanh(s / c), share = u / c;
+    *mu = *mu * (1 - share * share) + 2 * real_abs(u);
+    return u;
+}
+
+/* Its derivative at the result u, and the mag of that. */
+static inline real clip_slope(real c, real u, real mu, real *mag)
+{
+    const real share = u / c;
+    *mag = c > 0 ? 1 + 2 * real_abs(share) * (mu / c + 1) : 1;
+    return c > 0 ? 1 - share * share : 1;
+}
+
 /* log of a sum of exponentials with a running maximum: sum = s exp(m), and t = sum exp(u-m) (mu + |u-m|). */
 struct lse {
     int64_t count;

@@ -25,6 +25,19 @@ static imx_status run(struct imx_dev *dev, const void *problem, const struct imx
                                                                 .stream = (uint32_t)d->stream });
 }
 
+static imx_status run_index(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_random_index *d = problem;
+    return imx_run_random_index(dev, imx_launch_draws(dev, (size_t)d->n),
+                                &(struct imx_k_random_index){ .ctr = a->m[IMX_RANDOM_CTR],
+                                                              .dst = a->m[IMX_RANDOM_DST],
+                                                              .n = (uint32_t)d->n,
+                                                              .limit = (uint32_t)d->limit,
+                                                              .stream = (uint32_t)d->stream });
+}
+
 static const struct imx_variant cl = { "cl", supports, NULL, run };
-extern const struct imx_variant *const imx_variants_random[];
+static const struct imx_variant cl_index = { "cl", supports, NULL, run_index };
+extern const struct imx_variant *const imx_variants_random[], *const imx_variants_random_index[];
 const struct imx_variant *const imx_variants_random[] = { &cl, NULL };
+const struct imx_variant *const imx_variants_random_index[] = { &cl_index, NULL };

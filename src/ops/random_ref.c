@@ -27,3 +27,19 @@ void REF(imx_ref_random)(const void *problem, void *const *arg REF_MAG)
         REF_MAG_SET(IMX_RANDOM_DST, i, radius);
     }
 }
+
+void REF(imx_ref_random_index)(const void *problem, void *const *arg REF_MAG)
+{
+    const struct imx_random_index *d = problem;
+    const uint32_t *ctr = arg[IMX_RANDOM_CTR];
+    const uint64_t seed = ctr[0] | (uint64_t)ctr[1] << 32, step = ctr[2] | (uint64_t)ctr[3] << 32;
+    int32_t *dst = arg[IMX_RANDOM_DST];
+    for (int64_t i = 0; i < d->n; i++) {
+        uint32_t r[4];
+        imx_random4(seed, step, (uint32_t)d->stream, (uint32_t)(i / 4), r);
+        dst[i] = (int32_t)((uint64_t)r[i % 4] * (uint32_t)d->limit >> 32);
+    }
+#ifdef IMX_REAL_DOUBLE
+    (void)mag; /* whole numbers */
+#endif
+}

@@ -17,10 +17,12 @@
 #include "ops/layernorm.h"
 #include "ops/occlude.h"
 #include "ops/optim.h"
+#include "ops/pairloss.h"
 #include "ops/pool2d.h"
 #include "ops/quadnorm.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
+#include "ops/shuffle.h"
 #include "ops/spread.h"
 #include "ops/unfold.h"
 #include "ops/xent.h"
@@ -65,16 +67,22 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_occlude,
     &imx_op_adam,
     &imx_op_sgd,
+    &imx_op_pairloss_fwd,
+    &imx_op_pairloss_bwd,
     &imx_op_pool2d_fwd,
     &imx_op_pool2d_bwd,
     &imx_op_quadnorm_fwd,
     &imx_op_quadnorm_bwd,
     &imx_op_random,
+    &imx_op_random_index,
     &imx_op_rowreduce,
     &imx_op_rowreduce_bwd,
     &imx_op_colsum,
     &imx_op_broadcast,
     &imx_op_gradnorm,
+    &imx_op_shuffle,
+    &imx_op_permute_fwd,
+    &imx_op_permute_bwd,
     &imx_op_spread,
     &imx_op_spread_sum,
     &imx_op_unfold_fwd,

@@ -18,18 +18,19 @@ struct imx_config {
     double coordinates_weight; /* of each of the two */
     char *estimator;           /* a name of ops/critic.h */
     double smile_tau, ema_decay;
-    char *critic;       /* encode-dot, bilinear */
-    char *encoder;      /* a name of nn/encoder.h, or auto: by image size */
-    char *bn_init;      /* one, uniform: how batch norm's factors are drawn; NULL: one */
-    char *augment;      /* none, flip, crop, flip+crop */
-    double score_scale; /* 0: the critic's default */
-    double score_clip;  /* c of c tanh(s/c); 0: none */
-    double score_l2;    /* weight of the mean of s^2 */
-    int64_t negatives;  /* other images that serve each as negatives; 0: all */
-    int64_t critic_units;
-    int64_t size;     /* side of the images; 0: as stored */
-    int64_t channels; /* 1 or 3; 0: as the data are */
-    bool strict;      /* one unreadable image stops the run */
+    char *critic;         /* encode-dot, bilinear, concat */
+    char *encoder;        /* a name of nn/encoder.h, or auto: by image size */
+    char *bn_init;        /* one, uniform: how batch norm's factors are drawn; NULL: one */
+    char *augment;        /* none, flip, crop, flip+crop */
+    double score_scale;   /* 0: the critic's default */
+    double score_clip;    /* c of c tanh(s/c); 0: none */
+    double score_l2;      /* weight of the mean of s^2 */
+    int64_t locals;       /* per image that are scored, drawn anew in each step; 0: all */
+    int64_t negatives;    /* other images that serve each as negatives; 0: all */
+    int64_t critic_units; /* 0: 2048, of concat 512 */
+    int64_t size;         /* side of the images; 0: as stored */
+    int64_t channels;     /* 1 or 3; 0: as the data are */
+    bool strict;          /* one unreadable image stops the run */
     int64_t batch, epochs, seed;
     double max_time; /* seconds; 0: no limit */
     double lr, beta1, beta2, eps;

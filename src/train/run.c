@@ -46,6 +46,23 @@ static double seconds(const struct run *r)
     return r->before + imx_now() - r->started;
 }
 
+/* What differs from the plain scores. */
+static void describe_scores(const struct imx_critic_spec *c, char *text, size_t size)
+{
+    const struct {
+        const char *name;
+        double value;
+    } v[] = { { "par", (double)imx_estimator_par(c) },
+              { "clip", (double)c->clip },
+              { "l2", (double)c->l2 },
+              { "negatives", (double)c->negatives },
+              { "locals", (double)c->locals } };
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof v / sizeof *v && n < size; i++)
+        if (v[i].value != 0)
+            n += (size_t)snprintf(text + n, size - n, " %s=%.9g", v[i].name, v[i].value);
+}
+
 static void describe_network(const struct run *r, char *text, size_t size)
 {
     const struct imx_net_spec *s = &r->step->spec;
@@ -61,7 +78,10 @@ static void describe_network(const struct run *r, char *text, size_t size)
     if (n < size && m.occlude)
         n += (size_t)snprintf(text + n, size - n, " occlude");
     if (n < size && m.coordinates && m.coordinates_weight > 0)
-        snprintf(text + n, size - n, " coordinates=%s weight=%.9g", r->c->coordinates, m.coordinates_weight);
+        n += (size_t)snprintf(text + n, size - n, " coordinates=%s weight=%.9g", r->c->coordinates,
+                              m.coordinates_weight);
+    if (n < size)
+        describe_scores(&s->critic, text + n, size - n);
 }
 
 static imx_status save(struct run *r)

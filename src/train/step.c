@@ -26,8 +26,12 @@ bool imx_uniform_gamma(const struct imx_config *c)
 static imx_status critic_spec(const struct imx_config *c, struct imx_critic_spec *spec)
 {
     *spec = (struct imx_critic_spec){
-        .form = strcmp(c->critic, "bilinear") ? IMX_CRITIC_ENCODE_DOT : IMX_CRITIC_BILINEAR,
-        .units = (int32_t)c->critic_units,
+        .form = !strcmp(c->critic, "bilinear") ? IMX_CRITIC_BILINEAR
+                : !strcmp(c->critic, "concat") ? IMX_CRITIC_CONCAT
+                                               : IMX_CRITIC_ENCODE_DOT,
+        .units = c->critic_units               ? (int32_t)c->critic_units
+                 : strcmp(c->critic, "concat") ? 2048
+                                               : 512,
         .estimator = imx_estimator_find(c->estimator),
         .scale = (float)c->score_scale,
         .tau = (float)c->smile_tau,
@@ -35,9 +39,15 @@ static imx_status critic_spec(const struct imx_config *c, struct imx_critic_spec
         .clip = (float)c->score_clip,
         .l2 = (float)c->score_l2,
         .negatives = (int32_t)c->negatives,
+        .locals = (int32_t)c->locals,
     };
     if (spec->estimator < 0)
         return imx_fail(IMX_E_ARG, "no estimator \"%s\"", c->estimator);
+    if (spec->form == IMX_CRITIC_CONCAT && spec->estimator == IMX_EST_INFONCE)
+        return imx_fail(IMX_E_ARG, "--critic concat has one negative per positive, so infonce could read ln 2 at most; "
+                                   "choose another --estimator, such as jsd");
+    if (spec->form == IMX_CRITIC_CONCAT && spec->negatives)
+        return imx_fail(IMX_E_ARG, "--critic concat has one negative per positive: --negatives has no meaning there");
     if (c->negatives >= c->batch)
         return imx_fail(IMX_E_ARG, "--negatives %lld: a batch of %lld has %lld other images for each",
                         (long long)c->negatives, (long long)c->batch, (long long)c->batch - 1);

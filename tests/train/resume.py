@@ -54,8 +54,8 @@ class Trainer:
         self.options = ['--device', device, '--no-selftest', '--encoder', 'tiny16', '--critic-units', '64' if memory else '16', '--batch',
                         '32' if memory else '4', '--epochs', str(EPOCHS), '--seed', '5', '--augment', 'flip+crop',
                         '--checkpoint-steps', '3', '--report-every', '1']
-        if not memory: # this estimator has a state of its own
-            self.options += ['--estimator', 'dv-ema']
+        if not memory: # an average that is a state of its own, locals and negatives that are drawn
+            self.options += ['--critic', 'concat', '--estimator', 'dv-ema', '--locals', '5']
 
         if memory:
             refused = os.path.join(folder, 'refused')

@@ -1,0 +1,107 @@
+/* An estimator's loss over given scores; see src/ops/pairloss.h. Sums have LANES owners, so results repeat bit for bit. Few
+ * scores: one at a time. */
+#define VEC 1
+#include "estimator.h"
+
+#define LANES 64
+
+/* Lane k takes scores k, k + LANES ...: lanes[5, LANES] = sums of the positives' value, of the negatives' f-, of squares;
+ * maximum and sum of exp of the negatives. */
+__kernel void pairloss_lanes(
+    __global const float *restrict pos,
+    __global const float *restrict neg,
+    __global float *restrict lanes,
+    const int m,
+    const int k,
+    const int est,
+    const float par,
+    const float clip)
+{
+    const int me = get_global_id(0), mean = est_mean(est);
+    if (me >= LANES)
+        return;
+    float value = 0.0f, value_lost = 0.0f, sum = 0.0f, lost = 0.0f, square = 0.0f, square_lost = 0.0f, top = -FLT_MAX;
+    for (int i = me; i < m; i += LANES) {
+        kahan(&value, &value_lost, est_pos(est, clipped(pos[i], clip)));
+        kahan(&square, &square_lost, pos[i] * pos[i]);
+    }
+    for (int i = me; i < k; i += LANES) {
+        const float u = est_exponent(est, clipped(neg[i], clip), par);
+        kahan(&square, &square_lost, neg[i] * neg[i]);
+        top = u > top ? u : top;
+        if (mean)
+            kahan(&sum, &lost, est_neg(est, u));
+    }
+    lanes[me] = value;
+    lanes[LANES + me] = sum;
+    lanes[2 * LANES + me] = square;
+    sum = lost = 0.0f;
+    for (int i = me; i < k && !mean; i += LANES)
+        kahan(&sum, &lost, exp(est_exponent(est, clipped(neg[i], clip), par) - top));
+    lanes[3 * LANES + me] = top;
+    lanes[4 * LANES + me] = sum;
+}
+
+/* The lanes become LOSS, INFO and LEVEL. pull: the weight of one square. One work-item. */
+__kernel void pairloss_finish(
+    __global const float *restrict lanes,
+    __global float *restrict ema,
+    __global float *restrict loss,
+    __global float *restrict info,
+    __global float *restrict level,
+    const int est,
+    const float positives,
+    const float negatives,
+    const float par,
+    const float pull)
+{
+    float value = 0.0f, neg = 0.0f, square = 0.0f, top = -FLT_MAX, sum = 0.0f, average = 0.0f;
+    if (get_global_id(0) > 0)
+        return;
+    for (int k = 0; k < LANES; k++) {
+        value += lanes[k];
+        neg += lanes[LANES + k];
+        square += lanes[2 * LANES + k];
+        top = lanes[3 * LANES + k] > top ? lanes[3 * LANES + k] : top;
+    }
+    for (int k = 0; k < LANES; k++)
+        sum += lanes[4 * LANES + k] * exp(lanes[3 * LANES + k] - top);
+    const int mean = est_mean(est);
+    const float all = mean ? 0.0f : top + log(sum), count = log(negatives), e_pos = value / positives;
+    const float e_neg = mean ? neg / negatives : est_end(est, all, count);
+    if (est == IMX_EST_DV_EMA)
+        average = est_average(ema, all - count, par);
+    loss[0] = e_neg - e_pos + pull * square;
+    info[0] = e_pos;
+    info[1] = e_neg;
+    info[2] = e_pos - e_neg;
+    level[0] = mean ? 0.0f : est_level(est, all, average, count);
+}
+
+/* The slopes of all scores, positives first. pull: twice the weight of one square. */
+__kernel void pairloss_slope(
+    __global const float *restrict pos,
+    __global const float *restrict neg,
+    __global const float *restrict level,
+    __global const float *restrict dloss,
+    __global float *restrict dpos,
+    __global float *restrict dneg,
+    const int m,
+    const int k,
+    const int est,
+    const float par,
+    const float clip,
+    const float pull)
+{
+    const int me = get_global_id(0), at = me < m ? me : me - m;
+    if (me >= m + k)
+        return;
+    const float raw = me < m ? pos[at] : neg[at], u = clipped(raw, clip), share = clip > 0.0f ? u / clip : 0.0f;
+    const float w = me < m ? -est_pos_slope(est, u, 0.0f) / (float)m
+                           : est_neg_slope(est, u, level[0], par) / (est_mean(est) ? (float)k : 1.0f);
+    const float all = dloss[0] * (w * (1.0f - share * share) + pull * raw);
+    if (me < m)
+        dpos[at] = all;
+    else
+        dneg[at] = all;
+}

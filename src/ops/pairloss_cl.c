@@ -1,0 +1,73 @@
+/* An estimator's loss over given scores on OpenCL devices. */
+#include "imx_kernels.h"
+#include "ops/launch.h"
+#include "ops/pairloss.h"
+
+enum { LANES = 64 /* as in pairloss.cl */ };
+
+static bool supports(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps);
+}
+
+static uint64_t workspace(const struct imx_caps *caps, const void *problem)
+{
+    (void)caps, (void)problem;
+    return 5 * LANES * sizeof(float);
+}
+
+static float pull(const struct imx_pairloss *d)
+{
+    return (float)((double)d->l2 / ((double)d->m + d->k));
+}
+
+static imx_status run_fwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_pairloss *d = problem;
+    const struct imx_mem lanes = imx_part(a->ws, 0, 5 * LANES * sizeof(float));
+    IMX_TRY(imx_run_pairloss_lanes(dev, imx_launch_1d(dev, LANES, ""),
+                                   &(struct imx_k_pairloss_lanes){ .pos = a->m[IMX_PAIRLOSS_FWD_POS],
+                                                                   .neg = a->m[IMX_PAIRLOSS_FWD_NEG],
+                                                                   .lanes = lanes,
+                                                                   .m = d->m,
+                                                                   .k = d->k,
+                                                                   .est = d->est,
+                                                                   .par = d->par,
+                                                                   .clip = d->clip }));
+    return imx_run_pairloss_finish(dev, imx_launch_1d(dev, 1, ""),
+                                   &(struct imx_k_pairloss_finish){ .lanes = lanes,
+                                                                    .ema = a->m[IMX_PAIRLOSS_FWD_EMA],
+                                                                    .loss = a->m[IMX_PAIRLOSS_FWD_LOSS],
+                                                                    .info = a->m[IMX_PAIRLOSS_FWD_INFO],
+                                                                    .level = a->m[IMX_PAIRLOSS_FWD_LEVEL],
+                                                                    .est = d->est,
+                                                                    .positives = (float)d->m,
+                                                                    .negatives = (float)d->k,
+                                                                    .par = d->par,
+                                                                    .pull = pull(d) });
+}
+
+static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_pairloss *d = problem;
+    return imx_run_pairloss_slope(dev, imx_launch_1d(dev, (size_t)d->m + (size_t)d->k, ""),
+                                  &(struct imx_k_pairloss_slope){ .pos = a->m[IMX_PAIRLOSS_BWD_POS],
+                                                                  .neg = a->m[IMX_PAIRLOSS_BWD_NEG],
+                                                                  .level = a->m[IMX_PAIRLOSS_BWD_LEVEL],
+                                                                  .dloss = a->m[IMX_PAIRLOSS_BWD_DLOSS],
+                                                                  .dpos = a->m[IMX_PAIRLOSS_BWD_DPOS],
+                                                                  .dneg = a->m[IMX_PAIRLOSS_BWD_DNEG],
+                                                                  .m = d->m,
+                                                                  .k = d->k,
+                                                                  .est = d->est,
+                                                                  .par = d->par,
+                                                                  .clip = d->clip,
+                                                                  .pull = 2 * pull(d) });
+}
+
+static const struct imx_variant fwd = { "cl", supports, workspace, run_fwd };
+static const struct imx_variant bwd = { "cl", supports, NULL, run_bwd };
+extern const struct imx_variant *const imx_variants_pairloss_fwd[], *const imx_variants_pairloss_bwd[];
+const struct imx_variant *const imx_variants_pairloss_fwd[] = { &fwd, NULL };
+const struct imx_variant *const imx_variants_pairloss_bwd[] = { &bwd, NULL };

@@ -1,0 +1,164 @@
+/* The critic over pairs (concat) and drawn locals, in whole networks: parameter counts, gradients in double precision
+ * against differences, every device's step against the oracle, shuffles and draws that change from step to step. */
+#include "devices.h"
+#include "ops/critic.h"
+#include "whole.h"
+
+static struct imx_net_spec spec_of(enum imx_critic_form form, int32_t est, int32_t locals, bool whole)
+{
+    return (struct imx_net_spec){
+        .encoder = &whole_tiny,
+        .critic = { .form = form, .units = 11, .estimator = est, .tau = 0.05f, .locals = locals },
+        .batch = 5,
+        .h = 16,
+        .w = 16,
+        .c = 3,
+        .objective = &imx_objectives[0],
+        .mix = { whole, 1, 0, 0, IMX_PRIOR_UNIFORM, false },
+    };
+}
+
+/* dim_method 2.2 and 2.3. */
+static void check_counts(struct imx_dev *host)
+{
+    static const struct {
+        int32_t side, c;
+        bool whole;
+        int64_t count;
+    } want[] = {
+        { 8, 128, false, 361985 }, { 8, 256, false, 427521 }, { 15, 384, false, 493057 }, { 4, 256, true, 2393601 }
+    };
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        struct imx_store *s = NULL;
+        struct imx_graph *g = NULL;
+        if (imx_store_create(host, false, &s) != IMX_OK || imx_graph_create(host, s, &g) != IMX_OK)
+            abort();
+        struct imx_build b = { .g = g, .training = true, .ctr = imx_graph_keep(g, IMX_U32, 4, "ctr") };
+        const int32_t side = want[i].side, c = want[i].c;
+        const struct imx_critic_spec spec = {
+            .form = IMX_CRITIC_CONCAT, .units = 512, .estimator = IMX_EST_JSD, .whole = want[i].whole
+        };
+        const struct imx_map local = { imx_graph_temp(g, IMX_F32, 2 * side * side * c, "local"), 2, side, side, c };
+        const struct imx_map global = { imx_graph_temp(g, IMX_F32, 2 * 64, "global"), 2, 1, 1, 64 };
+        imx_critic_build(&b, &spec, local, global);
+        const int64_t got = imx_store_count(s, want[i].whole ? "whole.critic." : "critic.");
+        tap_ok(g->status == IMX_OK && got == want[i].count, "%d channels%s: the critic has %lld parameters", c,
+               want[i].whole ? ", whole maps" : "", (long long)got);
+        tap_ok(imx_store_find(s, want[i].whole ? "whole.critic.fc1.map.weight" : "critic.fc1.weight") >= 0 &&
+                   imx_store_find(s, want[i].whole ? "whole.critic.fc3.bias" : "critic.fc3.bias") >= 0,
+               "%d channels: the parameters have their names", c);
+        imx_graph_destroy(g);
+        imx_store_destroy(s);
+    }
+}
+
+static void check_refusals(struct imx_dev *host)
+{
+    struct whole n;
+    struct imx_net_spec spec = spec_of(IMX_CRITIC_CONCAT, IMX_EST_INFONCE, 0, false);
+    tap_ok(whole_open(host, &spec, &n) == IMX_E_ARG, "concat refuses infonce: %s", imx_error_text());
+    spec = spec_of(IMX_CRITIC_CONCAT, IMX_EST_JSD, 0, false);
+    spec.critic.negatives = 2;
+    tap_ok(whole_open(host, &spec, &n) == IMX_E_ARG, "concat refuses a number of negatives: %s", imx_error_text());
+}
+
+static const struct {
+    const char *name;
+    enum imx_critic_form form;
+    int32_t est, locals;
+    bool whole;
+} nets[] = {
+    { "concat jsd", IMX_CRITIC_CONCAT, IMX_EST_JSD, 0, false },
+    { "concat dv-ema, 3 locals, global too", IMX_CRITIC_CONCAT, IMX_EST_DV_EMA, 3, true },
+    { "bilinear infonce, 4 locals", IMX_CRITIC_BILINEAR, IMX_EST_INFONCE, 4, false },
+    { "encode-dot jsd, 20 locals", IMX_CRITIC_ENCODE_DOT, IMX_EST_JSD, 20, false },
+};
+enum { NETS = sizeof nets / sizeof *nets };
+
+static struct imx_net_spec spec_at(int i)
+{
+    return spec_of(nets[i].form, nets[i].est, nets[i].locals, nets[i].whole);
+}
+
+static void check_step(struct imx_dev *dev, const char *where)
+{
+    for (int i = 0; i < NETS; i++) {
+        const struct imx_net_spec spec = spec_at(i);
+        struct whole n;
+        struct imx_oracle *o = NULL;
+        float loss[3] = { NAN, NAN, NAN };
+        double wrong = 0, size = 0;
+        if (!tap_ok(whole_open(dev, &spec, &n) == IMX_OK, "%s %s: a tiny network is built", where, nets[i].name))
+            continue;
+        const struct imx_graph *g = n.net.g;
+        if (imx_oracle_create(g, &o) != IMX_OK || whole_load(o, g) != IMX_OK)
+            abort();
+        imx_oracle_run(o, whole_nodes_until(g, &imx_op_gradnorm));
+        imx_status status = imx_graph_run(n.net.g);
+        if (status == IMX_OK)
+            status = imx_graph_download(n.net.g, n.net.loss, &loss[0]);
+        const double want = imx_oracle_real(o, n.net.loss)[0];
+        for (imx_tid t = 1; t < g->n_tensors && status == IMX_OK; t++) {
+            const struct imx_tensor *x = &g->tensor[t];
+            float *got = x->place == IMX_PLACE_GRAD ? malloc((size_t)x->count * sizeof *got) : NULL;
+            if (got)
+                status = dev->vt->download(dev, got, x->mem, (uint64_t)x->count * sizeof *got);
+            for (int64_t k = 0; got && k < x->count; k++) {
+                wrong += pow((double)got[k] - imx_oracle_real(o, t)[k], 2);
+                size += pow(imx_oracle_real(o, t)[k], 2);
+            }
+            free(got);
+        }
+        tap_ok(status == IMX_OK && fabs((double)loss[0] - want) <= 1e-5 * (0.1 + fabs(want)) && size > 0 &&
+                   sqrt(wrong / size) <= 1e-4,
+               "%s %s: loss %.7g, oracle %.7g, gradient %.2g off", where, nets[i].name, (double)loss[0], want,
+               sqrt(wrong / size));
+        imx_oracle_destroy(o);
+        whole_close(&n);
+    }
+}
+
+/* The same weights and images: another step's shuffle gives another loss, the same step's the same one. */
+static void check_draws(struct imx_dev *dev, const char *where)
+{
+    for (int i = 0; i < 3; i++) {
+        struct whole n = { 0 };
+        float loss[3] = { NAN, NAN, NAN };
+        imx_status status = IMX_OK;
+        const struct imx_net_spec spec = spec_at(i);
+        for (int k = 0; k < 3 && status == IMX_OK; k++) { /* opened anew: the update of a step must not show */
+            status = whole_open(dev, &spec, &n);
+            if (status == IMX_OK)
+                status = imx_net_draw(&n.net, 3, k == 1);
+            if (status == IMX_OK)
+                status = imx_graph_run(n.net.g);
+            if (status == IMX_OK)
+                status = imx_graph_download(n.net.g, n.net.loss, &loss[k]);
+            whole_close(&n);
+        }
+        tap_ok(status == IMX_OK && loss[0] == loss[2] && loss[0] != loss[1], "%s %s: losses %.7g, %.7g, %.7g", where,
+               nets[i].name, (double)loss[0], (double)loss[1], (double)loss[2]);
+    }
+}
+
+static void check_device(struct imx_dev *dev, const char *where)
+{
+    check_step(dev, where);
+    check_draws(dev, where);
+}
+
+int main(void)
+{
+    struct imx_dev *host = NULL;
+    if (!tap_ok(imx_dev_open("host", &host, NULL) == IMX_OK, "the host device opens"))
+        return tap_done();
+    check_counts(host);
+    check_refusals(host);
+    for (int i = 0; i < NETS; i++) {
+        const struct imx_net_spec spec = spec_at(i);
+        whole_check(host, &spec, nets[i].name, NULL, 20);
+    }
+    imx_dev_close(host);
+    on_devices(check_device);
+    return tap_done();
+}
