@@ -2,9 +2,11 @@
 #include "cli.h"
 
 extern const struct imx_command imx_cmd_bench;
+extern const struct imx_command imx_cmd_compare;
 extern const struct imx_command imx_cmd_data;
 extern const struct imx_command imx_cmd_devices;
 extern const struct imx_command imx_cmd_embed;
+extern const struct imx_command imx_cmd_lab;
 extern const struct imx_command imx_cmd_probe;
 extern const struct imx_command imx_cmd_report;
 extern const struct imx_command imx_cmd_resume;
@@ -15,6 +17,7 @@ extern const struct imx_command imx_cmd_train;
 extern const struct imx_command imx_cmd_tune;
 
 /* In the order in which help lists them. */
+/* clang-format off */
 static const struct imx_command *const commands[] = {
     &imx_cmd_devices,
     &imx_cmd_selftest,
@@ -28,8 +31,11 @@ static const struct imx_command *const commands[] = {
     &imx_cmd_embed,
     &imx_cmd_probe,
     &imx_cmd_report,
+    &imx_cmd_compare,
+    &imx_cmd_lab,
     NULL,
 };
+/* clang-format on */
 
 int main(int argc, char **argv)
 {

@@ -19,7 +19,7 @@ IMX_MUST_CHECK imx_status imx_page_end(struct imx_text *t);
 void imx_html_text(struct imx_text *t, const char *s);
 
 struct imx_series {
-    const char *name;
+    const char *name;    /* "": not in the key */
     const double *y;     /* not finite: a gap */
     const char *css;     /* class of the line: "s1" .. "s8", " dash" behind it */
     const double *own_x; /* [own_n]; NULL: the chart's x */
@@ -40,9 +40,11 @@ struct imx_dot {
     const char *name, *note, *css;
     double value, spread, ceiling;
 };
-/* rows in groups as they come; rows of the same name share a line. exact: a vertical line with its name. */
+/* Neighbours of the same name share a row. exact: an upright line (not finite: none). The
+ * axis takes in everything within [low, high] (not
+ * finite: everything); values outside stand as numbers at its end. */
 void imx_plot_dots(struct imx_text *t, const char *title, const char *x_name, const struct imx_dot *dot, size_t n,
-                   double exact);
+                   double exact, double low, double high);
 
 /* The lines of metrics.jsonl as columns; what a line lacks is NaN. Zeroed = empty. */
 enum imx_curve {
@@ -59,7 +61,7 @@ enum { IMX_CURVE_TERMS = 16 };
 struct imx_curves {
     double *col[IMX_CURVES];
     size_t n, room;
-    int n_terms; /* of the loss, as they first came; more than IMX_CURVE_TERMS are left out */
+    int n_terms; /* terms of the loss and readings, as they first came; more than IMX_CURVE_TERMS are left out */
     struct {
         char name[24];
         double *value;

@@ -127,7 +127,8 @@ static void plot(struct imx_text *t, const char *title, const char *x_name, cons
     imx_html_text(t, title);
     imx_text_put(t, n_series > 1 ? " <span class=key>" : "");
     for (size_t k = 0; n_series > 1 && k < n_series; k++)
-        put_key(t, series[k].css, series[k].name);
+        if (*series[k].name)
+            put_key(t, series[k].css, series[k].name);
     imx_text_printf(t, "%s</figcaption>\n<svg viewBox=\"0 0 %d %d\" role=img>\n", n_series > 1 ? "</span>" : "", WIDTH,
                     HEIGHT);
     put_axes(t, &ax, &y, x_name);
@@ -157,22 +158,31 @@ static double dots_across(const struct axis *a, double v)
     return NAMES + (v - a->low) / (a->high - a->low) * (WIDTH - NAMES - RIGHT);
 }
 
-static void put_dot(struct imx_text *t, const struct axis *a, const struct imx_dot *d, double y)
+/* place: among those of its row. */
+static void put_dot(struct imx_text *t, const struct axis *a, const struct imx_dot *d, double y, size_t place)
 {
-    if (isfinite(d->ceiling))
+    if (isfinite(d->ceiling) && d->ceiling <= a->high)
         imx_text_printf(t, "<path class=\"line %s\" d=\"M%.1f %.1fv10\"><title>ceiling %.4g</title></path>\n", d->css,
                         dots_across(a, d->ceiling), y - 5, d->ceiling);
     if (!isfinite(d->value)) {
-        imx_text_printf(t, "<text x=%d y=%.1f>", NAMES + 6, y + 4);
+        imx_text_printf(t, "<text x=%d y=%.1f class=\"far %s\">", NAMES + 6 + 90 * (int)place, y + 4, d->css);
         imx_html_text(t, d->note ? d->note : "");
         imx_text_put(t, "</text>\n");
+        return;
+    }
+    if (d->value < a->low || d->value > a->high) {
+        const int shift = 60 * (int)place;
+        imx_text_printf(t,
+                        d->value > a->high ? "<text x=%d y=%.1f class=\"far %s\" text-anchor=end>%.3g &#9656;</text>\n"
+                                           : "<text x=%d y=%.1f class=\"far %s\">&#9666; %.3g</text>\n",
+                        d->value > a->high ? WIDTH - RIGHT - shift : NAMES + shift, y + 4, d->css, d->value);
         return;
     }
     const double low = fmax(d->value - d->spread, a->low), high = fmin(d->value + d->spread, a->high);
     if (d->spread > 0)
         imx_text_printf(t, "<path class=\"line %s\" d=\"M%.1f %.1fH%.1f\"/>\n", d->css, dots_across(a, low), y,
                         dots_across(a, high));
-    imx_text_printf(t, "<circle class=\"dot %s\" cx=%.1f cy=%.1f r=3.5><title>", d->css, dots_across(a, d->value), y);
+    imx_text_printf(t, "<circle class=\"dot %s\" cx=%.1f cy=%.1f r=3><title>", d->css, dots_across(a, d->value), y);
     imx_html_text(t, d->name);
     imx_text_printf(t, ": %.4g &plusmn; %.2g</title></circle>\n", d->value, d->spread);
 }
@@ -186,21 +196,27 @@ static size_t row_of(const struct imx_dot *dot, size_t i, size_t n)
     return end - i;
 }
 
-void imx_plot_dots(struct imx_text *t, const char *title, const char *x_name, const struct imx_dot *dot, size_t n,
-                   double exact)
+static struct axis dots_axis(const struct imx_dot *dot, size_t n, double exact, double low, double high)
 {
-    double low = fmin(exact, 0), high = fmax(exact, 0);
-    size_t rows = 0;
+    double from = isfinite(exact) ? exact : (double)INFINITY, to = isfinite(exact) ? exact : -(double)INFINITY;
     for (size_t i = 0; i < n; i++) {
-        rows += !i || strcmp(dot[i].name, dot[i - 1].name) != 0;
-        if (isfinite(dot[i].value)) {
-            low = fmin(low, dot[i].value - dot[i].spread);
-            high = fmax(high, dot[i].value + dot[i].spread);
-        }
-        if (isfinite(dot[i].ceiling))
-            high = fmax(high, dot[i].ceiling);
+        const double v[] = { dot[i].value - dot[i].spread, dot[i].value + dot[i].spread, dot[i].ceiling };
+        for (size_t k = 0; k < 3; k++)
+            if (isfinite(v[k])) {
+                from = fmin(from, isfinite(low) ? fmax(v[k], low) : v[k]);
+                to = fmax(to, isfinite(high) ? fmin(v[k], high) : v[k]);
+            }
     }
-    const struct axis a = round_axis(low, high, 5);
+    return round_axis(from, to, 5);
+}
+
+void imx_plot_dots(struct imx_text *t, const char *title, const char *x_name, const struct imx_dot *dot, size_t n,
+                   double exact, double low, double high)
+{
+    const struct axis a = dots_axis(dot, n, exact, low, high);
+    size_t rows = 0, place = 0;
+    for (size_t i = 0; i < n; i += row_of(dot, i, n))
+        rows++;
     const double bottom = TOP + (double)(ROW * rows);
     imx_text_put(t, "<figure><figcaption>");
     imx_html_text(t, title);
@@ -209,18 +225,20 @@ void imx_plot_dots(struct imx_text *t, const char *title, const char *x_name, co
         imx_text_printf(t, "<path class=axis d=\"M%.1f %dV%.1f\"/><text x=%.1f y=%.1f text-anchor=middle>%.6g</text>\n",
                         dots_across(&a, v), TOP, bottom, dots_across(&a, v), bottom + 15,
                         fabs(v) < a.tick / 1e6 ? 0 : v);
-    imx_text_printf(t, "<path class=mark d=\"M%.1f %dV%.1f\"><title>exact: %.6g</title></path>\n",
-                    dots_across(&a, exact), TOP, bottom, exact);
+    if (isfinite(exact))
+        imx_text_printf(t, "<path class=mark d=\"M%.1f %dV%.1f\"><title>exact: %.6g</title></path>\n",
+                        dots_across(&a, exact), TOP, bottom, exact);
     double y = TOP - ROW / 2.0, first = 0;
-    for (size_t i = 0; i < n; i++, first += 5) {
+    for (size_t i = 0; i < n; i++, place++) {
         if (!i || strcmp(dot[i].name, dot[i - 1].name)) {
             y += ROW;
+            place = 0;
             first = -2.5 * (double)(row_of(dot, i, n) - 1);
             imx_text_printf(t, "<text x=%d y=%.1f text-anchor=end>", NAMES - 8, y + 4);
             imx_html_text(t, dot[i].name);
             imx_text_put(t, "</text>\n");
         }
-        put_dot(t, &a, &dot[i], y + first);
+        put_dot(t, &a, &dot[i], y + first + 5 * (double)place, place);
     }
     imx_text_printf(t, "<text x=%d y=%.1f text-anchor=middle>", (NAMES + WIDTH - RIGHT) / 2, bottom + 30);
     imx_html_text(t, x_name);

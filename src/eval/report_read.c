@@ -56,11 +56,14 @@ static imx_status add_row(struct imx_curves *c, const struct imx_json_node *row)
         c->col[k][c->n] = imx_json_get_number(row, curve_key[k], (double)NAN);
     for (int k = 0; k < c->n_terms; k++)
         c->term[k].value[c->n] = (double)NAN;
-    const struct imx_json_node *terms = imx_json_get(row, "terms");
-    for (const struct imx_json_node *v = terms ? terms->child : NULL; v && status == IMX_OK; v = v->next) {
-        double *column = v->key && v->type == IMX_JSON_NUMBER ? term_column(c, v->key, &status) : NULL;
-        if (column)
-            column[c->n] = v->number;
+    static const char *const part[] = { "terms", "readings" };
+    for (int p = 0; p < 2; p++) {
+        const struct imx_json_node *terms = imx_json_get(row, part[p]);
+        for (const struct imx_json_node *v = terms ? terms->child : NULL; v && status == IMX_OK; v = v->next) {
+            double *column = v->key && v->type == IMX_JSON_NUMBER ? term_column(c, v->key, &status) : NULL;
+            if (column)
+                column[c->n] = v->number;
+        }
     }
     c->n++;
     return status;

@@ -135,6 +135,8 @@ static inline int32_t imx_critic_part_rows(const struct imx_critic_part *d)
 
 /* By its name ("infonce", "dv-ema" ...; kl and nwj are the same); negative when there is none. */
 int32_t imx_estimator_find(const char *name);
+/* The first name of a number; NULL behind the last: 0, 1, ... lists them. */
+const char *imx_estimator_name(int32_t est);
 /* INFO[2] reads mutual information in nats. */
 bool imx_estimator_nats(int32_t est);
 /* Most that it can read when each positive meets so many negatives; infinite when there is no ceiling. */

@@ -41,6 +41,14 @@ int32_t imx_estimator_find(const char *name)
     return -1;
 }
 
+const char *imx_estimator_name(int32_t est)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].est == est)
+            return names[i].name;
+    return NULL;
+}
+
 bool imx_estimator_nats(int32_t est)
 {
     return est == IMX_EST_INFONCE || est == IMX_EST_DV || est == IMX_EST_DV_EMA || est == IMX_EST_SMILE ||

@@ -210,6 +210,9 @@ imx_status imx_env_write(const char *run, const struct imx_dev *dev, const struc
     imx_json_string(&j, "opencl", dev->caps.opencl);
     imx_json_uint(&j, "compute_units", dev->caps.compute_units);
     imx_json_end(&j);
+    imx_json_object(&j, "memory"); /* most that was allocated until the first step; a step allocates nothing */
+    imx_json_uint(&j, "peak_bytes", dev->count.bytes_peak);
+    imx_json_end(&j);
     imx_json_object(&j, "tuned"); /* the choices themselves lie beside this file, in tuned.txt */
     imx_json_int(&j, "choices", dev->caps.tuned ? dev->caps.tuned->n : 0);
     imx_json_int(&j, "changes", imx_tuned_changes(dev->caps.tuned, &dev->caps));

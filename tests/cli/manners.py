@@ -58,6 +58,7 @@ refused(['selftest', '--quick', '--full'], 'exclude each other')
 refused(['selftest', '--device', 'no such device'], 'device', 3)
 refused(['data', '/nonexistent/folder'], '/nonexistent/folder', 5)
 refused(['report', tempfile.gettempdir()], 'no run folder', 5)
+refused(['compare', tempfile.gettempdir(), tempfile.gettempdir()], 'no run folder', 5)
 
 r = run('devices', '--json')
 devices = json.loads(r.stdout)

@@ -363,6 +363,10 @@ def workloads(root, faulty):
         warm.run_well(at('warm'), warm.args)
         yield warm
     yield Files('report', faulty, at('done'), ['report', 'run', '-o', 'page.html'], ['page.html'])
+    yield Files('compare', faulty, at('done'), ['compare', 'run', 'run', '-o', 'page.html', '-q'], ['page.html'])
+    yield Files('lab', faulty, at('done'), ['lab', '--estimator', 'dv', '--joint', 'equal', '--batch', '4', '--steps', '2', '--tests', '1', '--seeds',
+                                            '1', '--hidden', '4', '--embed', '2', '--tables', '3', '-o', 'page.html', '--csv', 'x.csv', *host],
+                ['page.html', 'x.csv'])
     yield Files('trace', faulty, at('fresh'), ['trace', 'pics', '-o', 't.safetensors', '--encoder', 'tiny16', '--critic-units', '4',
                                                '--batch', '4', '--threads', '1', *host], ['t.safetensors'])
     yield Files('synth', faulty, at('npy'), ['synth', 'out', '-q', '--count', '3', '--classes', '2', '--size', '16'],

@@ -1,0 +1,390 @@
+/* What is read of several runs, and the table of it. See compare.h. */
+#include "eval/compare.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+
+const char *const imx_compare_sections[] = { "settings", "results", "probes", "measurements", "cost", "data", NULL };
+
+/* ---- one run ---- */
+
+static bool has(const char *run, const char *name)
+{
+    char path[4096];
+    return imx_join(path, sizeof path, run, name) && imx_file_size(path, NULL);
+}
+
+/* Damaged or incomplete is as if it were not there; what the machine failed at stays an error. */
+static imx_status forgive(imx_status s)
+{
+    if (s != IMX_E_DATA && s != IMX_E_FORMAT)
+        return s;
+    imx_error_clear();
+    return IMX_OK;
+}
+
+static imx_status read_config(struct imx_compared *r)
+{
+    char path[4096];
+    if (!has(r->path, "config.toml") || !imx_join(path, sizeof path, r->path, "config.toml"))
+        return IMX_OK;
+    return forgive(imx_toml_read(path, &r->config));
+}
+
+/* The last line of train.log says how the run ended: "DATE finished: step ...", "DATE stopped at step ...". */
+static imx_status read_state(struct imx_compared *r)
+{
+    char path[4096], *text = NULL;
+    size_t bytes = 0;
+    if (!has(r->path, "train.log") || !imx_join(path, sizeof path, r->path, "train.log"))
+        return IMX_OK;
+    const imx_status status = imx_file_read(path, 1 << 26, &text, &bytes);
+    if (status != IMX_OK)
+        return forgive(status);
+    while (bytes && (text[bytes - 1] == '\n' || text[bytes - 1] == ' '))
+        text[--bytes] = 0;
+    const char *line = strrchr(text, '\n'), *word = strchr(line ? line : text, ' ');
+    word = word ? word + 1 : "";
+    r->finished = !strncmp(word, "finished", 8) || !strncmp(word, "nothing is left", 15);
+    if (r->finished)
+        snprintf(r->state, sizeof r->state, "finished");
+    else if (!strncmp(word, "stopped at step", 15))
+        snprintf(r->state, sizeof r->state, "%.*s", (int)strcspn(word, ";"), word);
+    else
+        snprintf(r->state, sizeof r->state, "not finished");
+    free(text);
+    return IMX_OK;
+}
+
+static int is_result(const struct dirent *e)
+{
+    const size_t n = strlen(e->d_name);
+    return n > 5 && !strcmp(e->d_name + n - 5, ".json") &&
+           (!strncmp(e->d_name, "probe-", 6) || !strncmp(e->d_name, "measure", 7));
+}
+
+static imx_status read_results(struct imx_compared *r)
+{
+    struct dirent **name = NULL;
+    imx_status status = IMX_OK;
+    const int n = scandir(r->path, &name, is_result, alphasort);
+    if (n < 0)
+        return imx_io_fail("read", r->path);
+    r->result = calloc((size_t)n + 1, sizeof *r->result);
+    if (!r->result)
+        status = imx_fail(IMX_E_NOMEM, "no memory for results");
+    for (int i = 0; i < n; i++) {
+        bool good = false;
+        if (status == IMX_OK)
+            status = imx_report_json(r->path, name[i]->d_name, &r->result[r->results], &good);
+        r->results += good;
+        free(name[i]);
+    }
+    free(name);
+    return status;
+}
+
+static imx_status read_run(const char *path, struct imx_compared *r)
+{
+    bool good = false;
+    r->path = path;
+    if (!imx_file_size(path, NULL))
+        return imx_fail(IMX_E_DATA, "there is no folder %s", path);
+    if (!has(path, "config.toml") && !has(path, "env.json") && !has(path, "metrics.jsonl"))
+        return imx_fail(IMX_E_DATA, "%s is no run folder: it holds no config.toml, env.json or metrics.jsonl", path);
+    IMX_TRY(read_config(r));
+    IMX_TRY(read_state(r));
+    IMX_TRY(imx_report_json(path, "env.json", &r->env, &good));
+    IMX_TRY(forgive(imx_curves_read(path, &r->curve)));
+    return read_results(r);
+}
+
+/* The end of a path from the k-th slash from behind; trailing slashes are not counted. */
+static void end_of(const char *path, int k, char *out, size_t size)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    size_t at = n;
+    while (at > 0 && (path[at - 1] != '/' || --k >= 0))
+        at--;
+    snprintf(out, size, "%.*s", (int)(n - at), path + at);
+}
+
+static void name_runs(struct imx_compare *c)
+{
+    for (int k = 0; k < 8; k++) {
+        bool twice = false;
+        for (size_t i = 0; i < c->runs; i++)
+            end_of(c->run[i].path, k, c->run[i].name, sizeof c->run[i].name);
+        for (size_t i = 0; i < c->runs; i++)
+            for (size_t j = 0; j < i; j++)
+                twice |= !strcmp(c->run[i].name, c->run[j].name);
+        if (!twice)
+            return;
+    }
+}
+
+const char *imx_compared_setting(const struct imx_compared *r, const char *key)
+{
+    for (size_t i = 0; i < r->config.entries; i++)
+        if (!strcmp(r->config.entry[i].key, key) && r->config.entry[i].string)
+            return r->config.entry[i].string;
+    return "";
+}
+
+double imx_compared_last(const struct imx_compared *r, const double *column)
+{
+    for (size_t i = r->curve.n; column && i-- > 0;)
+        if (isfinite(column[i]))
+            return column[i];
+    return (double)NAN;
+}
+
+/* ---- the table ---- */
+
+/* The fact of this name, made if need be; NULL without memory. */
+static struct imx_fact *fact(struct imx_compare *c, const char *section, const char *name)
+{
+    for (size_t i = 0; i < c->facts; i++)
+        if (!strcmp(c->fact[i].section, section) && !strcmp(c->fact[i].name, name))
+            return &c->fact[i];
+    if (c->facts == c->room) {
+        struct imx_fact *grown = realloc(c->fact, (c->room * 2 + 64) * sizeof *grown);
+        if (!grown)
+            return NULL;
+        c->fact = grown;
+        c->room = c->room * 2 + 64;
+    }
+    struct imx_fact *f = &c->fact[c->facts];
+    *f = (struct imx_fact){ section, strdup(name), calloc(c->runs, sizeof *f->cell) };
+    c->facts++;
+    return f->name && f->cell ? f : NULL;
+}
+
+static imx_status set(struct imx_compare *c, size_t run, const char *section, const char *name, const char *text)
+{
+    struct imx_fact *f = text ? fact(c, section, name) : NULL;
+    if (!text || (f && f->cell[run]))
+        return IMX_OK;
+    char *copy = f ? strdup(text) : NULL;
+    if (!copy)
+        return imx_fail(IMX_E_NOMEM, "no memory for a table");
+    f->cell[run] = copy;
+    return IMX_OK;
+}
+
+static imx_status set_number(struct imx_compare *c, size_t run, const char *section, const char *name, double v)
+{
+    char text[32];
+    snprintf(text, sizeof text, fabs(v) >= 1e4 && fabs(v) < 1e15 ? "%.0f" : "%.4g", v);
+    return isfinite(v) ? set(c, run, section, name, text) : IMX_OK;
+}
+
+/* Settings that are not the same in all runs that have some. */
+static imx_status set_settings(struct imx_compare *c)
+{
+    for (size_t r = 0; r < c->runs; r++)
+        for (size_t i = 0; i < c->run[r].config.entries; i++) {
+            const struct imx_toml_entry *e = &c->run[r].config.entry[i];
+            bool same = true;
+            for (size_t k = 0; k < c->runs && same; k++) {
+                const struct imx_toml_entry *o = imx_toml_get(&c->run[k].config, e->table, e->key);
+                same = !c->run[k].config.entries ||
+                       (o && (!e->string || !o->string ? e->string == o->string : !strcmp(o->string, e->string)));
+            }
+            if (!same)
+                IMX_TRY(set(c, r, "settings", e->key, e->string ? e->string : "[...]"));
+        }
+    return IMX_OK;
+}
+
+static imx_status set_results(struct imx_compare *c, size_t i)
+{
+    struct imx_compared *r = &c->run[i];
+    char name[64];
+    IMX_TRY(set(c, i, "results", "state", *r->state ? r->state : NULL));
+    IMX_TRY(set_number(c, i, "results", "steps", imx_compared_last(r, r->curve.col[IMX_CURVE_STEP])));
+    IMX_TRY(set_number(c, i, "results", "epochs", imx_compared_last(r, r->curve.col[IMX_CURVE_EPOCH])));
+    IMX_TRY(set_number(c, i, "results", "loss", imx_compared_last(r, r->curve.col[IMX_CURVE_LOSS])));
+    for (int k = 0; k < r->curve.n_terms; k++) {
+        snprintf(name, sizeof name, "loss: %s", r->curve.term[k].name);
+        IMX_TRY(set_number(c, i, "results", name, imx_compared_last(r, r->curve.term[k].value)));
+    }
+    IMX_TRY(set_number(c, i, "results", "mi_nats", imx_compared_last(r, r->curve.col[IMX_CURVE_MI])));
+    return set_number(c, i, "results", "mi_ceiling", imx_compared_last(r, r->curve.col[IMX_CURVE_CEILING]));
+}
+
+static imx_status set_probe(struct imx_compare *c, size_t i, const struct imx_json_node *row)
+{
+    char name[96], text[64];
+    const struct imx_json_node *untrained = imx_json_get(row, "untrained");
+    const double accuracy = imx_json_get_number(row, "accuracy", (double)NAN);
+    const double std = imx_json_get_number(row, "std", 0);
+    if (!isfinite(accuracy))
+        return IMX_OK;
+    snprintf(name, sizeof name, "%.30s %.30s%s", imx_json_get_string(row, "layer", "?"),
+             imx_json_get_string(row, "classifier", "?"), untrained && untrained->truth ? " untrained" : "");
+    snprintf(text, sizeof text, std > 0 ? "%.2f +- %.2f %%" : "%.2f %%", 100 * accuracy, 100 * std);
+    if (!(std > 0))
+        snprintf(text, sizeof text, "%.2f %%", 100 * accuracy);
+    return set(c, i, "probes", name, text);
+}
+
+/* An object of measurements: its numbers, also those of objects within. */
+static imx_status set_measured(struct imx_compare *c, size_t i, const char *prefix, const struct imx_json_node *object)
+{
+    for (const struct imx_json_node *v = object->child; v; v = v->next) {
+        char name[128];
+        snprintf(name, sizeof name, "%.60s%s%.60s", prefix, *prefix ? " " : "", v->key ? v->key : "");
+        if (v->type == IMX_JSON_NUMBER)
+            IMX_TRY(set_number(c, i, "measurements", name, v->number));
+        else if (v->type == IMX_JSON_OBJECT && strlen(prefix) < 60)
+            IMX_TRY(set_measured(c, i, name, v));
+    }
+    return IMX_OK;
+}
+
+static imx_status set_files(struct imx_compare *c, size_t i)
+{
+    for (size_t k = 0; k < c->run[i].results; k++) {
+        const struct imx_json_node *root = c->run[i].result[k].root;
+        const struct imx_json_node *first = root->type == IMX_JSON_ARRAY ? root->child : root;
+        for (const struct imx_json_node *row = first; row; row = root->type == IMX_JSON_ARRAY ? row->next : NULL)
+            if (row->type == IMX_JSON_OBJECT)
+                IMX_TRY(imx_json_get(row, "accuracy") ? set_probe(c, i, row) : set_measured(c, i, "", row));
+    }
+    return IMX_OK;
+}
+
+static imx_status set_cost(struct imx_compare *c, size_t i)
+{
+    const struct imx_compared *r = &c->run[i];
+    const struct imx_json_node *device = imx_json_get(r->env.root, "device"), *data = imx_json_get(r->env.root, "data");
+    const double seconds = imx_compared_last(r, r->curve.col[IMX_CURVE_SECONDS]);
+    double speed = (double)NAN;
+    char text[96];
+    imx_duration_text(seconds, text, sizeof text);
+    IMX_TRY(set(c, i, "cost", "training time", isfinite(seconds) ? text : NULL));
+    if (r->curve.n)
+        IMX_TRY(imx_median(r->curve.col[IMX_CURVE_SPEED], r->curve.n, &speed));
+    snprintf(text, sizeof text, "%.0f", speed);
+    IMX_TRY(set(c, i, "cost", "images/s", isfinite(speed) ? text : NULL));
+    const double bytes = imx_json_get_number(imx_json_get(r->env.root, "memory"), "peak_bytes", (double)NAN);
+    snprintf(text, sizeof text, "%.1f MB", bytes / 1048576);
+    IMX_TRY(set(c, i, "cost", "peak memory", isfinite(bytes) ? text : NULL));
+    IMX_TRY(set(c, i, "cost", "device", imx_json_get_string(device, "name", NULL)));
+    IMX_TRY(set(c, i, "cost", "driver", imx_json_get_string(device, "driver", NULL)));
+    IMX_TRY(set(c, i, "cost", "infomax", imx_json_get_string(r->env.root, "infomax", NULL)));
+    IMX_TRY(set_number(c, i, "data", "images", imx_json_get_number(data, "images", (double)NAN)));
+    const char *hash = imx_json_get_string(data, "hash", NULL);
+    snprintf(text, sizeof text, "%.12s", hash ? hash : ""); /* enough to tell sets apart */
+    return set(c, i, "data", "hash", hash ? text : NULL);
+}
+
+/* ---- what to beware of ---- */
+
+static imx_status warn(struct imx_compare *c, const char *fmt, ...) IMX_PRINTF(2, 3);
+static imx_status warn(struct imx_compare *c, const char *fmt, ...)
+{
+    char text[700];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    char **grown = realloc(c->warning, (c->warnings + 1) * sizeof *grown);
+    if (grown)
+        c->warning = grown;
+    if (!grown || !(grown[c->warnings] = strdup(text)))
+        return imx_fail(IMX_E_NOMEM, "no memory for a warning");
+    c->warnings++;
+    return IMX_OK;
+}
+
+static bool differs(const struct imx_compare *c, const char *section, const char *name)
+{
+    const char *first = NULL;
+    for (size_t i = 0; i < c->facts; i++)
+        for (size_t k = 0; k < c->runs && !strcmp(c->fact[i].section, section) && !strcmp(c->fact[i].name, name); k++) {
+            const char *cell = c->fact[i].cell[k];
+            if (first && cell && strcmp(first, cell) != 0)
+                return true;
+            first = first ? first : cell;
+        }
+    return false;
+}
+
+static imx_status warn_all(struct imx_compare *c)
+{
+    if (differs(c, "data", "hash"))
+        IMX_TRY(warn(c, "The runs learned from different images (data hashes differ): losses, probes and nats are not "
+                        "those of one set."));
+    if (differs(c, "cost", "device") || differs(c, "cost", "driver"))
+        IMX_TRY(warn(c, "The runs used different devices or drivers: times and speeds compare machines, too."));
+    if (differs(c, "cost", "infomax"))
+        IMX_TRY(warn(c, "The runs were made by different versions of infomax."));
+    if (differs(c, "settings", "objective") || differs(c, "settings", "estimator"))
+        IMX_TRY(warn(c, "Objectives or estimators differ: their losses have different units and share no chart."));
+    for (size_t i = 0; i < c->runs; i++) {
+        const struct imx_compared *r = &c->run[i];
+        if (!r->curve.n)
+            IMX_TRY(warn(c, "%s has no metrics: metrics.jsonl is absent, empty or cannot be read.", r->name));
+        if (!r->config.entries)
+            IMX_TRY(warn(c, "%s has no settings: config.toml is absent or damaged.", r->name));
+        if (!r->env.root)
+            IMX_TRY(warn(c, "%s does not say device and data: env.json is absent or damaged.", r->name));
+        if (!r->finished)
+            IMX_TRY(*r->state && strcmp(r->state, "not finished")
+                        ? warn(c, "%s is not finished: %s.", r->name, r->state)
+                        : warn(c, "%s is not finished.", r->name));
+    }
+    return IMX_OK;
+}
+
+imx_status imx_compare_read(char *const *path, size_t n, struct imx_compare *c)
+{
+    c->run = calloc(n + 1, sizeof *c->run);
+    if (!c->run)
+        return imx_fail(IMX_E_NOMEM, "no memory for %zu runs", n);
+    for (; c->runs < n; c->runs++)
+        IMX_TRY(read_run(path[c->runs], &c->run[c->runs]));
+    name_runs(c);
+    IMX_TRY(set_settings(c));
+    imx_status (*const part[])(struct imx_compare *, size_t) = { set_results, set_files, set_cost };
+    for (size_t k = 0; k < sizeof part / sizeof *part; k++)
+        for (size_t i = 0; i < n; i++)
+            IMX_TRY(part[k](c, i));
+    return warn_all(c);
+}
+
+void imx_compare_finish(struct imx_compare *c)
+{
+    for (size_t i = 0; c->run && i <= c->runs; i++) { /* also the one whose reading failed */
+        struct imx_compared *r = &c->run[i];
+        imx_curves_free(&r->curve);
+        imx_toml_free(&r->config);
+        imx_json_doc_free(&r->env);
+        for (size_t k = 0; k < r->results; k++)
+            imx_json_doc_free(&r->result[k]);
+        free(r->result);
+    }
+    for (size_t i = 0; i < c->facts; i++) {
+        for (size_t k = 0; c->fact[i].cell && k < c->runs; k++)
+            free(c->fact[i].cell[k]);
+        free(c->fact[i].cell);
+        free(c->fact[i].name);
+    }
+    for (size_t i = 0; i < c->warnings; i++)
+        free(c->warning[i]);
+    free(c->run);
+    free(c->fact);
+    free(c->warning);
+    *c = (struct imx_compare){ 0 };
+}

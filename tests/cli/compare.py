@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""infomax compare: numbers of the folders arrive in table, JSON and page; damaged and unfinished runs are shown with what
+there is; what is no run is refused. infomax lab: table, JSON, CSV and page say the same; Ctrl-C keeps what is done.
+Prints TAP.
+
+usage: compare.py INFOMAX"""
+import csv
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+INFOMAX = sys.argv[1]
+count = failed = 0
+
+
+def ok(good, name):
+    global count, failed
+    count += 1
+    failed += not good
+    print('%sok %d - %s' % ('' if good else 'not ', count, name.replace('\n', ' | ')), flush=True)
+    return good
+
+
+def run(*args):
+    return subprocess.run([INFOMAX, *args], capture_output=True, text=True, timeout=120)
+
+
+def write(path, text):
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(text)
+
+
+def make(run, estimator, losses, nats=True, device='box', data='aaaa', log='finished: step 30, loss 1, 9 s', terms=None):
+    os.makedirs(run)
+    write(run + '/config.toml', '[objective]\nobjective = "dim-local"\nestimator = "%s"\n[train]\nlr = 0.0001\n' % estimator)
+    write(run + '/env.json', json.dumps({'infomax': '1', 'device': {'name': device, 'driver': '2'}, 'memory': {'peak_bytes': 3145728},
+                                         'data': {'images': 70, 'hash': data}}))
+    rows = [{'step': 10 * (i + 1), 'epoch': i + 1, 'loss': x, 'mi_nats': 8 - x if nats else None, 'mi_ceiling': 8 if nats else None,
+             'images_per_s': 100 + i, 'seconds': 5.0 * (i + 1), **({'terms': terms} if terms else {})} for i, x in enumerate(losses)]
+    write(run + '/metrics.jsonl', ''.join(json.dumps(r) + '\n' for r in rows))
+    write(run + '/train.log', '2026-01-01T00:00:00Z started from step 0\n2026-01-01T00:01:00Z %s\n' % log)
+
+
+def compare(folder):
+    a, b, c = (os.path.join(folder, x) for x in ('one/a', 'b<&', 'two/a'))
+    make(a, 'infonce', [6, 5.5, 5.25])
+    make(b, 'jsd', [0.5, -0.25], nats=False, device='card', data='bbbb', log='stopped at step 20 of 90; go on', terms={'local': -0.25, 'prior': 1.5})
+    make(c, 'infonce', [6, 4])
+    write(a + '/probe-mlp.json', json.dumps([{'layer': 'y', 'classifier': 'mlp', 'untrained': u, 'accuracy': 0.5 - 0.25 * u,
+                                              'std': 0.125 * (1 - u)} for u in (False, True)]))
+    write(a + '/measure.json', json.dumps({'mine_nats': 3.5, 'ndm': None, 'ssim': 0.25}))
+    write(c + '/probe-mlp.json', '[{"layer": "y",')
+    with open(c + '/metrics.jsonl', 'a', encoding='utf-8') as f:
+        f.write('{"step": 30, "lo')
+    page = os.path.join(folder, 'page.html')
+    r = run('compare', a, b, c, '-o', page)
+    line = {x[:22].strip(): x[22:].split() for x in r.stdout.split('\n')}
+    ok(r.returncode == 0 and 'one/a' in r.stdout and 'two/a' in r.stdout, 'runs of one name are told apart')
+    ok(line['estimator'] == ['infonce', 'jsd', 'infonce'] and 'lr' not in line, 'settings that differ, and those alone')
+    ok(line['loss'] == ['5.25', '-0.25', '4'] and line['mi_nats'] == ['2.75', '-', '4'] and line['mi_ceiling'] == ['8', '-', '8'],
+       'last losses, nats and ceilings; none for jsd')
+    ok(line['loss: prior'] == ['-', '1.5', '-'], 'terms of the loss')
+    ok('50.00 +- 12.50 %' in r.stdout and line['y mlp untrained'][:2] == ['25.00', '%'] and line['mine_nats'][0] == '3.5' and
+       'ndm' not in line, 'probes and measurements')
+    ok(line['peak memory'][:2] == ['3.0', 'MB'] and line['images/s'] == ['101', '101', '101'], 'cost')
+    for word in ('different images', 'different devices', 'estimators differ', 'b<& is not finished: stopped at step 20 of 90'):
+        ok(word in r.stderr, 'it is said: ' + word)
+    with open(page, encoding='utf-8') as f:
+        html = f.read()
+    ok('b&lt;&amp;' in html and 'b<&' not in html, 'names are escaped in the page')
+    ok(not re.search(r'<script|https?://|url\(|@import|\bsrc=', html), 'the page needs no network and no script')
+    ok('different images' in html and html.count('<svg') >= 5, 'the page has the notes and %d charts' % html.count('<svg'))
+    ok(html.count('class="line s1"') == 5 and html.count('class="line s1 dash"') == 1, 'loss twice, nats with their ceiling, speed, a whisker')
+    r = run('compare', a, b, c, '--json')
+    j = json.loads(r.stdout)
+    ok([x['loss'] for x in j['runs']] == [5.25, -0.25, 4] and j['runs'][1]['terms'] == {'local': -0.25, 'prior': 1.5} and
+       j['runs'][0]['probes'][0]['accuracy'] == 0.5 and j['runs'][0]['measure'][0]['mine_nats'] == 3.5 and
+       j['runs'][2]['probes'] == [] and j['runs'][1]['data_hash'] == 'bbbb' and len(j['warnings']) == 4, 'as JSON')
+    for name in ('config.toml', 'env.json', 'metrics.jsonl'):
+        write(os.path.join(b, name), '\x00{')
+    r = run('compare', a, b, '-o', page)
+    ok(r.returncode == 0 and 'no metrics' in r.stderr and 'no settings' in r.stderr and 'device and data' in r.stderr,
+       'a run whose files are damaged is still shown')
+    for args, code, word in (((a,), 2, 'missing'), ((a, folder), 5, 'no run folder'), ((a, a + '/none'), 5, 'none'),
+                             ((a, c, '-o', folder + '/no/where.html'), 8, 'where.html')):
+        r = run('compare', *args)
+        ok(r.returncode == code and word in r.stderr and not r.stdout, r.stderr.split('\n')[0])
+
+
+FAST = ['--device', 'host', '--hidden', '8', '--embed', '4', '--tests', '4', '-q']
+
+
+def lab(folder):
+    page, table = os.path.join(folder, 'lab.html'), os.path.join(folder, 'lab.csv')
+    r = run('lab', *FAST, '--steps', '5', '--seeds', '2', '--batch', '4,8', '--tables', '50', '-o', page, '--csv', table, '--json')
+    if not ok(r.returncode == 0, 'lab runs %s' % r.stderr):
+        return
+    j = json.loads(r.stdout)
+    names = {x['estimator'] for x in j['rows']}
+    ok({'infonce', 'jsd', 'dv'} <= names and len(j['rows']) == 4 * 2 * len(names) and all(x['seeds'] == 2 for x in j['rows']),
+       'four joints, two batch sizes, %d estimators' % len(names))
+    exact = sorted({round(x['exact'], 6) for x in j['rows'] if x['joint'] != 'table'})
+    ok(exact == [0.830366, 2.302585, 2.876821], 'exact values: %s' % exact)
+    ok(all(abs(x['reading'] - x['exact'] - x['bias']) < 1e-9 for x in j['rows'] if x['reading'] is not None), 'bias = reading - exact')
+    ok(all((x['ceiling'] is not None) == (x['estimator'] == 'infonce') for x in j['rows']), 'infonce alone has a ceiling')
+    ok(len(j['tables']['mi']) == 50 and j['tables']['rank_correlation'] > 0.9, 'JSD against mutual information')
+    with open(table, encoding='utf-8') as f:
+        rows = list(csv.DictReader(f))
+    ok(len(rows) == len(j['rows']) and all(a['reading'] == ('' if b['reading'] is None else a['reading']) and
+                                           (not a['reading'] or float(a['reading']) == b['reading']) for a, b in zip(rows, j['rows'])),
+       'the CSV has the same numbers')
+    with open(page, encoding='utf-8') as f:
+        html = f.read()
+    ok(html.count('<svg') == 9 and not re.search(r'<script|https?://|url\(|@import|\bsrc=', html), 'the page has its charts')
+    again = json.loads(run('lab', *FAST, '--steps', '5', '--seeds', '1', '--batch', '8', '--estimator', 'dv', '--joint', 'gauss', '--json').stdout)
+    first = [x for x in j['rows'] if x['estimator'] == 'dv' and x['batch'] == 8 and x['joint'] == 'gauss']
+    ok(len(again['rows']) == 2 and first[0]['exact'] == again['rows'][0]['exact'], '--estimator and --joint choose')
+    r = run('lab', *FAST, '--steps', '300', '--max-time', '0.001')
+    ok(r.returncode == 0 and 'not done' in r.stdout, '--max-time: what is not done is said')
+    p = subprocess.Popen([INFOMAX, 'lab', '--device', 'host', '--steps', '40', '--seeds', '1000', '--estimator', 'dv', '--joint', 'gauss',
+                          '--dims', '1', '--batch', '4', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(3)
+    p.send_signal(signal.SIGINT)
+    out, err = p.communicate(timeout=60)
+    rows = json.loads(out)['rows'] if out else []
+    ok(p.returncode == 130 and (not rows or rows[0]['seeds'] > 0), 'Ctrl-C keeps %s critics: %s' % (rows and rows[0]['seeds'], err[-60:]))
+    for args, word in ((['--estimator', 'infonc'], 'did you mean infonce'), (['--rho', '1'], 'correlation'), (['--dims', '0'], 'dimensions'),
+                       (['--batch', '1'], 'batch'), (['--joint', 'gaus'], 'did you mean gauss'), (['--symbols', '1x'], 'whole number'),
+                       (['--joint', 'table', '--concentration', '0'], 'concentration'), (['--steps', '0'], 'steps')):
+        r = run('lab', *args)
+        ok(r.returncode == 2 and word in r.stderr and not r.stdout, '%s: %s' % (' '.join(args), r.stderr.split('\n')[0]))
+
+
+with tempfile.TemporaryDirectory(prefix='imx-compare-') as folder:
+    compare(folder)
+    lab(folder)
+print('1..%d' % count)
+sys.exit(failed > 0)
