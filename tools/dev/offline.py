@@ -62,10 +62,11 @@ ON_GPU = {
     'gru': ['-DVEC=4'],
     'optim': ['-DVEC=4'],
     'random': ['-DVEC=4'],
+    'shuffle': ['-DVEC=4'],
     'spread': ['-DVEC=4'],
     'unfold': ['-DVEC=4'],
 }
-WIDE_VEC = {f: ['-DVEC=16'] for f in ('act', 'critic', 'dropout', 'eltwise', 'gather', 'gru', 'optim', 'random', 'spread',
+WIDE_VEC = {f: ['-DVEC=16'] for f in ('act', 'critic', 'dropout', 'eltwise', 'gather', 'gru', 'optim', 'random', 'shuffle', 'spread',
                                             'unfold')}
 ON_CPU = dict(WIDE_VEC, gemm_cpu=['-DVW=8', '-DVW=8 -DA_STEP=MR', '-DVW=16', '-DVW=16 -DA_STEP=MR'],
               conv2d_cpu=['-DVW=8', '-DVW=8 -DA_STEP=MR', '-DVW=16', '-DVW=16 -DA_STEP=MR'],
