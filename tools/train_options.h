@@ -49,7 +49,7 @@
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(objective),                                                                              \
           .fallback = "dim-local",                                                                                     \
-          .choices = "dim-local|dim-global|dim-local-global",                                                          \
+          .choices = "dim-local|dim-global|dim-local-global|cpc",                                                      \
           .table = "objective",                                                                                        \
           .help = "what is learned by" },                                                                              \
         { .name = "alpha",                                                                                             \
@@ -114,6 +114,15 @@
           .max = 1e6,                                                                                                  \
           .table = "objective",                                                                                        \
           .help = "weight of each of these predictions" },                                                             \
+        { .name = "cpc-steps",                                                                                         \
+          .type = IMX_OPT_INT,                                                                                         \
+          .at = IMX_CONFIG_AT(cpc_steps),                                                                              \
+          .value = "K",                                                                                                \
+          .fallback = "5",                                                                                             \
+          .min = 1,                                                                                                    \
+          .max = 9,                                                                                                    \
+          .table = "objective",                                                                                        \
+          .help = "cpc: most rows that it looks ahead" },                                                              \
         { .name = "estimator",                                                                                         \
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(estimator),                                                                              \

@@ -81,7 +81,8 @@ imx_status imx_trained_encoder(const struct imx_trained *t, struct imx_dev *dev,
 {
     char path[4096];
     struct imx_encode *e = NULL;
-    IMX_TRY(imx_encode_create(dev, t->encoder, BATCH, t->h, t->w, t->c, (uint64_t)t->config.seed, &e));
+    const bool context = !strcmp(t->config.objective, "cpc");
+    IMX_TRY(imx_encode_create(dev, t->encoder, context, BATCH, t->h, t->w, t->c, (uint64_t)t->config.seed, &e));
     imx_status status = IMX_OK;
     if (untrained) { /* drawn again, as the run drew it */
         e->store->uniform_gamma = imx_uniform_gamma(&t->config);

@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nn/context.h"
 #include "ops/image.h"
 
 const char *const imx_feature_names[IMX_FEATURE_COUNT] = { "conv", "fc", "y" };
 
-static imx_status build(struct imx_encode *e, const struct imx_encoder *encoder)
+static imx_status build(struct imx_encode *e, const struct imx_encoder *encoder, bool context)
 {
     struct imx_graph *g = e->g;
     const struct imx_image p = { e->batch, e->h, e->w, e->c, e->h, e->w };
@@ -20,7 +21,9 @@ static imx_status build(struct imx_encode *e, const struct imx_encoder *encoder)
                                    p.c };
     imx_graph_node(g, &imx_op_image, &p, (imx_tid[]){ e->bytes, e->aug, mean, invstd, image.t });
     struct imx_build b = { .g = g, .training = false };
-    const struct imx_encoded out = imx_encoder_build(&b, encoder, image);
+    struct imx_context x = { 0 };
+    const struct imx_encoded out =
+        context ? imx_context_encoder(&b, encoder, image, &x) : imx_encoder_build(&b, encoder, image);
     e->map[IMX_FEATURE_CONV] = out.conv;
     e->map[IMX_FEATURE_FC] = out.fc;
     e->map[IMX_FEATURE_Y] = out.y;
@@ -29,6 +32,8 @@ static imx_status build(struct imx_encode *e, const struct imx_encoder *encoder)
             imx_graph_output(g, e->map[f].t);
     IMX_TRY(imx_graph_plan(g, 0));
     IMX_TRY(imx_encoder_range(g, mean, invstd, e->c));
+    if (context)
+        IMX_TRY(imx_context_start(g, &x));
     int32_t *aug = calloc((size_t)e->batch * 3, sizeof *aug);
     if (!aug)
         return imx_fail(IMX_E_NOMEM, "no memory for an encoder");
@@ -37,8 +42,8 @@ static imx_status build(struct imx_encode *e, const struct imx_encoder *encoder)
     return status;
 }
 
-imx_status imx_encode_create(struct imx_dev *dev, const struct imx_encoder *encoder, int32_t batch, int32_t h,
-                             int32_t w, int32_t c, uint64_t seed, struct imx_encode **out)
+imx_status imx_encode_create(struct imx_dev *dev, const struct imx_encoder *encoder, bool context, int32_t batch,
+                             int32_t h, int32_t w, int32_t c, uint64_t seed, struct imx_encode **out)
 {
     imx_status status = IMX_OK;
     if (c < 1 || c > 16)
@@ -49,7 +54,7 @@ imx_status imx_encode_create(struct imx_dev *dev, const struct imx_encoder *enco
     *e = (struct imx_encode){ .batch = batch, .h = h, .w = w, .c = c, .encoder = encoder->name };
     IMX_GO(imx_store_create(dev, false, &e->store));
     IMX_GO(imx_graph_create(dev, e->store, &e->g));
-    IMX_GO(build(e, encoder));
+    IMX_GO(build(e, encoder, context));
     IMX_GO(imx_store_init(e->store, seed));
     *out = e;
     return IMX_OK;

@@ -16,10 +16,12 @@ struct imx_encode {
     struct imx_map map[IMX_FEATURE_COUNT];
 };
 
-/* Builds the graph for batches of `batch` stored images on the device (borrowed); weights are drawn from `seed` until
+/* Builds the graph for batches of `batch` stored images on the device (borrowed); context: as objective cpc trains the
+ * encoder (nn/context.h), with other layers fc and y; weights are drawn from `seed` until
  * the caller loads others into ->store. */
-IMX_MUST_CHECK imx_status imx_encode_create(struct imx_dev *dev, const struct imx_encoder *encoder, int32_t batch,
-                                            int32_t h, int32_t w, int32_t c, uint64_t seed, struct imx_encode **out);
+IMX_MUST_CHECK imx_status imx_encode_create(struct imx_dev *dev, const struct imx_encoder *encoder, bool context,
+                                            int32_t batch, int32_t h, int32_t w, int32_t c, uint64_t seed,
+                                            struct imx_encode **out);
 void imx_encode_destroy(struct imx_encode *e);
 
 /* Values per image of a feature; 0: the encoder has no such layer. */

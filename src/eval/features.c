@@ -21,9 +21,20 @@ const char *imx_last_error(void)
     return imx_error_text();
 }
 
+/* Whether objective cpc wrote the file. */
+static imx_status has_context(const char *weights, bool *context)
+{
+    struct imx_safetensors *f;
+    IMX_TRY(imx_safetensors_open(weights, 0, &f));
+    *context = imx_safetensors_find(f, "encoder.context.weight_hh") != NULL;
+    imx_safetensors_close(f);
+    return IMX_OK;
+}
+
 int imx_features_open(const struct imx_features_options *o, struct imx_features **out)
 {
     imx_status status = IMX_OK;
+    bool context = false;
     const struct imx_encoder *encoder = o->encoder ? imx_encoder_find(o->encoder) : NULL;
     if (!encoder)
         return o->encoder ? IMX_E_ARG : imx_fail(IMX_E_ARG, "options.encoder names no architecture");
@@ -33,8 +44,9 @@ int imx_features_open(const struct imx_features_options *o, struct imx_features 
     if (!f)
         return imx_fail(IMX_E_NOMEM, "no memory for an encoder");
     IMX_GO(imx_dev_open(o->device, &f->dev, NULL));
-    IMX_GO(
-        imx_encode_create(f->dev, encoder, o->batch ? o->batch : 64, o->height, o->width, o->channels, 0, &f->encode));
+    IMX_GO(has_context(o->weights, &context));
+    IMX_GO(imx_encode_create(f->dev, encoder, context, o->batch ? o->batch : 64, o->height, o->width, o->channels, 0,
+                             &f->encode));
     IMX_GO(imx_weights_read(o->weights, f->encode->store));
     *out = f;
     return IMX_OK;

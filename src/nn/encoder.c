@@ -100,6 +100,20 @@ int32_t imx_encoder_field(const struct imx_encoder *e)
     return field;
 }
 
+int32_t imx_encoder_jump(const struct imx_encoder *e)
+{
+    int32_t jump = 1;
+    for (const struct imx_layer *l = e->layer;
+         l->kind == IMX_LAYER_CONV || l->kind == IMX_LAYER_BLOCK || l->kind == IMX_LAYER_UNFOLD; l++) {
+        if (l->kind == IMX_LAYER_UNFOLD)
+            return l->stride;
+        jump *= l->stride * (l->pool_k ? l->pool_stride : 1);
+        if (l->local)
+            break;
+    }
+    return jump;
+}
+
 /* The encoder under construction. */
 struct state {
     struct imx_build *b;
@@ -225,13 +239,26 @@ static void add_layer(struct state *s, const struct imx_layer *l)
         s->out.y = s->at;
 }
 
-struct imx_encoded imx_encoder_build(struct imx_build *b, const struct imx_encoder *e, struct imx_map image)
+static struct imx_encoded build(struct imx_build *b, const struct imx_encoder *e, struct imx_map image, bool to_local)
 {
     struct state s = { .b = b, .e = e, .at = image };
     const bool normal = b->normal;
     b->normal = e->normal;
-    for (const struct imx_layer *l = e->layer; l->kind != IMX_LAYER_END && b->g->status == IMX_OK; l++)
+    for (const struct imx_layer *l = e->layer; l->kind != IMX_LAYER_END && b->g->status == IMX_OK; l++) {
         add_layer(&s, l);
+        if (l->local && to_local)
+            break;
+    }
     b->normal = normal;
     return s.out;
+}
+
+struct imx_encoded imx_encoder_build(struct imx_build *b, const struct imx_encoder *e, struct imx_map image)
+{
+    return build(b, e, image, false);
+}
+
+struct imx_map imx_encoder_build_local(struct imx_build *b, const struct imx_encoder *e, struct imx_map image)
+{
+    return build(b, e, image, true).local;
 }

@@ -64,9 +64,15 @@ IMX_MUST_CHECK imx_status imx_encoder_range(struct imx_graph *g, imx_tid mean, i
 /* Side of the receptive field of a local, in pixels (dim_method 1.3: 10 for basic32); of a folded encoder a crop's. */
 int32_t imx_encoder_field(const struct imx_encoder *e);
 
+/* Distance of neighbouring locals, in pixels (4 for basic32). */
+int32_t imx_encoder_jump(const struct imx_encoder *e);
+
 /* Adds the encoder to the graph; parameters "encoder.conv1.weight", "encoder.bn1.*" ... as in CLI.md; of the i-th
  * residual block "encoder.block<i>.{conv1,conv2,conv3,shortcut}.weight", ".{bn1,bn2,bn3,shortcut_bn}.*". E_ARG, which
  * sticks in the graph, when the images are too small or do not divide into the crops. */
 struct imx_encoded imx_encoder_build(struct imx_build *b, const struct imx_encoder *e, struct imx_map image);
+
+/* The same up to the local map. */
+struct imx_map imx_encoder_build_local(struct imx_build *b, const struct imx_encoder *e, struct imx_map image);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "nn/critic_net.h"
 #include "nn/encoder.h"
+#include "objectives/cpc.h"
 
 enum { IMX_MAX_TERMS = 16 };
 
@@ -23,6 +24,7 @@ struct imx_mix {
     bool occlude;              /* globals come from an occluded copy of the image (dim_method 5.1) */
     int coordinates;           /* set of enum imx_coordinate_kind */
     double coordinates_weight; /* of each of them */
+    int32_t cpc_steps;         /* rows that cpc looks ahead; 0: 5 */
 };
 
 struct imx_net_spec {
@@ -63,6 +65,7 @@ struct imx_net {
     imx_tid info;                                    /* [3] of the leading critic: e_pos, e_neg, mi; 0: none */
     int32_t locals;                                  /* locals per image that the leading critic scores */
     struct imx_coordinates coordinates;
+    struct imx_cpc cpc;
     int32_t field; /* sides of an occlusion are at least this, in pixels */
     struct imx_term term[IMX_MAX_TERMS];
     int n_terms;

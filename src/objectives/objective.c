@@ -8,6 +8,7 @@ const struct imx_objective imx_objectives[] = {
     { "dim-local", "Deep InfoMax between the code and each place", 0, 1, 0, imx_build_dim },
     { "dim-global", "Deep InfoMax between the code and the last map as a whole", 1, 0, 0, imx_build_dim },
     { "dim-local-global", "both", 0.5, 0.1, 0, imx_build_dim },
+    { "cpc", "contrastive predictive coding: the rows below are told from those above", 0, 0, 0, imx_build_cpc },
     { 0 },
 };
 

@@ -21,6 +21,7 @@ struct imx_mix imx_objective_mix(const struct imx_objective *o, const struct imx
 
 /* The build functions. */
 void imx_build_dim(struct imx_net *n, const struct imx_mix *mix); /* dim.c */
+void imx_build_cpc(struct imx_net *n, const struct imx_mix *mix); /* cpc.c */
 
 /* The prior term (prior.c): draws the codes y [n, units] towards mix->prior. Adds the terms "prior" (weight gamma) and
  * the rival's "discriminator". */
@@ -31,5 +32,8 @@ void imx_build_prior(struct imx_net *n, struct imx_map y, const struct imx_mix *
 void imx_build_coordinates(struct imx_net *n, struct imx_map local, struct imx_map y, const struct imx_mix *mix);
 /* Fills their inputs for step `step`. */
 IMX_MUST_CHECK imx_status imx_coordinates_draw(struct imx_net *n, uint64_t seed, uint64_t step);
+
+/* Fills cpc's inputs once, after planning. */
+IMX_MUST_CHECK imx_status imx_cpc_start(struct imx_net *n);
 
 #endif

@@ -15,6 +15,7 @@ struct imx_config {
     char *prior;               /* uniform, gaussian */
     bool occlude;              /* globals come from an occluded copy of the image */
     char *coordinates;         /* none, absolute, relative, both: where in its image a local stands is predicted */
+    int64_t cpc_steps;         /* rows that cpc looks ahead; 0: 5 */
     double coordinates_weight; /* of each of the two */
     char *estimator;           /* a name of ops/critic.h */
     double smile_tau, ema_decay;

@@ -68,6 +68,12 @@ static void describe_network(const struct run *r, char *text, size_t size)
     const struct imx_net_spec *s = &r->step->spec;
     const struct imx_mix m = imx_objective_mix(s->objective, &s->mix);
     const struct imx_objective *o = s->objective;
+    const struct imx_cpc *cpc = &r->step->graph.cpc;
+    if (cpc->last) {
+        snprintf(text, size, "%s %dx%dx%d %s offsets=%d..%d batch=%d", s->encoder->name, s->h, s->w, s->c, o->name,
+                 cpc->first, cpc->last, s->batch);
+        return;
+    }
     size_t n = (size_t)snprintf(text, size, "%s %dx%dx%d %s %s %s units=%d scale=%.9g batch=%d", s->encoder->name, s->h,
                                 s->w, s->c, o->name, r->c->critic, r->c->estimator, s->critic.units,
                                 (double)imx_critic_scale(&s->critic), s->batch);
@@ -151,6 +157,7 @@ static imx_status begin(struct run *r, bool resume)
     IMX_TRY(imx_metrics_open(r->folder, r->at.step, &r->metrics));
     IMX_TRY(imx_env_write(r->folder, r->dev, r->ds, network));
     const struct imx_graph *g = r->step->graph.g;
+    const struct imx_cpc *cpc = &r->step->graph.cpc;
     imx_metrics_log(r->metrics, "%s from step %llu of %llu on %s (%s): %s", r->found ? "resumed" : "started",
                     (unsigned long long)r->at.step, (unsigned long long)r->steps, r->dev->caps.name,
                     r->dev->caps.driver, network);
@@ -161,6 +168,11 @@ static imx_status begin(struct run *r, bool resume)
         imx_metrics_log(r->metrics,
                         "memory: fits --memory by computing %d results again, %d tensors in %d slices of the batch",
                         g->n_again, g->n_virtual, g->n_slices);
+    if (cpc->last)
+        imx_metrics_log(
+            r->metrics,
+            "cpc trains the encoder up to its local map and the context over it; as features, conv is that map, "
+            "fc the context of its last cell, y the mean of the contexts");
     log_tuned(r);
     return open_batches(r);
 }
@@ -170,6 +182,7 @@ static imx_status report(struct run *r)
     const double now = imx_now(), took = now - r->report_at, n = (double)r->summed;
     const double waited = imx_batches_waited(r->batches);
     const int32_t estimator = r->step->spec.critic.estimator;
+    const struct imx_cpc *cpc = &r->step->graph.cpc;
     struct imx_metric row = {
         .step = r->at.step,
         .epoch = (double)r->at.step / (double)r->per_epoch,
@@ -177,12 +190,12 @@ static imx_status report(struct run *r)
         .e_pos = r->sum[1] / n,
         .e_neg = r->sum[2] / n,
         .mi_nats = r->sum[3] / n,
-        .mi_ceiling = imx_mi_ceiling(&r->step->spec, r->step->graph.locals),
+        .mi_ceiling = cpc->last ? log((double)cpc->candidates) : imx_mi_ceiling(&r->step->spec, r->step->graph.locals),
         .grad_norm = r->sum[4] / n,
         .images_per_s = n * (double)r->c->batch / took,
         .seconds = seconds(r),
         .waited = took > 0 ? (waited - r->report_waited) / took : 0,
-        .nats = imx_estimator_nats(estimator) && r->step->graph.info,
+        .nats = cpc->last || (imx_estimator_nats(estimator) && r->step->graph.info),
     };
     const struct imx_net *net = &r->step->graph;
     row.n_terms = net->n_terms > 1 ? net->n_terms : 0;

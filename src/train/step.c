@@ -78,7 +78,8 @@ imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32
                                   .penalty = c->penalty,
                                   .occlude = c->occlude,
                                   .coordinates = find_coordinates(c->coordinates),
-                                  .coordinates_weight = c->coordinates_weight };
+                                  .coordinates_weight = c->coordinates_weight,
+                                  .cpc_steps = (int32_t)c->cpc_steps };
     if (!c->objective)
         spec->mix = (struct imx_mix){ .alpha = -1, .beta = -1, .gamma = -1, .penalty = -1 };
     else if (!strcmp(c->prior, "gaussian"))
@@ -145,6 +146,8 @@ static imx_status read_back(struct imx_step *s, struct imx_step_result *r)
     r->e_pos = info[0];
     r->e_neg = info[1];
     r->mi = info[2];
+    if (s->graph.cpc.last) /* the loss is a mean over the offsets, each among the same number of candidates */
+        r->mi = (float)log((double)s->graph.cpc.candidates) - r->loss;
     r->grad_norm = norm[0];
     r->finite = isfinite(r->loss) && norm[1] == 0.0f && isfinite(norm[0]);
     return IMX_OK;

@@ -53,7 +53,7 @@ int main(void)
     if (fd >= 0)
         close(fd);
     if (tap_ok(imx_dev_open("host", &dev, NULL) == IMX_OK &&
-                   imx_encode_create(dev, imx_encoder_find("basic28"), BATCH, SIDE, SIDE, 1, 5, &e) == IMX_OK &&
+                   imx_encode_create(dev, imx_encoder_find("basic28"), false, BATCH, SIDE, SIDE, 1, 5, &e) == IMX_OK &&
                    imx_weights_save(path, e->store, "encoder.", false, NULL, 0) == IMX_OK,
                "weights are written %s", imx_error_text()))
         same_features(e, &o, pixels);
