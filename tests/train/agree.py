@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Every device makes the same three training steps as the host.
+"""Every device makes the same three training steps as the host, and makes them twice with the same bits.
 
 usage: agree.py INFOMAX       needs nothing but Python; prints TAP
 
-`infomax trace` of tiny16, 64 critic units, batch 8, from the same drawn weights. Of each step the loss may differ by 1e-4 of it, and
+`infomax trace` of tiny16, 64 critic units, batch 8, from the same drawn weights, both critics with the three estimators; encode-dot also
+with batch 32, where CPU devices compute the local norm from its quadratic form. Of each step the loss may differ by 1e-4 of it, and
 each gradient by 1e-4 of its RMS. Gradients that are zero by symmetry (a bias before a batch norm) are rounding noise: those may have
 1e-4 of the median RMS. NaN is over every bound."""
 import array
@@ -15,7 +16,8 @@ import sys
 import tempfile
 
 STEPS, BOUND, NOISE = 3, 1e-4, 1e-5
-TRAININGS = (('bilinear', 'infonce'), ('encode-dot', 'jsd'))
+TRAININGS = [(critic, estimator, 8) for critic in ('bilinear', 'encode-dot') for estimator in ('infonce', 'jsd', 'dv')]
+TRAININGS.append(('encode-dot', 'infonce', 32))
 cases = failed = 0
 
 
@@ -85,16 +87,24 @@ def main():
         return 0
     with tempfile.TemporaryDirectory() as folder:
         pictures, out = os.path.join(folder, 'pictures'), os.path.join(folder, 'trace.safetensors')
-        run('synth', pictures, '-q', '--count', str(8 * STEPS), '--classes', '2', '--size', '16')
-        for critic, estimator in TRAININGS:
-            def trace(device):
-                run('trace', pictures, '-o', out, '-q', '--device', device, '--encoder', 'tiny16', '--critic', critic, '--estimator',
-                    estimator, '--critic-units', '64', '--batch', '8', '--steps', str(STEPS), '--lr', '1e-5', '--seed', '4')
+        run('synth', pictures, '-q', '--count', str(32 * STEPS), '--classes', '2', '--size', '16')
+        for critic, estimator, batch in TRAININGS:
+            def trace(device, what):
+                """A second run must give the same bytes."""
+                files = []
+                for _ in range(2):
+                    run('trace', pictures, '-o', out, '-q', '--device', device, '--encoder', 'tiny16', '--critic', critic, '--estimator',
+                        estimator, '--critic-units', '64', '--batch', str(batch), '--steps', str(STEPS), '--lr', '1e-5', '--seed', '4')
+                    with open(out, 'rb') as f:
+                        files.append(f.read())
+                ok(files[0] == files[1], f'{what}: two runs write the same {len(files[0])} bytes')
                 return load(out)
 
-            host = trace('host')
+            training = f'{critic} {estimator}, batch {batch}'
+            host = trace('host', f'host, {training}')
             for d in devices:
-                compare(trace(d['id']), host, f'{d["name"]}, {critic} {estimator}')
+                what = f'{d["name"]}, {training}'
+                compare(trace(d['id'], what), host, what)
     print(f'1..{cases}')
     return 1 if failed else 0
 
