@@ -212,16 +212,29 @@ struct imx_map imx_nn_add_relu(struct imx_build *b, struct imx_map a, struct imx
     return dst;
 }
 
-void imx_nn_adam(struct imx_graph *g, imx_tid *hyp, imx_tid *norm)
+static void update(struct imx_graph *g, bool sgd, imx_tid *hyp, imx_tid *norm)
 {
     imx_graph_label(g, "update");
     const imx_tid param = imx_graph_arena(g, IMX_ARENA_PARAM, "param");
     const imx_tid grad = imx_graph_arena(g, IMX_ARENA_GRAD, "grad");
     const imx_tid m = imx_graph_arena(g, IMX_ARENA_M, "m");
-    const imx_tid v = imx_graph_arena(g, IMX_ARENA_V, "v");
-    const int32_t n = (int32_t)(g->store->bytes[IMX_ARENA_PARAM] / 4);
+    const imx_tid v = sgd ? 0 : imx_graph_arena(g, IMX_ARENA_V, "v");
+    const struct imx_optim d = { (int32_t)(g->store->bytes[IMX_ARENA_PARAM] / 4) };
     *hyp = imx_graph_keep(g, IMX_F32, IMX_HYP_COUNT, "hyp");
     *norm = imx_graph_keep(g, IMX_F32, 2, "norm");
-    imx_graph_node(g, &imx_op_gradnorm, &(struct imx_gradnorm){ n }, (imx_tid[]){ grad, *norm });
-    imx_graph_node(g, &imx_op_adam, &(struct imx_optim){ n }, (imx_tid[]){ param, m, v, grad, *hyp, *norm });
+    imx_graph_node(g, &imx_op_gradnorm, &(struct imx_gradnorm){ d.n }, (imx_tid[]){ grad, *norm });
+    if (sgd)
+        imx_graph_node(g, &imx_op_sgd, &d, (imx_tid[]){ param, m, grad, *hyp, *norm });
+    else
+        imx_graph_node(g, &imx_op_adam, &d, (imx_tid[]){ param, m, v, grad, *hyp, *norm });
+}
+
+void imx_nn_adam(struct imx_graph *g, imx_tid *hyp, imx_tid *norm)
+{
+    update(g, false, hyp, norm);
+}
+
+void imx_nn_sgd(struct imx_graph *g, imx_tid *hyp, imx_tid *norm)
+{
+    update(g, true, hyp, norm);
 }

@@ -59,10 +59,11 @@ struct imx_map imx_nn_unfold(struct imx_build *b, struct imx_map src, int32_t k,
 /* relu(a + b), of the same shape: where the paths of a residual block meet. */
 struct imx_map imx_nn_add_relu(struct imx_build *b, struct imx_map a, struct imx_map c);
 
-/* The end of a training graph: gradient norm and Adam over the whole arenas, two nodes whatever the number of
- * parameters. *hyp is the input that imx_adam_hyp fills for each step, *norm the output of gradnorm. After
- * imx_graph_backward. */
+/* The end of a training graph: gradient norm and Adam (or SGD with momentum, ops/optim.h) over the whole arenas, two
+ * nodes whatever the number of parameters. *hyp is the input that imx_adam_hyp fills for each step, *norm the output of
+ * gradnorm. After imx_graph_backward. */
 void imx_nn_adam(struct imx_graph *g, imx_tid *hyp, imx_tid *norm);
+void imx_nn_sgd(struct imx_graph *g, imx_tid *hyp, imx_tid *norm);
 
 /* Single parameters, for callers that need the weight itself. */
 imx_tid imx_nn_weight(struct imx_build *b, const char *prefix, const char *name, int32_t out, int32_t in,

@@ -99,7 +99,7 @@ imx_status imx_net_create(struct imx_dev *dev, struct imx_store *store, const st
     o->build(&n, &mix);
     IMX_GO(n.g->status);
     IMX_GO(differentiate(&n));
-    imx_nn_adam(n.g, &n.hyp, &n.norm);
+    (spec->sgd ? imx_nn_sgd : imx_nn_adam)(n.g, &n.hyp, &n.norm);
     IMX_GO(imx_graph_plan(n.g, memory_limit));
     IMX_GO(imx_encoder_range(n.g, n.mean, n.invstd, spec->c));
     IMX_GO(imx_cpc_start(&n));

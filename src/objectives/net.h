@@ -34,6 +34,7 @@ struct imx_net_spec {
     int32_t croph, cropw;                  /* what the encoder sees; 0: h and w */
     const struct imx_objective *objective; /* NULL: the first of the table, with its own weights */
     struct imx_mix mix;
+    bool sgd; /* with momentum, in place of Adam */
 };
 
 /* A part of the loss: weight * value, value a one-element tensor. */

@@ -34,15 +34,17 @@ struct imx_config {
     bool strict;          /* one unreadable image stops the run */
     int64_t batch, epochs, seed;
     double max_time; /* seconds; 0: no limit */
+    char *optimizer; /* adam, sgd */
     double lr, beta1, beta2, eps;
-    uint64_t memory;          /* bytes; 0: the device's */
-    int64_t threads;          /* that decode; 0: one per core */
-    bool selftest;            /* every kernel is tried on the device before training */
-    bool tuned;               /* use what `infomax tune` has measured on the device */
-    int64_t audit;            /* re-run one op on the CPU every so many steps; 0: never */
-    double checkpoint_every;  /* seconds between checkpoints */
-    int64_t checkpoint_steps; /* and every so many steps; 0: by time alone */
-    int64_t report_every;     /* steps between lines of the metrics */
+    double momentum, weight_decay; /* momentum: of sgd */
+    uint64_t memory;               /* bytes; 0: the device's */
+    int64_t threads;               /* that decode; 0: one per core */
+    bool selftest;                 /* every kernel is tried on the device before training */
+    bool tuned;                    /* use what `infomax tune` has measured on the device */
+    int64_t audit;                 /* re-run one op on the CPU every so many steps; 0: never */
+    double checkpoint_every;       /* seconds between checkpoints */
+    int64_t checkpoint_steps;      /* and every so many steps; 0: by time alone */
+    int64_t report_every;          /* steps between lines of the metrics */
 };
 
 #endif

@@ -69,6 +69,7 @@ imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32
     spec->encoder = imx_choose_encoder(c->encoder, h < w ? h : w);
     if (!spec->encoder)
         return IMX_E_ARG;
+    spec->sgd = c->optimizer && !strcmp(c->optimizer, "sgd");
     spec->objective = c->objective ? imx_objective_find(c->objective) : &imx_objectives[0];
     if (!spec->objective)
         return IMX_E_ARG;
@@ -119,7 +120,8 @@ void imx_step_destroy(struct imx_step *s)
 static imx_status upload_hyp(struct imx_step *s, const struct imx_config *c, uint64_t step)
 {
     float hyp[IMX_HYP_COUNT];
-    imx_adam_hyp(c->lr, c->beta1, c->beta2, c->eps, 0.0, (int64_t)step + 1, hyp);
+    imx_adam_hyp(c->lr, s->spec.sgd ? c->momentum : c->beta1, c->beta2, c->eps, c->weight_decay, (int64_t)step + 1,
+                 hyp);
     return imx_graph_upload(s->graph.g, s->graph.hyp, hyp);
 }
 

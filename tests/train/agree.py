@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Every device makes the same three training steps as the host, and makes them twice with the same bits.
+"""Every device makes the same three training steps as the host, and makes them twice with the same bits; SGD's steps are those
+of its formula.
 
 usage: agree.py INFOMAX       needs nothing but Python; prints TAP
 
@@ -74,6 +75,18 @@ def compare(mine, host, what):
             print('#', *over[:8])
 
 
+def check_sgd(t, what):
+    """m = 0.5 m + grad + 0.01 param; param -= 0.1 m, from the trace's own gradients and parameters."""
+    worst = moved = 0.0
+    for name in [n[len('grad/0/'):] for n in t if n.startswith('grad/0/')]:
+        start, first, second, g0, g1 = (t[k + name] for k in ('init/', 'param/0/', 'param/1/', 'grad/0/', 'grad/1/'))
+        for i, p in enumerate(start):
+            m = g0[i] + 0.01 * p
+            worst = max(worst, abs(p - 0.1 * m - first[i]), abs(first[i] - 0.1 * (0.5 * m + g1[i] + 0.01 * first[i]) - second[i]))
+            moved = max(moved, abs(second[i] - p))
+    ok(moved > 1e-3 and worst <= 3e-7, f'{what}: two steps of sgd with momentum and decay, {worst:.1e} off after moving {moved:.1e}')
+
+
 def main():
     infomax = os.path.abspath(sys.argv[1])
     env = {**os.environ, 'RUSTICL_ENABLE': os.environ.get('RUSTICL_ENABLE', 'llvmpipe')}
@@ -105,6 +118,10 @@ def main():
             for d in devices:
                 what = f'{d["name"]}, {training}'
                 compare(trace(d['id'], what), host, what)
+        for d in ['host', *[d['id'] for d in devices]]:
+            run('trace', pictures, '-o', out, '-q', '--device', d, '--encoder', 'tiny16', '--critic-units', '16', '--batch', '8', '--steps', '2',
+                '--optimizer', 'sgd', '--momentum', '0.5', '--weight-decay', '0.01', '--lr', '0.1')
+            check_sgd(load(out), d)
     print(f'1..{cases}')
     return 1 if failed else 0
 
