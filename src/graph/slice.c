@@ -9,6 +9,7 @@
 #include "ops/critic.h"
 #include "ops/eltwise.h"
 #include "ops/gather.h"
+#include "ops/gauss.h"
 #include "ops/gemm.h"
 #include "ops/gru.h"
 #include "ops/layernorm.h"
@@ -53,8 +54,10 @@ static const struct rule {
     { &imx_op_gru_cell_bwd, offsetof(struct imx_gru, rows), { R, R, R, R, R, R, R } },
     { &imx_op_gather_fwd, offsetof(struct imx_gather, n), { R, R, R } },
     { &imx_op_gather_bwd, offsetof(struct imx_gather, n), { R, R, R } },
-    { &imx_op_spread, offsetof(struct imx_spread, groups), { R, R, R } },
-    { &imx_op_spread_sum, offsetof(struct imx_spread, groups), { R, R } },
+    { &imx_op_gauss_draw, offsetof(struct imx_gauss, n), { R, R, R, R } },
+    { &imx_op_gauss_draw_bwd, offsetof(struct imx_gauss, n), { R, R, R, R, R } },
+    { &imx_op_gauss_kl, offsetof(struct imx_gauss, n), { R, R, R } },
+    { &imx_op_gauss_kl_bwd, offsetof(struct imx_gauss, n), { R, R, R, R, R } },
     { &imx_op_colsum, offsetof(struct imx_colsum, rows), { R, S } },
 };
 

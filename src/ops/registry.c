@@ -10,6 +10,7 @@
 #include "ops/dropout.h"
 #include "ops/eltwise.h"
 #include "ops/gather.h"
+#include "ops/gauss.h"
 #include "ops/gemm.h"
 #include "ops/gram.h"
 #include "ops/gru.h"
@@ -57,6 +58,10 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_bias_add,
     &imx_op_gather_fwd,
     &imx_op_gather_bwd,
+    &imx_op_gauss_draw,
+    &imx_op_gauss_draw_bwd,
+    &imx_op_gauss_kl,
+    &imx_op_gauss_kl_bwd,
     &imx_op_gemm,
     &imx_op_gram,
     &imx_op_gru_cell,
