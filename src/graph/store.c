@@ -90,6 +90,11 @@ int imx_param_shape(const struct imx_param *p, int64_t shape[4])
         shape[1] = (int64_t)p->dims[1] * p->dims[2] * p->dims[3];
         return 2;
     }
+    if (p->layout == IMX_LAYOUT_UNFLATTEN) {
+        shape[0] = (int64_t)p->dims[0] * p->dims[1] * p->dims[2];
+        shape[1] = p->dims[3];
+        return 2;
+    }
     int rank = 0;
     while (rank < 4 && p->dims[rank]) {
         shape[rank] = p->dims[rank];
@@ -98,11 +103,15 @@ int imx_param_shape(const struct imx_param *p, int64_t shape[4])
     return rank;
 }
 
-/* Index inside for each outside index: both layouts move the channel axis behind the two spatial ones. */
+/* Index inside for each outside index: the layouts move the channel axis behind the two spatial ones. */
 static int64_t inside(const struct imx_param *p, int64_t i)
 {
     if (p->layout == IMX_LAYOUT_PLAIN)
         return i;
+    if (p->layout == IMX_LAYOUT_UNFLATTEN) {
+        const int64_t area = (int64_t)p->dims[1] * p->dims[2], in = p->dims[3], row = i / in;
+        return (row % area * p->dims[0] + row / area) * in + i % in;
+    }
     const int64_t c = p->dims[1], h = p->dims[2], w = p->dims[3];
     const int64_t x = i % w, y = i / w % h, ch = i / (w * h) % c, o = i / (w * h * c);
     return ((o * h + y) * w + x) * c + ch;

@@ -2,16 +2,18 @@
  * that one launch zeroes, clips, updates or checkpoints them all), and the running statistics ("state", no gradient).
  *
  * Names, shapes and element order at the boundary are PyTorch's; inside, convolution weights are O,kh,kw,I and the
- * columns of a linear layer behind a flattened map are h,w,c, because activations are NHWC. */
+ * columns of a linear layer behind a flattened map (the rows of one whose result becomes a map) are h,w,c, because
+ * activations are NHWC. */
 #ifndef IMX_GRAPH_STORE_H
 #define IMX_GRAPH_STORE_H
 
 #include "dev/dev.h"
 
 enum imx_layout {
-    IMX_LAYOUT_PLAIN,   /* vectors and linear weights [out, in] */
-    IMX_LAYOUT_CONV,    /* outside [o,i,kh,kw], inside [o,kh,kw,i] */
-    IMX_LAYOUT_FLATTEN, /* outside [out, c*h*w], inside [out, h*w*c]; dims = out, c, h, w */
+    IMX_LAYOUT_PLAIN,     /* vectors and linear weights [out, in] */
+    IMX_LAYOUT_CONV,      /* outside [o,i,kh,kw], inside [o,kh,kw,i] */
+    IMX_LAYOUT_FLATTEN,   /* outside [out, c*h*w], inside [out, h*w*c]; dims = out, c, h, w */
+    IMX_LAYOUT_UNFLATTEN, /* outside [c*h*w, in], inside [h*w*c, in]; dims = c, h, w, in */
 };
 
 enum imx_init {
@@ -26,7 +28,7 @@ enum imx_init {
 struct imx_param {
     char name[64];
     int64_t count;
-    int32_t dims[4]; /* outside shape, 0-terminated when shorter; FLATTEN: out, c, h, w */
+    int32_t dims[4]; /* outside shape, 0-terminated when shorter; FLATTEN, UNFLATTEN: see there */
     enum imx_layout layout;
     enum imx_init init;
     int32_t fan_in;
@@ -69,7 +71,7 @@ struct imx_mem imx_store_arena(const struct imx_store *s, enum imx_arena arena);
 IMX_MUST_CHECK imx_status imx_store_get(struct imx_store *s, int index, enum imx_arena arena, float *values);
 IMX_MUST_CHECK imx_status imx_store_set(struct imx_store *s, int index, enum imx_arena arena, const float *values);
 
-/* Outside shape for files: FLATTEN is [out, c*h*w]. Returns the rank. */
+/* Outside shape for files: FLATTEN is [out, c*h*w], UNFLATTEN [c*h*w, in]. Returns the rank. */
 int imx_param_shape(const struct imx_param *p, int64_t shape[4]);
 /* Number of trainable values whose name begins with prefix. */
 int64_t imx_store_count(const struct imx_store *s, const char *prefix);

@@ -132,6 +132,22 @@ struct imx_map imx_nn_linear(struct imx_build *b, struct imx_map src, const char
     return imx_nn_linear_add(b, src, prefix, o, bias, weight_init(b), 0);
 }
 
+struct imx_map imx_nn_unflatten(struct imx_build *b, struct imx_map src, const char *prefix, int32_t h, int32_t w,
+                                int32_t c)
+{
+    const struct imx_param wei = { .count = (int64_t)h * w * c * src.c,
+                                   .dims = { c, h, w, src.c },
+                                   .layout = IMX_LAYOUT_UNFLATTEN,
+                                   .init = IMX_INIT_UNIFORM,
+                                   .fan_in = src.c };
+    imx_graph_label(b->g, "%s", prefix);
+    const imx_tid weight = parameter(b, wei, prefix, "weight");
+    const struct imx_map dst = result(b, src.n, h, w, c, "dst");
+    const struct imx_gemm d = { .m = src.n, .n = h * w * c, .k = src.c, .tb = 1 };
+    imx_graph_node(b->g, &imx_op_gemm, &d, (imx_tid[]){ src.t, weight, 0, 0, dst.t });
+    return dst;
+}
+
 struct imx_map imx_nn_batchnorm(struct imx_build *b, struct imx_map src, const char *prefix, bool relu)
 {
     struct imx_graph *g = b->g;

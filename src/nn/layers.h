@@ -46,6 +46,10 @@ struct imx_map imx_nn_linear_add(struct imx_build *b, struct imx_map src, const 
 /* PREFIX.weight of a linear map from src [n, h, w, c] to o values alone: [o, h*w*c], in files in PyTorch's order. */
 imx_tid imx_nn_linear_weight(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o,
                              enum imx_init init);
+/* A linear map of src [rows, in] whose result is a map [rows, h, w, c]. PREFIX.weight [c*h*w, in], rows in PyTorch's
+ * order (c, h, w), no bias: batch norm is meant to follow. */
+struct imx_map imx_nn_unflatten(struct imx_build *b, struct imx_map src, const char *prefix, int32_t h, int32_t w,
+                                int32_t c);
 /* PREFIX.{weight,bias,running_mean,running_var} over the rows, followed by ReLU if asked. */
 struct imx_map imx_nn_batchnorm(struct imx_build *b, struct imx_map src, const char *prefix, bool relu);
 /* PREFIX.{weight,bias} over the channels of each row. */

@@ -102,6 +102,43 @@ static void deconvs(struct imx_dev *dev, const char *where)
     deconv_test(dev, where, (struct deconv){ 1, 6, 3, 2, 4, 5, 2, 2, 1 });
 }
 
+/* A linear map into a map: weight [c*h*w, in] in PyTorch's order, result n,h,w,c. */
+static void unflatten(struct imx_dev *dev, const char *where)
+{
+    enum { N = 3, IN = 5, H = 2, W_ = 3, C = 4, ROWS = C * H * W_ };
+    struct imx_build b;
+    struct imx_store *store = NULL;
+    float src[N * IN], wei[ROWS * IN], back[ROWS * IN], got[N * ROWS];
+    uint64_t state = 9;
+    int64_t shape[4] = { 0 };
+    int wrong = 0;
+    graph_open(dev, &b, &store);
+    const struct imx_map x = input(&b, N, 1, 1, IN), y = imx_nn_unflatten(&b, x, "un", H, W_, C);
+    for (int i = 0; i < N * IN; i++)
+        src[i] = (float)(int)(8 * noise(&state));
+    for (int i = 0; i < ROWS * IN; i++)
+        wei[i] = (float)(int)(8 * noise(&state));
+    imx_graph_output(b.g, y.t);
+    const int p = imx_store_find(store, "un.weight");
+    const bool ok = imx_graph_plan(b.g, 0) == IMX_OK && imx_param_shape(&store->param[p], shape) == 2 &&
+                    shape[0] == ROWS && shape[1] == IN && imx_store_set(store, p, IMX_ARENA_PARAM, wei) == IMX_OK &&
+                    imx_store_get(store, p, IMX_ARENA_PARAM, back) == IMX_OK &&
+                    imx_graph_upload(b.g, x.t, src) == IMX_OK && imx_graph_run(b.g) == IMX_OK &&
+                    imx_graph_download(b.g, y.t, got) == IMX_OK && dev->vt->sync(dev) == IMX_OK;
+    for (int n = 0; ok && n < N; n++)
+        for (int row = 0; row < ROWS; row++) { /* row = (c, h, w) */
+            const int c = row / (H * W_), at = row % (H * W_);
+            float want = 0;
+            for (int k = 0; k < IN; k++)
+                want += src[n * IN + k] * wei[row * IN + k];
+            wrong += got[(n * H * W_ + at) * C + c] != want;
+        }
+    tap_ok(ok && !wrong && !memcmp(wei, back, sizeof wei), "%s: a linear map into a map, in PyTorch's order: %d wrong",
+           where, wrong);
+    imx_graph_destroy(b.g);
+    imx_store_destroy(store);
+}
+
 static void impossible(struct imx_dev *dev)
 {
     struct imx_build b;
@@ -311,5 +348,6 @@ int main(void)
     refused(host);
     imx_dev_close(host);
     on_devices(deconvs);
+    on_devices(unflatten);
     return tap_done();
 }
