@@ -1,9 +1,14 @@
 /* infomax report: one self-contained HTML page about a run. */
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "cli.h"
 #include "eval/report.h"
+#include "objectives/objective.h"
+#include "train_options.h"
+#include "trained.h"
 
 struct values {
     char *out;
@@ -19,6 +24,55 @@ static const struct imx_option options[] = {
     { .name = NULL },
 };
 
+/* Is there a checkpoint that is newer than the run's sheet of reconstructions? */
+static bool stale(const char *run)
+{
+    char path[4096];
+    struct stat weights, sheet;
+    if (!imx_join(path, sizeof path, run, "checkpoints/last.safetensors") || stat(path, &weights))
+        return false;
+    if (!imx_join(path, sizeof path, run, IMX_REBUILT_FILE) || stat(path, &sheet))
+        return true;
+    return weights.st_mtim.tv_sec > sheet.st_mtim.tv_sec || (weights.st_mtim.tv_sec == sheet.st_mtim.tv_sec &&
+                                                             weights.st_mtim.tv_nsec > sheet.st_mtim.tv_nsec);
+}
+
+static bool rebuilds(const struct imx_config *c)
+{
+    for (const struct imx_objective *o = imx_objectives; o->name; o++)
+        if (c->objective && !strcmp(o->name, c->objective))
+            return o->rebuilds;
+    return false;
+}
+
+/* Training writes the sheet at its end; one that was stopped gets it here, if its images are still there. */
+static imx_status renew_sheet(const char *run)
+{
+    struct imx_trained t;
+    struct imx_dataset *ds = NULL;
+    struct imx_dev *dev = NULL;
+    if (!stale(run))
+        return IMX_OK;
+    imx_status status = imx_trained_open(run, &t);
+    const bool wanted = status == IMX_OK && rebuilds(&t.config);
+    if (wanted) {
+        status = imx_trained_data(&t, t.config.data, &ds);
+        if (status == IMX_OK)
+            status = imx_open_device(t.config.device, &dev);
+        if (status == IMX_OK)
+            status = imx_run_sheet(dev, &t.config, ds, run);
+    }
+    imx_trained_close(&t);
+    imx_dataset_destroy(ds);
+    imx_dev_close(dev);
+    if (status == IMX_OK || status == IMX_E_NOMEM)
+        return status;
+    if (wanted)
+        imx_say("the page has no new reconstructions: %s", imx_error_text());
+    imx_error_clear();
+    return IMX_OK;
+}
+
 static imx_status run(void *values, int n, char **word)
 {
     const struct values *v = values;
@@ -28,6 +82,7 @@ static imx_status run(void *values, int n, char **word)
     (void)n;
     if (!imx_join(path, sizeof path, word[0], "report.html"))
         return imx_fail(IMX_E_ARG, "the name of the run is too long");
+    IMX_GO(renew_sheet(word[0]));
     IMX_GO(imx_report(word[0], &page));
     IMX_GO(imx_file_write(v->out ? v->out : path, page.data, page.size));
     printf("%s\n", v->out ? v->out : path);
@@ -48,7 +103,8 @@ const struct imx_command imx_cmd_report = {
     .summary = "makes one self-contained page: curves, probes, a map of the features, settings",
     .usage = "RUN [-o FILE.html]",
     .about = "Reads what the run's folder holds: metrics.jsonl, config.toml, env.json, probe-*.json (as printed by\n"
-             "infomax probe --json) and features-y.npy with features-y.npy.labels.npy (as written by infomax embed).",
+             "infomax probe --json) and features-y.npy with features-y.npy.labels.npy (as written by infomax embed).\n"
+             "A run that rebuilds images (vae, ae) shows reconstructions.png, which is drawn anew when a checkpoint is newer.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "cli.h"
+#include "eval/report.h"
 #include "train_options.h"
 
 struct values {
@@ -53,7 +54,8 @@ static imx_status prepare(const struct values *v)
                                        "metrics.csv",
                                        "train.log",
                                        "tuned.txt",
-                                       "encoder.safetensors" };
+                                       "encoder.safetensors",
+                                       IMX_REBUILT_FILE };
     char path[4096];
     for (size_t i = 0; i < sizeof old / sizeof *old; i++) {
         if (!imx_join(path, sizeof path, v->out, old[i]))
@@ -119,6 +121,7 @@ static const struct imx_option options[] = {
 static const char *const examples[] = {
     "infomax train photos -o runs/photos",
     "infomax train cifar10 -o runs/c10 --epochs 10 --critic encode-dot",
+    "infomax train cifar10 -o runs/vae --epochs 10 --objective vae",
     "infomax train scans -o runs/scans --size 64 --channels 1 --max-time 2h --device gpu",
     NULL,
 };
@@ -127,9 +130,10 @@ const struct imx_command imx_cmd_train = {
     .name = "train",
     .summary = "learns an encoder from images without labels",
     .usage = "DATA -o RUN [options]",
-    .about =
-        "Maximises the mutual information between an image's summary and its parts (Deep InfoMax, local objective). "
-        "Writes config.toml, env.json, train.log, metrics, checkpoints and encoder.safetensors into RUN.",
+    .about = "Maximises the mutual information between an image's summary and its parts (Deep InfoMax, local "
+             "objective), or\n"
+             "with --objective vae, beta-vae or ae learns to rebuild the image from its summary. "
+             "Writes config.toml, env.json, train.log, metrics, checkpoints and encoder.safetensors into RUN.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),

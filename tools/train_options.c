@@ -8,9 +8,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli.h"
+#include "eval/rebuilt.h"
+#include "eval/report.h"
 #include "ops/tuned.h"
 #include "progress.h"
 #include "train/run.h"
+#include "train/step.h"
 
 const struct imx_option imx_config_options[] = { IMX_CONFIG_OPTIONS, { .name = NULL } };
 
@@ -126,6 +129,20 @@ static imx_status keep_tuned(struct imx_dev *dev, const struct imx_config *c, co
     return IMX_OK;
 }
 
+imx_status imx_run_sheet(struct imx_dev *dev, const struct imx_config *c, const struct imx_dataset *ds, const char *run)
+{
+    char weights[4096], sheet[4096];
+    struct imx_net_spec spec;
+    IMX_TRY(imx_step_spec(c, ds->h, ds->w, ds->c, &spec));
+    if (!spec.objective->rebuilds)
+        return IMX_OK;
+    if (!imx_join(weights, sizeof weights, run, "checkpoints/last.safetensors") ||
+        !imx_join(sheet, sizeof sheet, run, IMX_REBUILT_FILE))
+        return imx_fail(IMX_E_ARG, "the path %s is too long", run);
+    const struct imx_rebuilder r = { spec.encoder, spec.decoder, weights, ds->h, ds->w, ds->c };
+    return imx_rebuilt_sheet(dev, &r, ds->pix, ds->n, sheet);
+}
+
 imx_status imx_train_command(const struct imx_config *c, const char *run, bool resume)
 {
     imx_status status = IMX_OK;
@@ -144,6 +161,7 @@ imx_status imx_train_command(const struct imx_config *c, const char *run, bool r
     status = imx_run(dev, c, ds, run, resume, &hooks, &result);
     imx_progress_end();
     IMX_GO(status);
+    IMX_GO(imx_run_sheet(dev, c, ds, run));
     imx_duration_text(result.seconds, took, sizeof took);
     if (!(result.loss == result.loss))
         imx_say("%s: no step was made", run);

@@ -49,7 +49,7 @@
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(objective),                                                                              \
           .fallback = "dim-local",                                                                                     \
-          .choices = "dim-local|dim-global|dim-local-global|cpc",                                                      \
+          .choices = "dim-local|dim-global|dim-local-global|cpc|vae|beta-vae|ae",                                      \
           .table = "objective",                                                                                        \
           .help = "what is learned by" },                                                                              \
         { .name = "alpha",                                                                                             \
@@ -123,6 +123,22 @@
           .max = 9,                                                                                                    \
           .table = "objective",                                                                                        \
           .help = "cpc: most rows that it looks ahead" },                                                              \
+        { .name = "vae-beta",                                                                                          \
+          .type = IMX_OPT_FLOAT,                                                                                       \
+          .at = IMX_CONFIG_AT(vae_beta),                                                                               \
+          .value = "B",                                                                                                \
+          .fallback = "-1",                                                                                            \
+          .min = -1,                                                                                                   \
+          .max = 1e6,                                                                                                  \
+          .table = "objective",                                                                                        \
+          .help = "weight of the divergence of vae and beta-vae; -1: the objective's own, 1 and 4" },                  \
+        { .name = "decoder",                                                                                           \
+          .type = IMX_OPT_STRING,                                                                                      \
+          .at = IMX_CONFIG_AT(decoder),                                                                                \
+          .value = "NAME",                                                                                             \
+          .fallback = "auto",                                                                                          \
+          .table = "objective",                                                                                        \
+          .help = "of vae, beta-vae and ae: auto, basic28, basic32, basic64 or tiny16" },                              \
         { .name = "estimator",                                                                                         \
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(estimator),                                                                              \
@@ -380,6 +396,10 @@ IMX_MUST_CHECK imx_status imx_open_device(const char *spec, struct imx_dev **out
 /* Gives the device the choices that `infomax tune` left for it; without any, or when wanted is false or INFOMAX_TUNED
  * is "off", nothing happens. A damaged file costs a line. */
 IMX_MUST_CHECK imx_status imx_use_tuned(struct imx_dev *dev, bool wanted);
+/* RUN/reconstructions.png from the run's last checkpoint, when its objective rebuilds images; nothing otherwise. ds: as
+ * the run was trained on. */
+IMX_MUST_CHECK imx_status imx_run_sheet(struct imx_dev *dev, const struct imx_config *c, const struct imx_dataset *ds,
+                                        const char *run);
 /* Trains with progress bar and signals; what train and resume share. */
 IMX_MUST_CHECK imx_status imx_train_command(const struct imx_config *c, const char *run, bool resume);
 

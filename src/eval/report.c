@@ -206,6 +206,7 @@ imx_status imx_report(const char *run, struct imx_text *page)
     IMX_GO(imx_curves_read(run, &c));
     imx_page_begin(page, name, "Deep InfoMax run, report");
     put_curves(page, &c);
+    IMX_GO(imx_put_rebuilt(page, run));
     IMX_GO(put_probes(page, run));
     IMX_GO(imx_plot_map(page, run));
     IMX_GO(put_settings(page, run));

@@ -86,7 +86,7 @@ imx_status imx_net_create(struct imx_dev *dev, struct imx_store *store, const st
     imx_status status = IMX_OK;
     struct imx_net n = { .store = store, .spec = spec };
     const struct imx_objective *o = spec->objective ? spec->objective : &imx_objectives[0];
-    const struct imx_mix own = { .alpha = -1, .beta = -1, .gamma = -1, .penalty = -1 };
+    const struct imx_mix own = { .alpha = -1, .beta = -1, .gamma = -1, .penalty = -1, .vae_beta = -1 };
     const struct imx_mix mix = imx_objective_mix(o, spec->objective ? &spec->mix : &own);
     if (spec->batch < 2)
         return imx_fail(IMX_E_ARG, "the batch must hold at least 2 images: others serve as negatives");

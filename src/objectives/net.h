@@ -5,6 +5,7 @@
 #define IMX_OBJECTIVES_NET_H
 
 #include "nn/critic_net.h"
+#include "nn/decoder.h"
 #include "nn/encoder.h"
 #include "objectives/cpc.h"
 
@@ -25,6 +26,7 @@ struct imx_mix {
     int coordinates;           /* set of enum imx_coordinate_kind */
     double coordinates_weight; /* of each of them */
     int32_t cpc_steps;         /* rows that cpc looks ahead; 0: 5 */
+    double vae_beta;           /* of a variational encoder's divergence */
 };
 
 struct imx_net_spec {
@@ -32,6 +34,7 @@ struct imx_net_spec {
     struct imx_critic_spec critic;
     int32_t batch, h, w, c;                /* stored images */
     int32_t croph, cropw;                  /* what the encoder sees; 0: h and w */
+    const struct imx_decoder *decoder;     /* of objectives that rebuild images; NULL: by encoder and side */
     const struct imx_objective *objective; /* NULL: the first of the table, with its own weights */
     struct imx_mix mix;
     bool sgd; /* with momentum, in place of Adam */

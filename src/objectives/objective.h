@@ -11,6 +11,8 @@ struct imx_objective {
     /* Adds at least one term with imx_net_term, and the encoder that they need. Errors stick in n->g->status. mix: as
      * resolved. */
     void (*build)(struct imx_net *n, const struct imx_mix *mix);
+    bool rebuilds;   /* it has a decoder */
+    double vae_beta; /* its own, as the weights above */
 };
 
 extern const struct imx_objective imx_objectives[]; /* ends with name NULL; the first is the default */
@@ -22,6 +24,8 @@ struct imx_mix imx_objective_mix(const struct imx_objective *o, const struct imx
 /* The build functions. */
 void imx_build_dim(struct imx_net *n, const struct imx_mix *mix); /* dim.c */
 void imx_build_cpc(struct imx_net *n, const struct imx_mix *mix); /* cpc.c */
+void imx_build_ae(struct imx_net *n, const struct imx_mix *mix);  /* rebuild.c */
+void imx_build_vae(struct imx_net *n, const struct imx_mix *mix); /* rebuild.c */
 
 /* The prior term (prior.c): draws the codes y [n, units] towards mix->prior. Adds the terms "prior" (weight gamma) and
  * the rival's "discriminator". */

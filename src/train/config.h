@@ -17,6 +17,8 @@ struct imx_config {
     char *coordinates;         /* none, absolute, relative, both: where in its image a local stands is predicted */
     int64_t cpc_steps;         /* rows that cpc looks ahead; 0: 5 */
     double coordinates_weight; /* of each of the two */
+    double vae_beta;           /* weight of a variational encoder's divergence; below 0: the objective's own */
+    char *decoder;             /* a name of nn/decoder.h, or auto: by encoder and image size */
     char *estimator;           /* a name of ops/critic.h */
     double smile_tau, ema_decay;
     char *critic;         /* encode-dot, bilinear, concat */

@@ -86,6 +86,10 @@ static void describe_network(const struct run *r, char *text, size_t size)
     if (n < size && m.coordinates && m.coordinates_weight > 0)
         n += (size_t)snprintf(text + n, size - n, " coordinates=%s weight=%.9g", r->c->coordinates,
                               m.coordinates_weight);
+    if (n < size && o->rebuilds)
+        n += (size_t)snprintf(text + n, size - n, " decoder=%s", s->decoder->name);
+    if (n < size && o->vae_beta > 0)
+        n += (size_t)snprintf(text + n, size - n, " vae-beta=%.9g", m.vae_beta);
     if (n < size)
         describe_scores(&s->critic, text + n, size - n);
 }

@@ -80,11 +80,17 @@ imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32
                                   .occlude = c->occlude,
                                   .coordinates = find_coordinates(c->coordinates),
                                   .coordinates_weight = c->coordinates_weight,
-                                  .cpc_steps = (int32_t)c->cpc_steps };
+                                  .cpc_steps = (int32_t)c->cpc_steps,
+                                  .vae_beta = c->vae_beta };
     if (!c->objective)
-        spec->mix = (struct imx_mix){ .alpha = -1, .beta = -1, .gamma = -1, .penalty = -1 };
+        spec->mix = (struct imx_mix){ .alpha = -1, .beta = -1, .gamma = -1, .penalty = -1, .vae_beta = -1 };
     else if (!strcmp(c->prior, "gaussian"))
         spec->mix.prior = IMX_PRIOR_GAUSSIAN;
+    if (spec->objective->rebuilds) {
+        spec->decoder = imx_decoder_find(c->decoder, spec->encoder, h < w ? h : w);
+        if (!spec->decoder)
+            return IMX_E_ARG;
+    }
     return critic_spec(c, &spec->critic);
 }
 

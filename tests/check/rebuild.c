@@ -1,0 +1,131 @@
+/* Objectives that rebuild images: gradients of whole training graphs against differences; on every device, the loss of
+ * the double oracle, which falls; the divergence where it is known; weights that they do not have are refused. */
+#include "devices.h"
+#include "whole.h"
+
+/* Maps of odd sides on the way up: 3x2, 6x4, 13x9. */
+static const struct imx_decoder decoder = { "tiny", 13, 7, { 6, 5 } };
+static const char *const name[] = { "ae", "vae", "beta-vae" };
+
+static struct imx_net_spec spec_of(const char *objective, int32_t batch)
+{
+    return (struct imx_net_spec){ .encoder = &whole_tiny,
+                                  .decoder = &decoder,
+                                  .batch = batch,
+                                  .h = 13,
+                                  .w = 9,
+                                  .c = 3,
+                                  .objective = imx_objective_find(objective),
+                                  .mix = { .alpha = -1, .beta = -1, .gamma = -1, .penalty = -1, .vae_beta = -1 } };
+}
+
+static double value(const struct whole *n, imx_tid t)
+{
+    float v = NAN;
+    return imx_graph_download(n->net.g, t, &v) == IMX_OK ? (double)v : (double)NAN;
+}
+
+static double term(const struct whole *n, const char *wanted)
+{
+    for (int i = 0; i < n->net.n_terms; i++)
+        if (!strcmp(n->net.term[i].name, wanted))
+            return value(n, n->net.term[i].value);
+    return NAN;
+}
+
+static void steps(struct imx_dev *dev, const char *where)
+{
+    for (int i = 0; i < 3; i++) {
+        const struct imx_net_spec s = spec_of(name[i], 8);
+        struct whole n;
+        struct imx_oracle *o = NULL;
+        if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s %s: a tiny network is built", where, name[i]))
+            continue;
+        if (imx_oracle_create(n.net.g, &o) != IMX_OK || whole_load(o, n.net.g) != IMX_OK)
+            abort();
+        imx_oracle_run(o, whole_forward(&n));
+        const double want = imx_oracle_real(o, n.net.loss)[0];
+        bool ok = imx_graph_run(n.net.g) == IMX_OK;
+        const double first = value(&n, n.net.loss), beta = i == 0 ? 0 : i == 1 ? 1 : 4;
+        const double sum = term(&n, "reconstruction") + (i ? beta * term(&n, "kl") : 0);
+        tap_ok(ok && fabs(first - want) <= 1e-5 * want, "%s %s: loss %.7g, oracle %.7g", where, name[i], first, want);
+        tap_ok(fabs(sum - first) <= 1e-5 * first, "%s %s: the terms add up to the loss, %.7g", where, name[i], sum);
+        for (int k = 0; k < 20 && ok; k++)
+            ok = whole_upload(&n) == IMX_OK && imx_graph_run(n.net.g) == IMX_OK;
+        const double last = value(&n, n.net.loss);
+        tap_ok(ok && last < 0.95 * first, "%s %s: twenty steps later it is %.7g", where, name[i], last);
+        imx_oracle_destroy(o);
+        whole_close(&n);
+    }
+}
+
+static bool set(struct whole *n, const char *param, float to)
+{
+    const int i = imx_store_find(n->store, param);
+    float v[256];
+    for (int k = 0; k < 256; k++)
+        v[k] = to;
+    return i >= 0 && n->store->param[i].count <= 256 && imx_store_set(n->store, i, IMX_ARENA_PARAM, v) == IMX_OK;
+}
+
+/* mu = sigma = 0.5 in each of 9 units: 0.443147 nats each (dim_method 6.3). */
+static void divergence(struct imx_dev *dev, const char *where)
+{
+    const struct imx_net_spec s = spec_of("vae", 8);
+    struct whole n;
+    if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: a vae", where))
+        return;
+    const bool ok = set(&n, "encoder.out.weight", 0) && set(&n, "encoder.out.bias", 0.5f) &&
+                    set(&n, "vae.logsigma.weight", 0) && set(&n, "vae.logsigma.bias", -0.69314718f) &&
+                    imx_graph_run(n.net.g) == IMX_OK;
+    const double kl = term(&n, "kl");
+    tap_ok(ok && fabs(kl - 9 * 0.44314718) < 1e-5, "%s: kl of mu = sigma = 0.5 in 9 units is %.6f", where, kl);
+    whole_close(&n);
+}
+
+static void refused(struct imx_dev *host, struct imx_net_spec s, const char *word, const char *what)
+{
+    struct imx_store *store = NULL;
+    struct imx_net net;
+    tap_ok(imx_store_create(host, true, &store) == IMX_OK && imx_net_create(host, store, &s, 0, &net) == IMX_E_ARG &&
+               strstr(imx_error_text(), word),
+           "%s: %s", what, imx_error_text());
+    imx_error_clear();
+    imx_store_destroy(store);
+}
+
+static void refusals(struct imx_dev *host)
+{
+    struct imx_net_spec s = spec_of("vae", 3);
+    s.mix.beta = 4;
+    refused(host, s, "--vae-beta", "the weight of a term that a vae has not");
+    s = spec_of("ae", 3);
+    s.mix.occlude = true;
+    refused(host, s, "--occlude", "an occluded autoencoder");
+    s = spec_of("ae", 3);
+    s.w = 15;
+    refused(host, s, "15x13", "sides that halve differently");
+    tap_ok(!imx_decoder_find("basic31", &whole_tiny, 32) && strstr(imx_error_text(), "basic32"),
+           "an unknown decoder: %s", imx_error_text());
+    imx_error_clear();
+    tap_ok(imx_decoder_find("auto", imx_encoder_find("tiny16"), 64)->size == 16 &&
+               imx_decoder_find("auto", &whole_tiny, 28)->size == 28 &&
+               imx_decoder_find("auto", imx_encoder_find("alex64"), 64)->size == 64,
+           "a decoder is chosen by the encoder's name, or else by the images' side");
+}
+
+int main(void)
+{
+    struct imx_dev *host = NULL;
+    if (!tap_ok(imx_dev_open("host", &host, NULL) == IMX_OK, "the host device opens"))
+        return tap_done();
+    for (int i = 0; i < 3; i++) {
+        const struct imx_net_spec s = spec_of(name[i], 3);
+        whole_check(host, &s, name[i], NULL, i ? 29 : 27);
+    }
+    refusals(host);
+    imx_dev_close(host);
+    on_devices(steps);
+    on_devices(divergence);
+    return tap_done();
+}
