@@ -33,8 +33,8 @@ static bool stale(const char *run)
         return false;
     if (!imx_join(path, sizeof path, run, IMX_REBUILT_FILE) || stat(path, &sheet))
         return true;
-    return weights.st_mtim.tv_sec > sheet.st_mtim.tv_sec || (weights.st_mtim.tv_sec == sheet.st_mtim.tv_sec &&
-                                                             weights.st_mtim.tv_nsec > sheet.st_mtim.tv_nsec);
+    return weights.st_mtim.tv_sec > sheet.st_mtim.tv_sec ||
+           (weights.st_mtim.tv_sec == sheet.st_mtim.tv_sec && weights.st_mtim.tv_nsec > sheet.st_mtim.tv_nsec);
 }
 
 static bool rebuilds(const struct imx_config *c)
@@ -104,7 +104,8 @@ const struct imx_command imx_cmd_report = {
     .usage = "RUN [-o FILE.html]",
     .about = "Reads what the run's folder holds: metrics.jsonl, config.toml, env.json, probe-*.json (as printed by\n"
              "infomax probe --json) and features-y.npy with features-y.npy.labels.npy (as written by infomax embed).\n"
-             "A run that rebuilds images (vae, ae) shows reconstructions.png, which is drawn anew when a checkpoint is newer.",
+             "A run that rebuilds images (vae, ae) shows reconstructions.png, which is drawn anew when a checkpoint is "
+             "newer.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),
