@@ -354,6 +354,8 @@ def workloads(root, faulty):
     if 'liblinear' not in subprocess.run([faulty, 'probe', at('done') + '/run', at('done') + '/pics', '--classifier', 'svm', *host],
                                          capture_output=True, text=True, check=False).stderr:
         yield Forked('probe-svm', faulty, at('done'), ['probe', 'run', 'pics', '--classifier', 'svm', '--repeats', '2', *host])
+    yield Files('neighbors', faulty, at('done'), ['neighbors', 'run', 'pics', '--query', '0', 'pics/disc/photo.jpg', '-o', 'near.png', *host],
+                ['near.png'])
     found = json.loads(subprocess.run([faulty, 'devices', '--json'], check=True, capture_output=True).stdout)
     usable = [d['id'] for d in found if d['usable'] and d['type'] != 'host']
     if usable:

@@ -131,6 +131,43 @@ def check_svm():
        'probe: svm on as many images as fit, and says so', done.stderr)
 
 
+def check_neighbors():
+    names = lines('y.npy.paths.txt')
+    table = npy('y.npy')[1]
+    vectors = [table[64 * i:64 * i + 64] for i in range(240)]
+
+    def distance(a, b):
+        return sum((x - y) ** 2 for x, y in zip(a, b)) ** 0.5
+
+    want = sorted((distance(vectors[7], v), i) for i, v in enumerate(vectors) if i != 7)[:4]
+    done = call('neighbors', 'run', 'train', '--query', '7', 'train/' + names[7], '-o', 'near.png', '--k', '4', '--json')
+    rows = json.loads(done.stdout or '[]')
+    if not ok(done.returncode == 0 and len(rows) == 2, 'neighbors: a row for each query', done.stderr):
+        return
+    have = rows[0]['neighbors']
+    ok([n['index'] for n in have] == [i for _, i in want] and all(abs(n['distance'] - d) <= 1e-3 * d for n, (d, _) in zip(have, want))
+       and [n['path'] for n in have] == [names[i] for _, i in want], 'neighbors: by the features that embed writes', (have, want))
+    ok(rows[1]['neighbors'][0]['index'] == 7 and rows[1]['neighbors'][0]['distance'] < 1e-4
+       and [n['index'] for n in rows[1]['neighbors'][1:]] == [i for _, i in want[:3]], 'neighbors: a file is decoded as in training', rows)
+    with open('near.png', 'rb') as file:
+        head = file.read(24)
+    ok(head[:4] == b'\x89PNG' and struct.unpack('>2I', head[16:]) == (5 * 68 + 4 + 16, 2 * 68 + 4), 'neighbors: the sheet', head)
+    done = call('neighbors', 'run', 'train', '--query', '240', '-o', 'x.png')
+    ok(done.returncode == 5 and not os.path.exists('x.png'), 'neighbors: no such image', done.stderr)
+
+
+def check_measure():
+    # synth's 16 pixels are enough for one scale and three strided convolutions
+    done = call('measure', 'run', 'train', '--test', 'test', '--steps', '12', '--batch', '8', '--ndm-batch', '16', '--json')
+    row = json.loads(done.stdout or '{}')
+    keys = ('mine_nats', 'mine_heldout_nats', 'ndm', 'ndm_sigmoid', 'ssim', 'ms_ssim')
+    ok(done.returncode == 0 and all(isinstance(row[k], float) and abs(row[k]) < 1000 for k in keys) and row['ssim_scales'] == 1
+       and row['images'] == 240 and row['test_images'] == 90, 'measure: the whole row', (row, done.stderr))
+    ok(os.path.exists('run/reconstructions.png'), 'measure: a sheet of reconstructions')
+    done = call('measure', 'run', 'train', '--ndm', '--steps', '3')
+    ok(done.returncode == 0 and 'NDM' in done.stdout and 'MINE' not in done.stdout, 'measure: only what is asked for', done.stderr)
+
+
 def check_faults():
     os.makedirs('flat')
     for i, path in enumerate(lines('y.npy.paths.txt')[:40]):
@@ -202,6 +239,8 @@ def main():
             check_probe()
             check_other_probes()
             check_svm()
+            check_neighbors()
+            check_measure()
             check_faults()
             check_signal()
         os.chdir('/')

@@ -1,0 +1,58 @@
+/* The measures of dependence against laws whose information is known, in short trainings (dim_method 7.4, 11). */
+#include <math.h>
+#include <stdlib.h>
+
+#include "../tap.h"
+#include "base/philox.h"
+#include "eval/ndm.h"
+
+enum { N = 6000 };
+
+static double normal(uint64_t seed, uint32_t i)
+{
+    uint32_t r[4];
+    imx_random4(seed, 3, IMX_STREAM_TEST, i, r);
+    return sqrt(-2.0 * log(1.0 - (double)imx_unit(r[0]))) * cos(6.283185307179586 * (double)imx_unit(r[1]));
+}
+
+/* Codes of `d` columns; the second is correlated with the first. */
+static double measure(struct imx_dev *dev, int32_t d, double rho, bool sigmoid, double scale, int64_t steps)
+{
+    static float code[N * 8];
+    struct imx_ndm_result r = { 0 };
+    for (uint32_t i = 0; i < N; i++) {
+        for (int32_t c = 0; c < d; c++)
+            code[i * (uint32_t)d + (uint32_t)c] = (float)(scale * normal((uint64_t)c, i));
+        if (d > 1)
+            code[i * (uint32_t)d + 1] = (float)(scale * (rho * normal(0, i) + sqrt(1 - rho * rho) * normal(1, i)));
+    }
+    const struct imx_ndm how = { .sigmoid = sigmoid, .batch = 128, .steps = steps, .lr = 1e-3 };
+    if (imx_ndm(dev, &how, code, N, d, &r) != IMX_OK) {
+        printf("# %s\n", imx_error_text());
+        return NAN;
+    }
+    return r.nats;
+}
+
+int main(void)
+{
+    struct imx_dev *dev = NULL;
+    struct imx_ndm_result r;
+    float few[64] = { 0 };
+    const struct imx_ndm how = { .batch = 8, .steps = 1, .lr = 1e-3 };
+    if (!tap_ok(imx_dev_open(NULL, &dev, NULL) == IMX_OK, "a device opens: %s", imx_error_text()))
+        return tap_done();
+    const double none = measure(dev, 8, 0, false, 1, 40), pair = measure(dev, 2, 0.9, false, 1, 300),
+                 squashed = measure(dev, 2, 0.9, true, 2, 300), more = measure(dev, 2, 0.999, false, 1, 300);
+    tap_ok(fabs(none) < 0.04, "ndm of eight independent columns: %.4f nats, 0 in theory", none);
+    tap_ok(fabs(pair - 0.8304) < 0.1, "ndm of a Gaussian pair with correlation 0.9: %.4f nats, 0.8304 in theory", pair);
+    tap_ok(fabs(squashed - 0.8304) < 0.12, "ndm of the pair through a sigmoid: %.4f nats, the same in theory",
+           squashed);
+    tap_ok(more > 1.5 && more < 3.2, "ndm of nearly the same column twice: %.4f nats, 3.1 in theory", more);
+    tap_ok(imx_ndm(dev, &how, few, 32, 2, &r) == IMX_E_DATA, "too few codes are refused");
+    static float bad[64 * 2];
+    bad[77] = NAN;
+    tap_ok(imx_ndm(dev, &how, bad, 64, 2, &r) == IMX_E_NONFINITE, "codes that are no numbers are refused");
+    imx_dev_close(dev);
+    return tap_done();
+}

@@ -1,0 +1,496 @@
+/* infomax measure: the paper's measures of a representation beside accuracy: mutual information with the images (MINE),
+ * dependence between the values of a code (NDM), and what a decoder can draw from it (SSIM). Without flags: a row of
+ * the paper's extended table. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/philox.h"
+#include "cli.h"
+#include "eval/mine.h"
+#include "eval/ndm.h"
+#include "eval/redraw.h"
+#include "eval/sheet.h"
+#include "eval/svm.h"
+#include "progress.h"
+#include "train_options.h"
+#include "trained.h"
+
+enum { SVM_REPEATS = 5, SHEET_COLUMNS = 8, SHEET_IMAGES = 32, HELD_OUT = 5 };
+
+struct values {
+    char *test, *device;
+    bool mine, ndm, ssim, untrained;
+    int64_t steps, batch, ndm_batch, seed;
+    double lr, mine_penalty;
+    uint64_t svm_memory;
+};
+
+/* Images with their codes and, where wanted, other features. */
+struct part {
+    const uint8_t *pix;
+    int64_t n;
+    float *feature[IMX_FEATURE_COUNT];
+};
+
+struct measure {
+    const struct values *v;
+    const char *run;
+    struct imx_trained trained;
+    struct imx_dev *dev;
+    struct imx_dataset *set[2]; /* for learning and, unless images are held out, for testing */
+    struct part learn, test;
+    int32_t *label[2]; /* of learn and test, classes of set[0]; NULL without labels */
+    int32_t width[IMX_FEATURE_COUNT];
+    bool mine, ndm, ssim, svm;
+    struct imx_mine_result info;
+    struct imx_ndm_result plain, sigmoid;
+    struct imx_redraw_result drawn;
+    double accuracy[IMX_FEATURE_COUNT], std[IMX_FEATURE_COUNT];
+    double seconds[3]; /* MINE, NDM, SSIM */
+    char sheet[4096];
+};
+
+static bool tell(void *user, int64_t step, double value)
+{
+    (void)user;
+    if (isnan(value))
+        imx_progress_at((uint64_t)step, " ");
+    else
+        imx_progress_at((uint64_t)step, "%.3f", value);
+    return !imx_signal_caught();
+}
+
+static bool tell_solutions(void *user, int64_t done, int64_t total)
+{
+    (void)user, (void)total;
+    imx_progress_at((uint64_t)done, " ");
+    return !imx_signal_caught();
+}
+
+/* ---- images and features ---- */
+
+/* Moves every fifth image, by a draw that is always the same, behind the others, with its label. */
+static imx_status hold_out(struct measure *m)
+{
+    struct imx_dataset *ds = m->set[0];
+    const size_t n = (size_t)ds->n, image = (size_t)ds->h * (size_t)ds->w * (size_t)ds->c, held = n / HELD_OUT;
+    imx_status status = IMX_OK;
+    uint8_t *pix = malloc(n * image);
+    int32_t *label = malloc(n * sizeof *label);
+    uint32_t *order = malloc(n * sizeof *order);
+    if (!pix || !label || !order)
+        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory to hold test images out"));
+    imx_permute(0, UINT64_MAX, IMX_STREAM_SPLIT, order, (uint32_t)n);
+    for (size_t i = 0; i < n; i++) {
+        memcpy(pix + i * image, ds->pix + order[i] * image, image);
+        label[i] = ds->label[order[i]];
+    }
+    memcpy(ds->pix, pix, n * image);
+    memcpy(ds->label, label, n * sizeof *label);
+    m->learn = (struct part){ .pix = ds->pix, .n = (int64_t)(n - held) };
+    m->test = (struct part){ .pix = ds->pix + (n - held) * image, .n = (int64_t)held };
+    m->label[0] = ds->label;
+    m->label[1] = ds->label + (n - held);
+fail:
+    free(pix);
+    free(label);
+    free(order);
+    return status;
+}
+
+/* Classes of the test set by the names of the first one's. */
+static void match_labels(struct measure *m)
+{
+    const struct imx_dataset *a = m->set[0], *b = m->set[1];
+    for (int32_t i = 0; i < b->n; i++) {
+        int32_t to = -1;
+        for (int32_t k = 0; b->label[i] >= 0 && k < a->classes && to < 0; k++)
+            if (!strcmp(a->class[k].name, b->class[b->label[i]].name))
+                to = k;
+        b->label[i] = to;
+    }
+}
+
+static imx_status open_images(struct measure *m, const char *data)
+{
+    IMX_TRY(imx_trained_data(&m->trained, data, &m->set[0]));
+    if (!m->v->test)
+        return hold_out(m);
+    IMX_TRY(imx_trained_data(&m->trained, m->v->test, &m->set[1]));
+    m->learn = (struct part){ .pix = m->set[0]->pix, .n = m->set[0]->n };
+    m->test = (struct part){ .pix = m->set[1]->pix, .n = m->set[1]->n };
+    m->label[0] = m->set[0]->label;
+    m->label[1] = m->set[1]->label;
+    match_labels(m);
+    return IMX_OK;
+}
+
+static bool has_labels(const struct measure *m)
+{
+    int64_t learn = 0, test = 0;
+    for (int64_t i = 0; i < m->learn.n; i++)
+        learn += m->label[0][i] >= 0;
+    for (int64_t i = 0; i < m->test.n; i++)
+        test += m->label[1][i] >= 0;
+    return m->set[0]->classes > 1 && learn && test;
+}
+
+static imx_status encode(struct measure *m)
+{
+    struct imx_encode *e = NULL;
+    const bool want[IMX_FEATURE_COUNT] = { m->svm, m->svm, true };
+    imx_status status = IMX_OK;
+    IMX_GO(imx_trained_encoder(&m->trained, m->dev, m->v->untrained, &e));
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++)
+        m->width[f] = imx_encode_width(e, (enum imx_feature)f);
+    IMX_GO(imx_trained_features(e, "encoding", m->learn.pix, m->learn.n, want, m->learn.feature));
+    IMX_GO(imx_trained_features(e, "encoding, test", m->test.pix, m->test.n, want, m->test.feature));
+fail:
+    imx_encode_destroy(e);
+    return status;
+}
+
+/* ---- the measures ---- */
+
+static imx_status run_mine(struct measure *m)
+{
+    const struct values *v = m->v;
+    const struct imx_dataset *ds = m->set[0];
+    const double start = imx_now();
+    const struct imx_mine how = { (int32_t)v->batch, v->steps, v->lr, v->mine_penalty, (uint64_t)v->seed, tell, NULL };
+    imx_progress_begin("mutual information (MINE)", (uint64_t)v->steps, "steps");
+    const imx_status status = imx_mine(m->dev, &how, m->learn.pix, m->learn.n, ds->h, ds->w, ds->c,
+                                       m->learn.feature[IMX_FEATURE_Y], m->width[IMX_FEATURE_Y], &m->info);
+    imx_progress_end();
+    m->seconds[0] = imx_now() - start;
+    return status;
+}
+
+static imx_status run_ndm(struct measure *m)
+{
+    const struct values *v = m->v;
+    const double start = imx_now();
+    for (int squash = 0; squash < 2; squash++) {
+        const struct imx_ndm how = { squash, (int32_t)v->ndm_batch, v->steps, v->lr, (uint64_t)v->seed, tell, NULL };
+        imx_progress_begin(squash ? "dependence (NDM), sigmoid" : "dependence (NDM)", (uint64_t)v->steps, "steps");
+        const imx_status status = imx_ndm(m->dev, &how, m->learn.feature[IMX_FEATURE_Y], m->learn.n,
+                                          m->width[IMX_FEATURE_Y], squash ? &m->sigmoid : &m->plain);
+        imx_progress_end();
+        IMX_TRY(status);
+    }
+    m->seconds[1] = imx_now() - start;
+    return IMX_OK;
+}
+
+/* Originals over their reconstructions. */
+static imx_status draw_sheet(struct measure *m)
+{
+    const struct imx_dataset *ds = m->set[0];
+    const size_t image = (size_t)ds->h * (size_t)ds->w * (size_t)ds->c;
+    const int32_t kept = m->drawn.kept, columns = kept < SHEET_COLUMNS ? kept : SHEET_COLUMNS;
+    struct imx_sheet s;
+    if (ds->c != 1 && ds->c != 3)
+        return IMX_OK;
+    if (!imx_join(m->sheet, sizeof m->sheet, m->run, "reconstructions.png"))
+        return imx_fail(IMX_E_ARG, "the path %s is too long", m->run);
+    IMX_TRY(imx_sheet_init(&s, 2 * ((kept + columns - 1) / columns), columns, ds->h, ds->w, ds->c, false));
+    for (int32_t i = 0; i < kept; i++) {
+        imx_sheet_put(&s, 2 * (i / columns), i % columns, m->test.pix + (size_t)i * image);
+        imx_sheet_put(&s, 2 * (i / columns) + 1, i % columns, m->drawn.drawn + (size_t)i * image);
+    }
+    const imx_status status = imx_sheet_write(&s, m->sheet);
+    imx_sheet_finish(&s);
+    return status;
+}
+
+static imx_status run_ssim(struct measure *m)
+{
+    const struct values *v = m->v;
+    const struct imx_dataset *ds = m->set[0];
+    const double start = imx_now();
+    const struct imx_redraw how = { (int32_t)v->batch, v->steps, v->lr, (uint64_t)v->seed, SHEET_IMAGES, tell, NULL };
+    const struct imx_redraw_set learn = { m->learn.pix, m->learn.feature[IMX_FEATURE_Y], m->learn.n },
+                                test = { m->test.pix, m->test.feature[IMX_FEATURE_Y], m->test.n };
+    imx_progress_begin("reconstruction (SSIM)", (uint64_t)v->steps, "steps");
+    const imx_status status =
+        imx_redraw(m->dev, &how, &learn, &test, ds->h, ds->w, ds->c, m->width[IMX_FEATURE_Y], &m->drawn);
+    imx_progress_end();
+    IMX_TRY(status);
+    m->seconds[2] = imx_now() - start;
+    return draw_sheet(m);
+}
+
+static imx_status run_svm(struct measure *m, int f)
+{
+    char title[64];
+    double each[SVM_REPEATS], square = 0;
+    struct imx_svm_result r;
+    const struct imx_samples learn = { m->learn.feature[f], m->label[0], m->learn.n, m->width[f] },
+                             test = { m->test.feature[f], m->label[1], m->test.n, m->width[f] };
+    const struct imx_svm how = { .classes = m->set[0]->classes,
+                                 .repeats = SVM_REPEATS,
+                                 .c = 1,
+                                 .tolerance = 0.1,
+                                 .seed = (uint64_t)m->v->seed,
+                                 .memory = m->v->svm_memory,
+                                 .progress = tell_solutions };
+    snprintf(title, sizeof title, "svm on %s", imx_feature_names[f]);
+    imx_progress_begin(title, (uint64_t)SVM_REPEATS * (uint64_t)(how.classes == 2 ? 1 : how.classes), "solutions");
+    const imx_status status = imx_svm(&how, &learn, &test, each, &r);
+    imx_progress_end();
+    IMX_TRY(status);
+    if (r.images < learn.n)
+        imx_say("%s: each run learnt from %lld of %lld images, the labelled ones that --svm-memory holds", title,
+                (long long)r.images, (long long)learn.n);
+    m->accuracy[f] = 0;
+    for (int i = 0; i < SVM_REPEATS; i++)
+        m->accuracy[f] += each[i] / SVM_REPEATS;
+    for (int i = 0; i < SVM_REPEATS; i++)
+        square += (each[i] - m->accuracy[f]) * (each[i] - m->accuracy[f]);
+    m->std[f] = sqrt(square / (SVM_REPEATS - 1));
+    return IMX_OK;
+}
+
+/* ---- results ---- */
+
+static void as_text(const struct measure *m)
+{
+    static const char *const title[IMX_FEATURE_COUNT] = { "SVM (conv)", "SVM (fc)", "SVM (Y)" };
+    printf("%-12s %s\n", "run", m->run);
+    for (int f = 0; f < IMX_FEATURE_COUNT && m->svm; f++)
+        printf("%-12s %.2f +- %.2f %%\n", title[f], 100 * m->accuracy[f], 100 * m->std[f]);
+    if (m->ssim) {
+        if (isnan(m->drawn.ms_ssim))
+            printf("%-12s -  (images of less than 11 pixels)\n", "MS-SSIM");
+        else
+            printf("%-12s %.4f  (%d of 5 scales)\n", "MS-SSIM", m->drawn.ms_ssim, m->drawn.scales);
+        printf("%-12s %.4f  (one scale, as the authors' program)\n", "SSIM", m->drawn.ssim);
+    }
+    if (m->mine)
+        printf("%-12s %.2f nats  (unseen images: %.2f; for comparing encoders, no absolute value)\n", "MINE I(X,Y)",
+               m->info.nats, m->info.heldout);
+    if (m->ndm)
+        printf("%-12s %.3f (%.3f)  nats; codes through a sigmoid (as they are)\n", "NDM", m->sigmoid.nats,
+               m->plain.nats);
+    if (m->sheet[0])
+        printf("%-12s %s\n", "drawings", m->sheet);
+}
+
+static void as_json(const struct measure *m, struct imx_json *j)
+{
+    imx_json_object(j, NULL);
+    if (m->mine) {
+        imx_json_double(j, "mine_nats", m->info.nats);
+        imx_json_double(j, "mine_heldout_nats", m->info.heldout);
+        imx_json_double(j, "mine_seconds", m->seconds[0]);
+    }
+    if (m->ndm) {
+        imx_json_double(j, "ndm", m->plain.nats);
+        imx_json_double(j, "ndm_sigmoid", m->sigmoid.nats);
+        imx_json_double(j, "ndm_learned", m->plain.learned);
+        imx_json_double(j, "ndm_sigmoid_learned", m->sigmoid.learned);
+        imx_json_double(j, "ndm_seconds", m->seconds[1]);
+    }
+    if (m->ssim) {
+        imx_json_double(j, "ssim", m->drawn.ssim);
+        imx_json_double(j, "ms_ssim", m->drawn.ms_ssim);
+        imx_json_int(j, "ssim_scales", m->drawn.scales);
+        imx_json_double(j, "squared_error", m->drawn.error);
+        imx_json_double(j, "ssim_seconds", m->seconds[2]);
+        imx_json_string(j, "sheet", m->sheet[0] ? m->sheet : NULL);
+    }
+    if (m->svm) {
+        imx_json_object(j, "svm");
+        for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
+            imx_json_object(j, imx_feature_names[f]);
+            imx_json_double(j, "accuracy", m->accuracy[f]);
+            imx_json_double(j, "std", m->std[f]);
+            imx_json_end(j);
+        }
+        imx_json_end(j);
+    }
+    imx_json_int(j, "steps", m->v->steps);
+    imx_json_int(j, "images", m->learn.n);
+    imx_json_int(j, "test_images", m->test.n);
+    imx_json_bool(j, "untrained", m->v->untrained);
+    imx_json_end(j);
+}
+
+static imx_status measure_all(struct measure *m)
+{
+    IMX_TRY(encode(m));
+    for (int f = 0; f < IMX_FEATURE_COUNT && m->svm; f++)
+        IMX_TRY(run_svm(m, f));
+    if (m->ssim)
+        IMX_TRY(run_ssim(m));
+    if (m->mine)
+        IMX_TRY(run_mine(m));
+    if (m->ndm)
+        IMX_TRY(run_ndm(m));
+    return IMX_OK;
+}
+
+static void choose(struct measure *m)
+{
+    const struct values *v = m->v;
+    const bool all = !v->mine && !v->ndm && !v->ssim;
+    m->mine = v->mine || all;
+    m->ndm = v->ndm || all;
+    m->ssim = v->ssim || all;
+    m->svm = all && has_labels(m) && imx_svm_available();
+    if (all && !has_labels(m))
+        imx_say("no labels, so no support vector machine");
+    else if (all && !imx_svm_available())
+        imx_say("built without liblinear, so no support vector machine");
+}
+
+static imx_status run(void *values, int n, char **word)
+{
+    imx_status status = IMX_OK;
+    struct imx_json j = { 0 };
+    (void)n;
+    struct measure *m = calloc(1, sizeof *m);
+    if (!m)
+        return imx_fail(IMX_E_NOMEM, "no memory to measure");
+    m->v = values;
+    m->run = word[0];
+    IMX_GO(imx_trained_open(m->run, &m->trained));
+    IMX_GO(imx_open_device(m->v->device, &m->dev));
+    IMX_GO(imx_use_tuned(m->dev, m->trained.config.tuned));
+    imx_signals_catch();
+    IMX_GO(open_images(m, word[1]));
+    choose(m);
+    IMX_GO(measure_all(m));
+    if (imx_cli.json) {
+        as_json(m, &j);
+        status = imx_print_json(&j);
+    } else {
+        as_text(m);
+    }
+fail:
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
+        free(m->learn.feature[f]);
+        free(m->test.feature[f]);
+    }
+    free(m->drawn.drawn);
+    imx_dataset_destroy(m->set[0]);
+    imx_dataset_destroy(m->set[1]);
+    imx_dev_close(m->dev);
+    imx_trained_close(&m->trained);
+    free(m);
+    return status;
+}
+
+static const struct imx_option options[] = {
+    { .name = "mine",
+      .type = IMX_OPT_FLAG,
+      .at = offsetof(struct values, mine),
+      .help = "mutual information of images and codes, by a network of its own" },
+    { .name = "ndm",
+      .type = IMX_OPT_FLAG,
+      .at = offsetof(struct values, ndm),
+      .help = "dependence between the values of a code" },
+    { .name = "ssim",
+      .type = IMX_OPT_FLAG,
+      .at = offsetof(struct values, ssim),
+      .help = "likeness of test images and what a decoder draws from their codes; RUN/reconstructions.png shows them" },
+    { .name = "test",
+      .type = IMX_OPT_STRING,
+      .at = offsetof(struct values, test),
+      .value = "DATA",
+      .help = "images for testing; otherwise every fifth image of DATA" },
+    { .name = "steps",
+      .type = IMX_OPT_INT,
+      .at = offsetof(struct values, steps),
+      .value = "N",
+      .fallback = "2000",
+      .min = 1,
+      .max = 1e9,
+      .help = "of each network that is trained to measure; the step size falls to a tenth at a half and again at three "
+              "quarters" },
+    { .name = "batch",
+      .type = IMX_OPT_INT,
+      .at = offsetof(struct values, batch),
+      .value = "N",
+      .fallback = "64",
+      .min = 2,
+      .max = 65536,
+      .help = "images a step, of --mine and --ssim" },
+    { .name = "ndm-batch",
+      .type = IMX_OPT_INT,
+      .at = offsetof(struct values, ndm_batch),
+      .value = "N",
+      .fallback = "1000",
+      .min = 2,
+      .max = 1000000,
+      .help = "codes a step, of --ndm; at most 15 % of them all" },
+    { .name = "lr",
+      .type = IMX_OPT_FLOAT,
+      .at = offsetof(struct values, lr),
+      .value = "R",
+      .fallback = "1e-4",
+      .min = 1e-12,
+      .max = 10,
+      .help = "Adam's step size" },
+    { .name = "mine-penalty",
+      .type = IMX_OPT_FLOAT,
+      .at = offsetof(struct values, mine_penalty),
+      .value = "R",
+      .fallback = "0.5",
+      .max = 1e6,
+      .help =
+          "weight of the critic's squared gradient with respect to the images; 0: none, in two thirds of the time" },
+    { .name = "svm-memory",
+      .type = IMX_OPT_SIZE,
+      .at = offsetof(struct values, svm_memory),
+      .value = "SIZE",
+      .fallback = "1G",
+      .min = 65536,
+      .max = 1e15,
+      .help = "for the features of the support vector machine, as in probe" },
+    { .name = "untrained",
+      .type = IMX_OPT_FLAG,
+      .at = offsetof(struct values, untrained),
+      .help = "the encoder as it was drawn, before training" },
+    { .name = "seed",
+      .type = IMX_OPT_INT,
+      .at = offsetof(struct values, seed),
+      .value = "N",
+      .fallback = "0",
+      .max = 9007199254740992.0,
+      .help = "of everything drawn" },
+    { .name = "device",
+      .type = IMX_OPT_STRING,
+      .at = offsetof(struct values, device),
+      .value = "D",
+      .fallback = "auto",
+      .help = "auto, host, cpu, gpu, P:D, or part of a name" },
+    { .name = NULL },
+};
+
+static const char *const examples[] = {
+    "infomax measure runs/photos photos",
+    "infomax measure runs/c10 cifar10 --test cifar10#test --ssim --steps 10000",
+    "infomax measure runs/c10 cifar10 --mine --ndm --json",
+    NULL,
+};
+
+extern const struct imx_command imx_cmd_measure;
+const struct imx_command imx_cmd_measure = {
+    .name = "measure",
+    .summary = "measures information, dependence and reconstruction of a run's codes",
+    .usage = "RUN DATA [--mine] [--ndm] [--ssim] [options]",
+    .about = "Trains small networks on the frozen codes of DATA. Without --mine, --ndm and --ssim: all three and, with "
+             "labels, linear support vector machines: a row of the paper's extended table.",
+    .examples = examples,
+    .options = options,
+    .values_size = sizeof(struct values),
+    .min_words = 2,
+    .max_words = 2,
+    .json = true,
+    .run = run,
+};
