@@ -57,26 +57,29 @@ __kernel void gram_mirror(
             dst[(size_t)(j0 + j) * k + i0 + i] = square[j][i];
 }
 
-/* One group per tile; those above the diagonal have nothing to add up and nothing to store. */
+/* One group per tile and slice of the rows (dimension 2); tiles above the diagonal have nothing to add up and nothing to
+ * store. With several slices, dst is slices x k x k partial sums. */
 __kernel __attribute__((reqd_work_group_size(TS, TS, 1))) void gram_tile(
     __global const float *restrict src,
     __global const float *restrict wgt,
     __global float *restrict dst,
     const int rows,
     const int k,
+    const int slice_rows,
     const int weighted)
 {
     TILE_LOCALS;
     const int x = get_local_id(0), y = get_local_id(1), item = y * TS + x;
     const int i0 = (int)get_global_id(1) / TS * BM, j0 = (int)get_global_id(0) / TS * BN;
-    const int end = j0 > i0 ? 0 : rows;
+    const int slice = get_global_id(2), last = min(rows, (slice + 1) * slice_rows), end = j0 > i0 ? 0 : last;
+    __global float *out = dst + (size_t)slice * k * k;
     float acc[RB][RB];
     tile_clear(acc);
-    for (int r0 = 0; r0 < end; r0 += BK) {
+    for (int r0 = slice * slice_rows; r0 < end; r0 += BK) {
         for (int t = item; t < BM * BK; t += TS * TS) {
             const int i = t % BM, r = t / BM;
             float v = 0.0f, w = 0.0f;
-            if (r0 + r < rows) {
+            if (r0 + r < end) {
                 v = i0 + i < k ? src[(size_t)(r0 + r) * k + i0 + i] : 0.0f;
                 v = weighted ? v * wgt[r0 + r] : v;
                 w = j0 + i < k ? src[(size_t)(r0 + r) * k + j0 + i] : 0.0f;
@@ -93,7 +96,7 @@ __kernel __attribute__((reqd_work_group_size(TS, TS, 1))) void gram_tile(
             const int i = i0 + y + r * TS, j = j0 + x + s * TS;
             if (i >= k || j > i)
                 continue;
-            dst[(size_t)i * k + j] = acc[r][s];
-            dst[(size_t)j * k + i] = acc[r][s];
+            out[(size_t)i * k + j] = acc[r][s];
+            out[(size_t)j * k + i] = acc[r][s];
         }
 }

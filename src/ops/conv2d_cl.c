@@ -7,6 +7,8 @@
 #include "ops/conv2d_winograd.h"
 #include "ops/gemm_pack.h"
 #include "ops/launch.h"
+#include "ops/tile_local.h"
+#include "ops/tuned.h"
 
 static size_t round_up(size_t x, size_t to)
 {
@@ -109,52 +111,63 @@ static imx_status tile_data(struct imx_dev *dev, const struct imx_conv2d *d, con
     return IMX_OK;
 }
 
-static int wei_slices(const struct imx_caps *caps, const struct imx_conv2d *d, int edge)
+static const struct imx_variant variant_wei16, variant_wei8, variant_wei4;
+
+static int32_t wei_pixels(const struct imx_conv2d *d)
 {
-    const int64_t tiles = (int64_t)((d->o + edge - 1) / edge) * ((d->k * d->k * d->c + edge - 1) / edge);
-    const int64_t pixels = (int64_t)d->n * imx_conv2d_p(d) * imx_conv2d_q(d);
-    const int64_t want = 4 * (int64_t)caps->compute_units / tiles, most = pixels / 256;
-    const int64_t slices = want < most ? want : most;
-    return slices < 1 ? 1 : slices > 64 ? 64 : (int)slices;
+    return d->n * imx_conv2d_p(d) * imx_conv2d_q(d);
 }
 
-static uint64_t wei_workspace(const struct imx_caps *caps, const struct imx_conv2d *d, int edge)
+static struct imx_slices wei_slices(const struct imx_caps *caps, const struct imx_conv2d *d, int32_t group)
 {
-    const int slices = wei_slices(caps, d, edge);
-    return slices == 1 ? 0 : (uint64_t)slices * (uint64_t)(d->o * d->k * d->k * d->c) * sizeof(float);
+    int32_t tuned[IMX_MAX_TUNABLES];
+    const struct imx_variant *v = group == 16 ? &variant_wei16 : group == 8 ? &variant_wei8 : &variant_wei4;
+    const int32_t pixels = wei_pixels(d);
+    if (imx_tuned_values(caps, &imx_op_conv2d_bwd_wei, v, d, tuned))
+        return imx_cut(pixels, tuned[0]);
+    return imx_cut(pixels, imx_slices_wanted(caps, imx_tile_count(d->o, d->k * d->k * d->c, group), pixels, group));
+}
+
+static uint64_t wei_workspace(const struct imx_caps *caps, const struct imx_conv2d *d, int32_t group)
+{
+    return imx_slices_bytes(wei_slices(caps, d, group), (int64_t)d->o * d->k * d->k * d->c);
+}
+
+static bool wei_slices_ok(const struct imx_caps *caps, const void *problem, const int32_t value[IMX_MAX_TUNABLES])
+{
+    const struct imx_conv2d *d = problem;
+    return imx_slices_ok(caps, value[0], (int64_t)d->o * d->k * d->k * d->c);
 }
 
 static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
 {
     const size_t edge = 4 * group, cols = (size_t)(d->k * d->k * d->c);
-    const int slices = wei_slices(&dev->caps, d, (int)edge);
-    const int pixels = d->n * imx_conv2d_p(d) * imx_conv2d_q(d);
+    const struct imx_slices cut = wei_slices(&dev->caps, d, (int32_t)group);
     const struct imx_launch launch = {
-        { round_up(cols, edge) / 4, round_up((size_t)d->o, edge) / 4, (size_t)slices },
+        { round_up(cols, edge) / 4, round_up((size_t)d->o, edge) / 4, (size_t)cut.count },
         { group, group, 1 },
         tile_options(group),
     };
-    IMX_TRY(
-        imx_run_conv2d_tile_wei(dev, launch,
-                                &(struct imx_k_conv2d_tile_wei){
-                                    .src = a->m[IMX_CONV2D_BWD_WEI_SRC],
-                                    .ddst = a->m[IMX_CONV2D_BWD_WEI_DDST],
-                                    .part = slices == 1 ? a->m[IMX_CONV2D_BWD_WEI_DWEI] : a->ws,
-                                    .n = d->n,
-                                    .h = d->h,
-                                    .w = d->w,
-                                    .c = d->c,
-                                    .o = d->o,
-                                    .k = d->k,
-                                    .stride = d->stride,
-                                    .pad = d->pad,
-                                    .slice_pixels = (int32_t)round_up((size_t)((pixels + slices - 1) / slices), 16) }));
-    if (slices == 1)
+    IMX_TRY(imx_run_conv2d_tile_wei(
+        dev, launch,
+        &(struct imx_k_conv2d_tile_wei){ .src = a->m[IMX_CONV2D_BWD_WEI_SRC],
+                                         .ddst = a->m[IMX_CONV2D_BWD_WEI_DDST],
+                                         .part = cut.count == 1 ? a->m[IMX_CONV2D_BWD_WEI_DWEI] : a->ws,
+                                         .n = d->n,
+                                         .h = d->h,
+                                         .w = d->w,
+                                         .c = d->c,
+                                         .o = d->o,
+                                         .k = d->k,
+                                         .stride = d->stride,
+                                         .pad = d->pad,
+                                         .slice_pixels = cut.depth }));
+    if (cut.count == 1)
         return IMX_OK;
     return imx_run_conv2d_sum_slices(
         dev, imx_launch_1d(dev, cols * (size_t)d->o, NULL),
         &(struct imx_k_conv2d_sum_slices){
-            .part = a->ws, .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI], .count = (int32_t)cols * d->o, .slices = slices });
+            .part = a->ws, .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI], .count = (int32_t)cols * d->o, .slices = cut.count });
 }
 
 #define TILE_VARIANTS(direction)                                                                                       \
@@ -176,17 +189,17 @@ TILE_VARIANTS(wei)
 
 static uint64_t wei16_workspace(const struct imx_caps *caps, const void *problem)
 {
-    return wei_workspace(caps, problem, 64);
+    return wei_workspace(caps, problem, 16);
 }
 
 static uint64_t wei8_workspace(const struct imx_caps *caps, const void *problem)
 {
-    return wei_workspace(caps, problem, 32);
+    return wei_workspace(caps, problem, 8);
 }
 
 static uint64_t wei4_workspace(const struct imx_caps *caps, const void *problem)
 {
-    return wei_workspace(caps, problem, 16);
+    return wei_workspace(caps, problem, 4);
 }
 
 static const struct imx_variant variant_fwd16 = { "cl_tile_local", tile16_supports, NULL, fwd16, tile16_rank };
@@ -195,10 +208,23 @@ static const struct imx_variant variant_fwd4 = { "cl_tile_local4", tile4_support
 static const struct imx_variant variant_data16 = { "cl_tile_local", tile16_supports, NULL, data16, tile16_rank };
 static const struct imx_variant variant_data8 = { "cl_tile_local8", tile8_supports, NULL, data8, tile8_rank };
 static const struct imx_variant variant_data4 = { "cl_tile_local4", tile4_supports, NULL, data4, tile8_rank };
-static const struct imx_variant variant_wei16 = { "cl_tile_local", tile16_supports, wei16_workspace, wei16,
-                                                  tile16_rank };
-static const struct imx_variant variant_wei8 = { "cl_tile_local8", tile8_supports, wei8_workspace, wei8, tile8_rank };
-static const struct imx_variant variant_wei4 = { "cl_tile_local4", tile4_supports, wei4_workspace, wei4, tile8_rank };
+#define WEI_VARIANT(group, name, rank)                                                                                 \
+    static void wei_own##group(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])      \
+    {                                                                                                                  \
+        struct imx_caps plain = *caps;                                                                                 \
+        plain.tuned = NULL;                                                                                            \
+        value[0] = wei_slices(&plain, problem, group).count;                                                           \
+    }                                                                                                                  \
+    static const struct imx_tunables wei_tunables##group = {                                                           \
+        1, { { "slices", tries_slices } }, wei_own##group, wei_slices_ok                                               \
+    };                                                                                                                 \
+    static const struct imx_variant variant_wei##group = {                                                             \
+        name, tile##group##_supports, wei##group##_workspace, wei##group, rank, &wei_tunables##group                   \
+    };
+static const int32_t tries_slices[] = IMX_SLICES_TRIES;
+WEI_VARIANT(16, "cl_tile_local", tile16_rank)
+WEI_VARIANT(8, "cl_tile_local8", tile8_rank)
+WEI_VARIANT(4, "cl_tile_local4", tile8_rank)
 
 extern const struct imx_variant *const imx_variants_conv2d_fwd[], *const imx_variants_conv2d_bwd_data[],
                                                                       *const imx_variants_conv2d_bwd_wei[];

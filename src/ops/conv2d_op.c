@@ -192,6 +192,8 @@ static const char *const cases[] = {
     "n2h28w28c1_o64k4s2p1_bias1",
     "n1h64w64c3_o64k4s2p1_bias0",
     "n4h4w4c512_o64k4s1p0_bias0",
+    /* few weights, many pixels: the weight gradient is cut into slices */
+    "n9h23w21c3_o20k3s1p1_bias0",
     NULL,
 };
 

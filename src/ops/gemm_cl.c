@@ -5,6 +5,8 @@
 #include "ops/gemm.h"
 #include "ops/gemm_pack.h"
 #include "ops/launch.h"
+#include "ops/tile_local.h"
+#include "ops/tuned.h"
 
 static bool is_cpu(const struct imx_caps *caps)
 {
@@ -16,30 +18,35 @@ static size_t round_up(size_t x, size_t to)
     return (x + to - 1) / to * to;
 }
 
-/* Slices of k for tiles of `edge` results: enough for four groups on each compute unit, none shorter than
- * 256. */
-static int tile_slices(const struct imx_caps *caps, const struct imx_gemm *g, int edge)
+static const struct imx_variant tile16, tile8, tile4;
+
+static struct imx_slices tile_slices(const struct imx_caps *caps, const struct imx_gemm *g, int32_t group)
 {
-    const int64_t tiles = (int64_t)((g->m + edge - 1) / edge) * ((g->n + edge - 1) / edge);
-    const int64_t want = 4 * (int64_t)caps->compute_units / tiles, most = g->k / 256;
-    const int64_t slices = want < most ? want : most;
-    return slices < 1 ? 1 : slices > 32 ? 32 : (int)slices;
+    int32_t tuned[IMX_MAX_TUNABLES];
+    const struct imx_variant *v = group == 16 ? &tile16 : group == 8 ? &tile8 : &tile4;
+    if (imx_tuned_values(caps, &imx_op_gemm, v, g, tuned))
+        return imx_cut(g->k, tuned[0]);
+    return imx_cut(g->k, imx_slices_wanted(caps, imx_tile_count(g->m, g->n, group), g->k, group));
 }
 
-static uint64_t tile_workspace(const struct imx_caps *caps, const struct imx_gemm *g, int edge)
+static uint64_t tile_workspace(const struct imx_caps *caps, const struct imx_gemm *g, int32_t group)
 {
-    const int slices = tile_slices(caps, g, edge);
-    return slices == 1 ? 0 : (uint64_t)slices * (uint64_t)g->m * (uint64_t)g->n * sizeof(float);
+    return imx_slices_bytes(tile_slices(caps, g, group), (int64_t)g->m * g->n);
+}
+
+static bool slices_ok(const struct imx_caps *caps, const void *problem, const int32_t value[IMX_MAX_TUNABLES])
+{
+    const struct imx_gemm *g = problem;
+    return imx_slices_ok(caps, value[0], (int64_t)g->m * g->n);
 }
 
 static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const struct imx_args *a, size_t group,
                            const char *options)
 {
     const size_t edge = 4 * group;
-    const int slices = tile_slices(&dev->caps, g, (int)edge);
-    const int slice_k = (int)round_up((size_t)(g->k + slices - 1) / (size_t)slices, 16);
+    const struct imx_slices cut = tile_slices(&dev->caps, g, (int32_t)group);
     const struct imx_launch launch = {
-        { round_up((size_t)g->n, edge) / 4, round_up((size_t)g->m, edge) / 4, (size_t)slices },
+        { round_up((size_t)g->n, edge) / 4, round_up((size_t)g->m, edge) / 4, (size_t)cut.count },
         { group, group, 1 },
         options,
     };
@@ -48,18 +55,18 @@ static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const 
                                                          .b = a->m[IMX_GEMM_B],
                                                          .bia = a->m[IMX_GEMM_BIA],
                                                          .add = a->m[IMX_GEMM_ADD],
-                                                         .dst = slices == 1 ? a->m[IMX_GEMM_DST] : a->ws,
+                                                         .dst = cut.count == 1 ? a->m[IMX_GEMM_DST] : a->ws,
                                                          .m = g->m,
                                                          .n = g->n,
                                                          .k = g->k,
                                                          .ta = g->ta,
                                                          .tb = g->tb,
-                                                         .slices = slices,
-                                                         .slice_k = slice_k,
+                                                         .slices = cut.count,
+                                                         .slice_k = cut.depth,
                                                          .has_bias = g->bias,
                                                          .has_add = g->add,
                                                          .relu = g->act == IMX_ACT_RELU }));
-    if (slices == 1)
+    if (cut.count == 1)
         return IMX_OK;
     return imx_run_gemm_finish(dev, imx_launch_1d(dev, (size_t)g->m * (size_t)g->n, NULL),
                                &(struct imx_k_gemm_finish){ .part = a->ws,
@@ -68,7 +75,7 @@ static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const 
                                                             .dst = a->m[IMX_GEMM_DST],
                                                             .m = g->m,
                                                             .n = g->n,
-                                                            .slices = slices,
+                                                            .slices = cut.count,
                                                             .transposed = 0,
                                                             .has_bias = g->bias,
                                                             .has_add = g->add,
@@ -84,7 +91,7 @@ static bool tile16_supports(const struct imx_caps *caps, const void *problem)
 
 static uint64_t tile16_workspace(const struct imx_caps *caps, const void *problem)
 {
-    return tile_workspace(caps, problem, 64);
+    return tile_workspace(caps, problem, 16);
 }
 
 static imx_status tile16_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
@@ -106,7 +113,7 @@ static bool tile8_supports(const struct imx_caps *caps, const void *problem)
 
 static uint64_t tile8_workspace(const struct imx_caps *caps, const void *problem)
 {
-    return tile_workspace(caps, problem, 32);
+    return tile_workspace(caps, problem, 8);
 }
 
 static imx_status tile8_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
@@ -119,6 +126,7 @@ static int tile8_rank(const struct imx_caps *caps, const void *problem)
     (void)caps, (void)problem;
     return 3;
 }
+#define tile4_rank tile8_rank
 
 /* For drivers whose work-groups are tiny. */
 static bool tile4_supports(const struct imx_caps *caps, const void *problem)
@@ -129,7 +137,7 @@ static bool tile4_supports(const struct imx_caps *caps, const void *problem)
 
 static uint64_t tile4_workspace(const struct imx_caps *caps, const void *problem)
 {
-    return tile_workspace(caps, problem, 16);
+    return tile_workspace(caps, problem, 4);
 }
 
 static imx_status tile4_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
@@ -169,10 +177,22 @@ static int blas_rank(const struct imx_caps *caps, const void *problem)
     return caps->type == IMX_DEV_GPU && large ? 0 : 5;
 }
 
-static const struct imx_variant tile16 = { "cl_tile_local", tile16_supports, tile16_workspace, tile16_run,
-                                           tile16_rank };
-static const struct imx_variant tile8 = { "cl_tile_local8", tile8_supports, tile8_workspace, tile8_run, tile8_rank };
-static const struct imx_variant tile4 = { "cl_tile_local4", tile4_supports, tile4_workspace, tile4_run, tile8_rank };
+/* What each takes by itself, and its place in the list. */
+#define TILE_VARIANT(group, name)                                                                                      \
+    static void own##group(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])          \
+    {                                                                                                                  \
+        struct imx_caps plain = *caps;                                                                                 \
+        plain.tuned = NULL;                                                                                            \
+        value[0] = tile_slices(&plain, problem, group).count;                                                          \
+    }                                                                                                                  \
+    static const struct imx_tunables tunables##group = { 1, { { "slices", tries_slices } }, own##group, slices_ok };   \
+    static const struct imx_variant tile##group = {                                                                    \
+        name, tile##group##_supports, tile##group##_workspace, tile##group##_run, tile##group##_rank, &tunables##group \
+    };
+static const int32_t tries_slices[] = IMX_SLICES_TRIES;
+TILE_VARIANT(16, "cl_tile_local")
+TILE_VARIANT(8, "cl_tile_local8")
+TILE_VARIANT(4, "cl_tile_local4")
 static const struct imx_variant blas = { "cl_clblast", blas_supports, NULL, blas_run, blas_rank };
 extern const struct imx_variant *const imx_variants_gemm[];
 const struct imx_variant *const imx_variants_gemm[] = { &imx_variant_gemm_cpu, &tile16, &tile8, &tile4, &blas, NULL };

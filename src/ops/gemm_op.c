@@ -131,6 +131,9 @@ static const char *const cases[] = {
     "m512n64k256_ta0tb1_bias0add0_act0",
     "m64n256k512_ta1tb0_bias0add0_act0",
     "m640n384k96_ta0tb0_bias0add0_act0",
+    /* few results, long sums */
+    "m37n29k5003_ta1tb0_bias1add1_act1",
+    "m5n70k3000_ta0tb1_bias0add0_act0",
     NULL,
 };
 

@@ -4,6 +4,7 @@
 #include "ops/gemm_pack.h"
 #include "ops/gram.h"
 #include "ops/launch.h"
+#include "ops/tile_local.h"
 
 enum { MIRROR_EDGE = 32 /* EDGE of gram.cl */ };
 
@@ -86,18 +87,40 @@ static imx_status pack_run(struct imx_dev *dev, const void *problem, const struc
                                &(struct imx_k_gram_mirror){ .dst = a->m[IMX_GRAM_DST], .k = d->k });
 }
 
+/* Only tiles on and below the diagonal work. */
+static struct imx_slices tile_slices(const struct imx_caps *caps, const struct imx_gram *d, int64_t group)
+{
+    const int64_t edge = (d->k + 4 * group - 1) / (4 * group);
+    return imx_cut(d->rows, imx_slices_wanted(caps, edge * (edge + 1) / 2, d->rows, group));
+}
+
+static uint64_t tile_workspace(const struct imx_caps *caps, const struct imx_gram *d, int64_t group)
+{
+    return imx_slices_bytes(tile_slices(caps, d, group), (int64_t)d->k * d->k);
+}
+
 static imx_status tile_run(struct imx_dev *dev, const struct imx_gram *d, const struct imx_args *a, size_t group,
                            const char *options)
 {
     const size_t tiles = ((size_t)d->k + 4 * group - 1) / (4 * group);
-    const struct imx_launch launch = { { tiles * group, tiles * group, 1 }, { group, group, 1 }, options };
-    return imx_run_gram_tile(dev, launch,
-                             &(struct imx_k_gram_tile){ .src = a->m[IMX_GRAM_SRC],
-                                                        .wgt = a->m[IMX_GRAM_WGT],
-                                                        .dst = a->m[IMX_GRAM_DST],
-                                                        .rows = d->rows,
-                                                        .k = d->k,
-                                                        .weighted = d->weighted });
+    const struct imx_slices cut = tile_slices(&dev->caps, d, (int64_t)group);
+    const struct imx_launch launch = { { tiles * group, tiles * group, (size_t)cut.count },
+                                       { group, group, 1 },
+                                       options };
+    IMX_TRY(imx_run_gram_tile(dev, launch,
+                              &(struct imx_k_gram_tile){ .src = a->m[IMX_GRAM_SRC],
+                                                         .wgt = a->m[IMX_GRAM_WGT],
+                                                         .dst = cut.count == 1 ? a->m[IMX_GRAM_DST] : a->ws,
+                                                         .rows = d->rows,
+                                                         .k = d->k,
+                                                         .slice_rows = cut.depth,
+                                                         .weighted = d->weighted }));
+    if (cut.count == 1)
+        return IMX_OK;
+    return imx_run_gemm_finish(
+        dev, imx_launch_1d(dev, (size_t)d->k * (size_t)d->k, NULL),
+        &(struct imx_k_gemm_finish){
+            .part = a->ws, .dst = a->m[IMX_GRAM_DST], .m = d->k, .n = d->k, .slices = cut.count });
 }
 
 static bool tile16_supports(const struct imx_caps *caps, const void *problem)
@@ -105,6 +128,11 @@ static bool tile16_supports(const struct imx_caps *caps, const void *problem)
     (void)problem;
     return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 && caps->max_items[0] >= 16 &&
            caps->max_items[1] >= 16;
+}
+
+static uint64_t tile16_workspace(const struct imx_caps *caps, const void *problem)
+{
+    return tile_workspace(caps, problem, 16);
 }
 
 static imx_status tile16_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
@@ -124,6 +152,11 @@ static bool tile4_supports(const struct imx_caps *caps, const void *problem)
     return imx_caps_cl(caps) && caps->max_group >= 16;
 }
 
+static uint64_t tile4_workspace(const struct imx_caps *caps, const void *problem)
+{
+    return tile_workspace(caps, problem, caps->max_group >= 64 ? 8 : 4);
+}
+
 static imx_status tile4_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     return dev->caps.max_group >= 64 ? tile_run(dev, problem, a, 8, "-DTS=8") : tile_run(dev, problem, a, 4, "-DTS=4");
@@ -136,7 +169,8 @@ static int tile4_rank(const struct imx_caps *caps, const void *problem)
 }
 
 static const struct imx_variant v_pack = { "cl_pack_cpu", pack_supports, pack_workspace, pack_run, pack_rank };
-static const struct imx_variant v_tile16 = { "cl_tile_local", tile16_supports, NULL, tile16_run, tile16_rank };
-static const struct imx_variant v_tile8 = { "cl_tile_local8", tile4_supports, NULL, tile4_run, tile4_rank };
+static const struct imx_variant v_tile16 = { "cl_tile_local", tile16_supports, tile16_workspace, tile16_run,
+                                             tile16_rank };
+static const struct imx_variant v_tile8 = { "cl_tile_local8", tile4_supports, tile4_workspace, tile4_run, tile4_rank };
 extern const struct imx_variant *const imx_variants_gram[];
 const struct imx_variant *const imx_variants_gram[] = { &v_pack, &v_tile16, &v_tile8, NULL };

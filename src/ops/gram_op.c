@@ -43,8 +43,8 @@ static int64_t terms(const void *problem)
 }
 
 static const char *const cases[] = {
-    "r1k1_w0",    "r5k7_w1",     "r64k64_w0", "r31k33_w1",   "r257k65_w1", "r40k256_w1",
-    "r300k97_w0", "r515k100_w1", "r2k243_w0", "r300k520_w1", NULL,
+    "r1k1_w0",    "r5k7_w1",     "r64k64_w0", "r31k33_w1",   "r257k65_w1",  "r40k256_w1",
+    "r300k97_w0", "r515k100_w1", "r2k243_w0", "r300k520_w1", "r2100k40_w1", NULL,
 };
 
 const struct imx_op imx_op_gram = {
