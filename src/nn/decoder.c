@@ -54,6 +54,9 @@ struct imx_map imx_decoder_build(struct imx_build *b, const struct imx_decoder *
 {
     int32_t side[IMX_DECODER_UPS + 1][2];
     char name[48];
+    if (b->g->status == IMX_OK && (code.h != 1 || code.w != 1))
+        b->g->status =
+            imx_fail(IMX_E_ARG, "a decoder wants one code for each image, the encoder makes %d", code.h * code.w);
     if (b->g->status != IMX_OK)
         return code;
     const int ups = plan(b, d, h, w, side);

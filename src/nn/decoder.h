@@ -22,7 +22,8 @@ const struct imx_decoder *imx_decoder_find(const char *name, const struct imx_en
 
 /* Adds the decoder to the graph: code [n, units] -> image [n, h, w, c] in [-1, 1]. Parameters "decoder.fc1.weight",
  * "decoder.up{1..}.weight" (as ConvTranspose2d), "decoder.bn{1..}.*", "decoder.out.weight". Sides that halving does not
- * leave even get their odd pixel by output padding; E_ARG where height and width would need different ones. */
+ * leave even get their odd pixel by output padding; E_ARG where height and width would need different ones, and for
+ * several codes per image. */
 struct imx_map imx_decoder_build(struct imx_build *b, const struct imx_decoder *d, struct imx_map code, int32_t h,
                                  int32_t w, int32_t c);
 

@@ -138,7 +138,7 @@ struct imx_map imx_nn_unflatten(struct imx_build *b, struct imx_map src, const c
     const struct imx_param wei = { .count = (int64_t)h * w * c * src.c,
                                    .dims = { c, h, w, src.c },
                                    .layout = IMX_LAYOUT_UNFLATTEN,
-                                   .init = IMX_INIT_UNIFORM,
+                                   .init = weight_init(b),
                                    .fan_in = src.c };
     imx_graph_label(b->g, "%s", prefix);
     const imx_tid weight = parameter(b, wei, prefix, "weight");

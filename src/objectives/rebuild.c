@@ -69,6 +69,11 @@ void imx_build_vae(struct imx_net *n, const struct imx_mix *mix)
     if (refuse(n, mix, false))
         return;
     const struct imx_encoded e = imx_encoder_build(&n->b, n->spec->encoder, n->pixels);
+    if (g->status == IMX_OK && !e.fc.t)
+        g->status = imx_fail(IMX_E_ARG, "encoder %s has no hidden layer that log sigma could be made from",
+                             n->spec->encoder->name);
+    if (g->status != IMX_OK)
+        return;
     const struct imx_map mu = e.y, ls = imx_nn_linear(&n->b, e.fc, "vae.logsigma", mu.c, true);
     const int32_t rows = imx_map_rows(mu), count = rows * mu.c;
     imx_graph_label(g, "vae");

@@ -105,6 +105,13 @@ static void refusals(struct imx_dev *host)
     s = spec_of("ae", 3);
     s.w = 15;
     refused(host, s, "15x13", "sides that halve differently");
+    s = spec_of("ae", 2);
+    s.encoder = imx_encoder_find("fold-multi-alex64");
+    s.decoder = NULL;
+    s.h = s.w = 64;
+    refused(host, s, "one code", "several codes per image");
+    s.objective = imx_objective_find("vae");
+    refused(host, s, "hidden layer", "a vae without a hidden layer");
     tap_ok(!imx_decoder_find("basic31", &whole_tiny, 32) && strstr(imx_error_text(), "basic32"),
            "an unknown decoder: %s", imx_error_text());
     imx_error_clear();
