@@ -26,8 +26,8 @@ void imx_bench_step_text(const struct imx_config *c, const struct imx_step_time 
     enum { SHOWN = 24, MOST = 512 };
     struct imx_node_time *at[MOST];
     double sum = 0;
-    printf("\nstep %s %s, batch %lld: %.1f ms (%.1f .. %.1f, %d runs), %.0f images/s, %.2f GFLOP, %.0f GFLOP/s",
-           c->critic, c->estimator, (long long)c->batch, t->ms, t->ms_min, t->ms_max, t->runs,
+    printf("\nstep %s %s %s, batch %lld: %.1f ms (%.1f .. %.1f, %d runs), %.0f images/s, %.2f GFLOP, %.0f GFLOP/s",
+           c->objective, c->critic, c->estimator, (long long)c->batch, t->ms, t->ms_min, t->ms_max, t->runs,
            (double)c->batch / t->ms * 1e3, t->flop * 1e-9, t->flop * 1e-6 / t->ms);
     if (peak > 0)
         printf(", %.0f%% of peak", 100 * imx_bench_step_of_limit(t, peak));
@@ -51,6 +51,7 @@ void imx_bench_step_text(const struct imx_config *c, const struct imx_step_time 
 
 void imx_bench_step_json(struct imx_json *j, const struct imx_config *c, const struct imx_step_time *t, double peak)
 {
+    imx_json_string(j, "objective", c->objective);
     imx_json_string(j, "critic", c->critic);
     imx_json_string(j, "estimator", c->estimator);
     imx_json_string(j, "encoder", c->encoder);

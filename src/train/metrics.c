@@ -130,8 +130,11 @@ imx_status imx_metrics_add(struct imx_metrics *m, const struct imx_metric *r)
     imx_json_free(&j);
     IMX_TRY(status);
     m->last_loss = r->loss;
-    int n = snprintf(line, sizeof line, "%llu,%.6f,%.9g,%.9g,%.9g,", (unsigned long long)r->step, r->epoch, r->loss,
-                     r->e_pos, r->e_neg);
+    int n = snprintf(line, sizeof line, "%llu,%.6f,%.9g,", (unsigned long long)r->step, r->epoch, r->loss);
+    if (isnan(r->e_pos)) /* objectives without a critic */
+        n += snprintf(line + n, sizeof line - (size_t)n, ",,");
+    else
+        n += snprintf(line + n, sizeof line - (size_t)n, "%.9g,%.9g,", r->e_pos, r->e_neg);
     if (r->nats)
         n += snprintf(line + n, sizeof line - (size_t)n, "%.9g", r->mi_nats);
     snprintf(line + n, sizeof line - (size_t)n, ",%.9g,%.1f,%.3f,%.4f", r->grad_norm, r->images_per_s, r->seconds,

@@ -194,7 +194,9 @@ static imx_status report(struct run *r)
         .e_pos = r->sum[1] / n,
         .e_neg = r->sum[2] / n,
         .mi_nats = r->sum[3] / n,
-        .mi_ceiling = cpc->last ? log((double)cpc->candidates) : imx_mi_ceiling(&r->step->spec, r->step->graph.locals),
+        .mi_ceiling = cpc->last             ? log((double)cpc->candidates)
+                      : r->step->graph.info ? imx_mi_ceiling(&r->step->spec, r->step->graph.locals)
+                                            : (double)NAN,
         .grad_norm = r->sum[4] / n,
         .images_per_s = n * (double)r->c->batch / took,
         .seconds = seconds(r),
