@@ -130,10 +130,10 @@ const struct imx_command imx_cmd_train = {
     .name = "train",
     .summary = "learns an encoder from images without labels",
     .usage = "DATA -o RUN [options]",
-    .about = "Maximises the mutual information between an image's summary and its parts (Deep InfoMax, local "
-             "objective), or\n"
-             "with --objective vae, beta-vae or ae learns to rebuild the image from its summary. "
-             "Writes config.toml, env.json, train.log, metrics, checkpoints and encoder.safetensors into RUN.",
+    .about = "Maximises the mutual information between an image's summary and its parts (dim-local) or its whole last "
+             "map\n(dim-global), tells the rows below from others by those above (cpc), or rebuilds the image from its "
+             "summary\n(vae, beta-vae, ae). Writes config.toml, env.json, train.log, metrics, checkpoints and "
+             "encoder.safetensors into\nRUN.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),

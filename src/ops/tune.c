@@ -506,7 +506,6 @@ imx_status imx_tune_run(const struct imx_tune_options *o, struct imx_tune_summar
     size_t n_seen = 0;
     imx_status status = IMX_OK;
     *sum = (struct imx_tune_summary){ 0 };
-    s.deadline = o->max_time > 0 ? imx_now() + o->max_time : 0;
     s.tried = calloc(MOST_TRIED, sizeof *s.tried);
     if (!s.tried)
         return no_memory();
@@ -527,6 +526,8 @@ imx_status imx_tune_run(const struct imx_tune_options *o, struct imx_tune_summar
     }
     if (o->begin)
         o->begin(o->user, &sum->caps, hello.text, &list, sum->path);
+    /* Counted from here: without the list nothing could be said of what is left. */
+    s.deadline = o->max_time > 0 ? imx_now() + o->max_time : 0;
     IMX_GO(choose_problems(&s, &list));
     IMX_GO(tune_all(&s, &list));
 fail:
