@@ -2,11 +2,12 @@
 #include "philox.h"
 #include "vec.h"
 
-static inline int below(const uint4 ctr, const uint stream, const uint word, const uint limit)
+static inline uint below(const uint4 ctr, const uint stream, const uint word, const uint limit)
 {
     const uint4 r = imx_random4(ctr, stream, word / 4);
-    const uint lane = word % 4;
-    return (int)mul_hi(lane == 0 ? r.x : lane == 1 ? r.y : lane == 2 ? r.z : r.w, limit);
+    /* By bits: Oclgrind takes the wrong component where a compiler makes one indexed access of a chain of conditions. */
+    const uint bits = word & 2u ? (word & 1u ? r.w : r.z) : (word & 1u ? r.y : r.x);
+    return mul_hi(bits, limit);
 }
 
 /* One work-item per set; rotate != 0: a rotation by 1..n-1. */
@@ -22,13 +23,13 @@ __kernel void shuffle_sets(
     if (s >= sets)
         return;
     const uint4 c = vload4(0, ctr);
-    const uint turn = rotate ? 1u + (uint)below(c, stream, s * n, n - 1u) : 0u;
+    const uint turn = rotate ? 1u + below(c, stream, s * n, n - 1u) : 0u;
     for (uint i = 0; i < n; i++)
         perm[i * sets + s] = (int)((i + turn) % n);
     if (rotate)
         return;
     for (uint i = n - 1u; i > 0u; i--) {
-        const uint j = (uint)below(c, stream, s * n + i, i + 1u);
+        const uint j = below(c, stream, s * n + i, i + 1u);
         const int keep = perm[i * sets + s];
         perm[i * sets + s] = perm[j * sets + s];
         perm[j * sets + s] = keep;
