@@ -7,7 +7,6 @@
 #include "ops/act.h"
 #include "ops/concat.h"
 #include "ops/eltwise.h"
-#include "ops/gemm.h"
 #include "ops/pairloss.h"
 #include "ops/shuffle.h"
 #include "ops/spread.h"
@@ -18,22 +17,6 @@ struct layers {
     int32_t n, p, units;
     imx_tid wx, wy, b1, w2, b2, w3, b3;
 };
-
-static imx_tid linear(struct imx_build *b, imx_tid src, imx_tid wei, imx_tid bia, int32_t rows, int32_t out, int32_t in)
-{
-    const struct imx_gemm d = { .m = rows, .n = out, .k = in, .tb = 1, .bias = bia != 0 };
-    const imx_tid dst = imx_graph_temp(b->g, IMX_F32, (int64_t)rows * out, "dst");
-    imx_graph_node(b->g, &imx_op_gemm, &d, (imx_tid[]){ src, wei, bia, 0, dst });
-    return dst;
-}
-
-static imx_tid relu(struct imx_build *b, imx_tid src, int64_t count)
-{
-    const struct imx_act_problem d = { (int32_t)count, IMX_ACT_RELU, 0 };
-    const imx_tid dst = imx_graph_temp(b->g, IMX_F32, count, "relu");
-    imx_graph_node(b->g, &imx_op_act_fwd, &d, (imx_tid[]){ src, dst });
-    return dst;
-}
 
 /* All parameters start as those of layers over the concatenation: fan_in is its width. */
 static struct layers make(struct imx_build *b, struct imx_map x, struct imx_map y, const char *prefix, int32_t units)
@@ -78,9 +61,9 @@ static imx_tid scores(struct imx_build *b, const struct layers *l, imx_tid on_x,
     const imx_tid both = imx_graph_temp(b->g, IMX_F32, count, "both");
     imx_graph_node(b->g, &imx_op_spread, &(struct imx_spread){ l->n, l->p, l->units, 1 },
                    (imx_tid[]){ on_x, on_y, both });
-    imx_tid h = relu(b, both, count);
-    h = relu(b, linear(b, h, l->w2, l->b2, rows, l->units, l->units), count);
-    const imx_tid s = linear(b, h, l->w3, l->b3, rows, 1, l->units);
+    struct imx_map h = imx_nn_act(b, (struct imx_map){ both, rows, 1, 1, l->units }, IMX_ACT_RELU, 0);
+    h = imx_nn_act(b, imx_nn_product(b, h, l->w2, l->b2, 0, l->units), IMX_ACT_RELU, 0);
+    const imx_tid s = imx_nn_product(b, h, l->w3, l->b3, 0, 1).t;
     if (scale == 1.0f)
         return s;
     const imx_tid scaled = imx_graph_temp(b->g, IMX_F32, rows, "scaled");
@@ -112,8 +95,8 @@ struct imx_critic_out imx_critic_concat(struct imx_build *b, const struct imx_cr
     const struct imx_pairloss d = { rows, rows, spec->estimator, imx_estimator_par(spec), spec->clip, spec->l2 };
     imx_graph_label(g, "%s", prefix);
     const struct layers l = make(b, x, y, prefix, spec->units);
-    const imx_tid on_x = linear(b, x.t, l.wx, 0, rows, l.units, x.h * x.w * x.c);
-    const imx_tid on_y = linear(b, y.t, l.wy, l.b1, l.n, l.units, y.c);
+    const imx_tid on_x = imx_nn_product(b, x, l.wx, 0, 0, l.units).t;
+    const imx_tid on_y = imx_nn_product(b, y, l.wy, l.b1, 0, l.units).t;
     const imx_tid fake = shuffled(b, &l, on_x, spec->whole);
     const imx_tid pos = scores(b, &l, on_x, on_y, scale), neg = scores(b, &l, fake, on_y, scale);
     const struct imx_critic_out out = { imx_graph_temp(g, IMX_F32, 1, "loss"), imx_graph_temp(g, IMX_F32, 3, "info") };

@@ -114,6 +114,16 @@ imx_tid imx_nn_linear_weight(struct imx_build *b, struct imx_map src, const char
     return parameter(b, wei, prefix, "weight");
 }
 
+struct imx_map imx_nn_product(struct imx_build *b, struct imx_map src, imx_tid wei, imx_tid bia, imx_tid add, int32_t o)
+{
+    const struct imx_map dst = result(b, src.n, 1, 1, o, "dst");
+    const struct imx_gemm d = {
+        .m = src.n, .n = o, .k = src.h * src.w * src.c, .tb = 1, .bias = bia != 0, .add = add != 0
+    };
+    imx_graph_node(b->g, &imx_op_gemm, &d, (imx_tid[]){ src.t, wei, bia, add, dst.t });
+    return dst;
+}
+
 struct imx_map imx_nn_linear_add(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, bool bias,
                                  enum imx_init init, imx_tid add)
 {
@@ -121,10 +131,7 @@ struct imx_map imx_nn_linear_add(struct imx_build *b, struct imx_map src, const 
     imx_graph_label(b->g, "%s", prefix);
     const imx_tid w = imx_nn_linear_weight(b, src, prefix, o, init);
     const imx_tid bia = bias ? imx_nn_vector(b, prefix, "bias", o, IMX_INIT_UNIFORM, in, false) : 0;
-    const struct imx_map dst = result(b, src.n, 1, 1, o, "dst");
-    const struct imx_gemm d = { .m = src.n, .n = o, .k = in, .tb = 1, .bias = bias, .add = add != 0 };
-    imx_graph_node(b->g, &imx_op_gemm, &d, (imx_tid[]){ src.t, w, bia, add, dst.t });
-    return dst;
+    return imx_nn_product(b, src, w, bia, add, o);
 }
 
 struct imx_map imx_nn_linear(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, bool bias)

@@ -40,6 +40,10 @@ struct imx_map imx_nn_conv_transposed(struct imx_build *b, struct imx_map src, c
 struct imx_map imx_nn_act(struct imx_build *b, struct imx_map src, int32_t kind, float slope);
 /* PREFIX.weight [o, in]; in = h*w*c of src in PyTorch's order (c, h, w). */
 struct imx_map imx_nn_linear(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, bool bias);
+/* src [n, h*w*c] times wei [o, h*w*c] of any origin, plus bia [o] and add [n, o] (0: neither): what the layers above
+ * are made of. */
+struct imx_map imx_nn_product(struct imx_build *b, struct imx_map src, imx_tid wei, imx_tid bia, imx_tid add,
+                              int32_t o);
 /* The same without bias, plus `add` [rows, o] on top (0: nothing). */
 struct imx_map imx_nn_linear_add(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, bool bias,
                                  enum imx_init init, imx_tid add);

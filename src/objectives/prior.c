@@ -12,7 +12,6 @@
 #include "objectives/objective.h"
 #include "ops/act.h"
 #include "ops/eltwise.h"
-#include "ops/gemm.h"
 #include "ops/random.h"
 #include "ops/reduce.h"
 
@@ -23,28 +22,18 @@ struct discriminator {
     imx_tid wei[3], bia[3];
 };
 
-static imx_tid linear(struct imx_graph *g, imx_tid x, imx_tid wei, imx_tid bia, int32_t rows, int32_t out, int32_t in)
+static struct imx_map act(struct imx_build *b, imx_tid t, int32_t rows, int32_t cols, int32_t kind)
 {
-    const struct imx_gemm d = { .m = rows, .n = out, .k = in, .tb = 1, .bias = 1 };
-    const imx_tid dst = imx_graph_temp(g, IMX_F32, (int64_t)rows * out, "dst");
-    imx_graph_node(g, &imx_op_gemm, &d, (imx_tid[]){ x, wei, bia, 0, dst });
-    return dst;
-}
-
-static imx_tid act(struct imx_graph *g, imx_tid x, int64_t count, int32_t kind)
-{
-    const struct imx_act_problem d = { (int32_t)count, kind, 0 };
-    const imx_tid dst = imx_graph_temp(g, IMX_F32, count, "act");
-    imx_graph_node(g, &imx_op_act_fwd, &d, (imx_tid[]){ x, dst });
-    return dst;
+    return imx_nn_act(b, (struct imx_map){ t, rows, 1, 1, cols }, kind, 0);
 }
 
 /* The logits [rows] of x [rows, in]. */
-static imx_tid discriminate(struct imx_graph *g, const struct discriminator *d, imx_tid x, int32_t rows)
+static imx_tid discriminate(struct imx_build *b, const struct discriminator *d, imx_tid x, int32_t rows)
 {
-    x = act(g, linear(g, x, d->wei[0], d->bia[0], rows, HIDDEN1, d->in), (int64_t)rows * HIDDEN1, IMX_ACT_RELU);
-    x = act(g, linear(g, x, d->wei[1], d->bia[1], rows, HIDDEN2, HIDDEN1), (int64_t)rows * HIDDEN2, IMX_ACT_RELU);
-    return linear(g, x, d->wei[2], d->bia[2], rows, 1, HIDDEN2);
+    struct imx_map at = { x, rows, 1, 1, d->in };
+    at = imx_nn_act(b, imx_nn_product(b, at, d->wei[0], d->bia[0], 0, HIDDEN1), IMX_ACT_RELU, 0);
+    at = imx_nn_act(b, imx_nn_product(b, at, d->wei[1], d->bia[1], 0, HIDDEN2), IMX_ACT_RELU, 0);
+    return imx_nn_product(b, at, d->wei[2], d->bia[2], 0, 1).t;
 }
 
 /* alpha * a + beta * b (b may be 0) */
@@ -65,9 +54,10 @@ static imx_tid mean_of(struct imx_graph *g, imx_tid x, int64_t count)
 }
 
 /* mean softplus(sign * logit) */
-static imx_tid mean_softplus(struct imx_graph *g, imx_tid logit, int32_t rows, double sign)
+static imx_tid mean_softplus(struct imx_build *b, imx_tid logit, int32_t rows, double sign)
 {
-    return mean_of(g, act(g, sign < 0 ? axpby(g, logit, sign, 0, 0, rows) : logit, rows, IMX_ACT_SOFTPLUS), rows);
+    const imx_tid x = sign < 0 ? axpby(b->g, logit, sign, 0, 0, rows) : logit;
+    return mean_of(b->g, act(b, x, rows, 1, IMX_ACT_SOFTPLUS).t, rows);
 }
 
 /* mean over the rows of |grad d(x)|^2 */
@@ -96,21 +86,22 @@ static struct discriminator make(struct imx_build *b, int32_t in)
 
 void imx_build_prior(struct imx_net *n, struct imx_map y, const struct imx_mix *mix)
 {
+    struct imx_build *b = &n->b;
     struct imx_graph *g = n->g;
     const int32_t rows = imx_map_rows(y);
     const int64_t count = (int64_t)rows * y.c;
     imx_graph_label(g, "prior");
-    const struct discriminator d = make(&n->b, y.c);
+    const struct discriminator d = make(b, y.c);
     if (g->status != IMX_OK)
         return;
     const bool uniform = mix->prior == IMX_PRIOR_UNIFORM;
-    const imx_tid v = uniform ? act(g, y.t, count, IMX_ACT_SIGMOID) : y.t;
+    const imx_tid v = uniform ? act(b, y.t, rows, y.c, IMX_ACT_SIGMOID).t : y.t;
     const imx_tid fake = imx_graph_detach(g, v), real = imx_graph_temp(g, IMX_F32, count, "real");
     const struct imx_random_problem draw = { (int32_t)count, uniform ? IMX_RANDOM_UNIFORM : IMX_RANDOM_NORMAL,
                                              IMX_STREAM_PRIOR };
     imx_graph_node(g, &imx_op_random, &draw, (imx_tid[]){ n->ctr, real });
-    const imx_tid on_real = discriminate(g, &d, real, rows), on_fake = discriminate(g, &d, fake, rows);
-    imx_tid rival = axpby(g, mean_softplus(g, on_real, rows, -1), 1, mean_softplus(g, on_fake, rows, 1), 1, 1);
+    const imx_tid on_real = discriminate(b, &d, real, rows), on_fake = discriminate(b, &d, fake, rows);
+    imx_tid rival = axpby(g, mean_softplus(b, on_real, rows, -1), 1, mean_softplus(b, on_fake, rows, 1), 1, 1);
     if (mix->penalty > 0) {
         const imx_tid both =
             axpby(g, mean_gradient(g, on_real, real, rows, y.c), 1, mean_gradient(g, on_fake, fake, rows, y.c), 1, 1);
@@ -121,7 +112,7 @@ void imx_build_prior(struct imx_net *n, struct imx_map y, const struct imx_mix *
         fixed.wei[i] = imx_graph_detach(g, d.wei[i]);
         fixed.bia[i] = imx_graph_detach(g, d.bia[i]);
     }
-    const imx_tid judged = discriminate(g, &fixed, v, rows);
-    imx_net_term(n, "prior", mean_softplus(g, judged, rows, -1), mix->gamma, false);
+    const imx_tid judged = discriminate(b, &fixed, v, rows);
+    imx_net_term(n, "prior", mean_softplus(b, judged, rows, -1), mix->gamma, false);
     imx_net_term(n, "discriminator", rival, 1, true);
 }
