@@ -19,13 +19,14 @@ vint negatives(const vint image, const int j, const int n, const int neg)
 }
 
 /* Forward over one tile: positives to pos[.., p], which begins with column pos0; of the negatives run_m, run_s = running
- * maximum and sum of exp, or the sum of f- in run_s; run_q: the sum of s^2 of all pairs where squares != 0. first:
- * nothing was accumulated yet. */
+ * maximum and sum of exp, or the sum of f- in run_s (of smile, which wants both, in run_f); run_q: the sum of s^2 of all
+ * pairs where squares != 0. first: nothing was accumulated yet. */
 __kernel void critic_stat(
     __global const float *restrict s,
     __global float *restrict pos,
     __global float *restrict run_m,
     __global float *restrict run_s,
+    __global float *restrict run_f,
     __global float *restrict run_q,
     const int rows,
     const int row0,
@@ -45,22 +46,24 @@ __kernel void critic_stat(
     const float clip)
 {
     const int c = get_global_id(0) * VEC, slot = get_global_id(1), at = slot * pitch + c;
-    const int begin = slot * per_slot, end = min(rows, begin + per_slot), mean = est_mean(est);
+    const int begin = slot * per_slot, end = min(rows, begin + per_slot), mean = est_mean(est), lse = est_lse(est);
     if (c >= cols)
         return;
     const vint image = (c + V_LANES) / q;
-    vfloat top = (vfloat)(-FLT_MAX), sum = (vfloat)(0.0f), square = (vfloat)(0.0f);
-    if (!first) {
+    vfloat top = (vfloat)(-FLT_MAX), sum = (vfloat)(0.0f), loss = (vfloat)(0.0f), square = (vfloat)(0.0f);
+    if (!first)
         top = V_LOAD(run_m + at);
+    if (!first && lse)
         sum = V_LOAD(run_s + at);
-    }
+    if (!first && mean)
+        loss = V_LOAD((lse ? run_f : run_s) + at);
     if (!first && squares)
         square = V_LOAD(run_q + at);
     const vfloat top_before = top;
     for (int r = begin; r < end; r++) {
         const int j = (row0 + r) / p;
         const vfloat raw = scale * V_LOAD(s + (long)r * cols + c);
-        const vfloat u = est_exponent(est, clipped(raw, clip), par);
+        const vfloat score = clipped(raw, clip), u = est_exponent(est, score, par);
         const vint use = negatives(image, j, n, neg);
         top = select(top, u, (u > top) & use);
         for (int k = max(c, j * q); k < min(min(c + VEC, cols), (j + 1) * q); k++) {
@@ -68,11 +71,11 @@ __kernel void critic_stat(
             pos[(long)(k - pos0) * p + (row0 + r) % p] = clip > 0.0f ? clip * tanh(own / clip) : own;
         }
         if (mean)
-            sum += select((vfloat)(0.0f), est_neg(est, u), use);
+            loss += select((vfloat)(0.0f), est_neg(est, score), use);
         if (squares)
             square += raw * raw;
     }
-    if (!mean) {
+    if (lse) {
         sum *= v_exp(top_before - top);
         for (int r = begin; r < end; r++) {
             const int j = (row0 + r) / p;
@@ -81,16 +84,20 @@ __kernel void critic_stat(
         }
     }
     V_STORE(top, run_m + at);
-    V_STORE(sum, run_s + at);
+    if (lse)
+        V_STORE(sum, run_s + at);
+    if (mean)
+        V_STORE(loss, (lse ? run_f : run_s) + at);
     if (squares)
         V_STORE(square, run_q + at);
 }
 
 /* What a slice of the locals knows of each column: part[2, cols] = maximum and sum of exp of its negatives (or 0
- * and their sum), merged over the slots; where squares != 0 a third row, the sum of s^2. */
+ * and their sum), merged over the slots; of smile a third row, the sum of f-; where squares != 0 one more, that of s^2. */
 __kernel void critic_part(
     __global const float *restrict run_m,
     __global const float *restrict run_s,
+    __global const float *restrict run_f,
     __global const float *restrict run_q,
     __global float *restrict part,
     const int cols,
@@ -99,58 +106,68 @@ __kernel void critic_part(
     const int est,
     const int squares)
 {
-    const int c = get_global_id(0), mean = est_mean(est);
+    const int c = get_global_id(0), lse = est_lse(est), both = lse && est_mean(est);
     if (c >= cols)
         return;
-    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f, square = 0.0f, square_lost = 0.0f;
+    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f, loss = 0.0f, loss_lost = 0.0f, square = 0.0f, square_lost = 0.0f;
     for (int k = 0; k < slots; k++)
         top = run_m[k * pitch + c] > top ? run_m[k * pitch + c] : top;
     for (int k = 0; k < slots; k++)
-        kahan(&sum, &lost, run_s[k * pitch + c] * (mean ? 1.0f : exp(run_m[k * pitch + c] - top)));
+        kahan(&sum, &lost, run_s[k * pitch + c] * (lse ? exp(run_m[k * pitch + c] - top) : 1.0f));
+    for (int k = 0; k < slots && both; k++)
+        kahan(&loss, &loss_lost, run_f[k * pitch + c]);
     for (int k = 0; k < slots && squares; k++)
         kahan(&square, &square_lost, run_q[k * pitch + c]);
-    part[c] = mean ? 0.0f : top;
+    part[c] = lse ? top : 0.0f;
     part[cols + c] = sum;
+    if (both)
+        part[2 * cols + c] = loss;
     if (squares)
-        part[2 * cols + c] = square;
+        part[(both ? 3 : 2) * cols + c] = square;
 }
 
-/* The same over the slices, part[slices, 2 or 3, cols], into a slot as critic_column takes it. */
+/* The same over the slices, part[slices, 2 to 4, cols], into a slot as critic_column takes it. */
 __kernel void critic_fold(
     __global const float *restrict part,
     __global float *restrict run_m,
     __global float *restrict run_s,
+    __global float *restrict run_f,
     __global float *restrict run_q,
     const int cols,
     const int slices,
     const int est,
     const int squares)
 {
-    const int c = get_global_id(0), mean = est_mean(est);
+    const int c = get_global_id(0), lse = est_lse(est), both = lse && est_mean(est);
     if (c >= cols)
         return;
-    const long step = (squares ? 3 : 2) * (long)cols;
+    const long step = (2 + both + (squares != 0)) * (long)cols;
     __global const float *restrict m = part + c, *restrict s = part + cols + c;
-    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f, square = 0.0f, square_lost = 0.0f;
+    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f, loss = 0.0f, loss_lost = 0.0f, square = 0.0f, square_lost = 0.0f;
     for (int k = 0; k < slices; k++)
         top = m[k * step] > top ? m[k * step] : top;
     for (int k = 0; k < slices; k++)
-        kahan(&sum, &lost, s[k * step] * (mean ? 1.0f : exp(m[k * step] - top)));
+        kahan(&sum, &lost, s[k * step] * (lse ? exp(m[k * step] - top) : 1.0f));
+    for (int k = 0; k < slices && both; k++)
+        kahan(&loss, &loss_lost, s[k * step + cols]);
     for (int k = 0; k < slices && squares; k++)
-        kahan(&square, &square_lost, s[k * step + cols]);
+        kahan(&square, &square_lost, s[k * step + (both ? 2 : 1) * cols]);
     run_m[c] = top;
     run_s[c] = sum;
+    if (both)
+        run_f[c] = loss;
     if (squares)
         run_q[c] = square;
 }
 
 /* One column: merges its slots and sums over its positives. part[4, pitch] = sums of the positives' value and
- * of the losses, the column's negatives (infonce: its logsumexp), and its sum of s^2; maximum and sum of the negatives'
- * exponentials are left in slot 0. */
+ * of the losses (infonce; smile: its positives'), the column's negatives (infonce: its logsumexp; smile: the sum of f-),
+ * and its sum of s^2; maximum and sum of the negatives' exponentials are left in slot 0. */
 __kernel void critic_column(
     __global const float *restrict pos,
     __global float *restrict run_m,
     __global float *restrict run_s,
+    __global const float *restrict run_f,
     __global const float *restrict run_q,
     __global float *restrict part,
     __global float *restrict stat,
@@ -161,23 +178,27 @@ __kernel void critic_column(
     const int est,
     const int squares)
 {
-    const int c = get_global_id(0), mean = est_mean(est);
+    const int c = get_global_id(0), lse = est_lse(est), both = lse && est_mean(est);
     if (c >= cols)
         return;
-    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f, square = 0.0f, square_lost = 0.0f;
+    float top = -FLT_MAX, sum = 0.0f, lost = 0.0f, neg = 0.0f, neg_lost = 0.0f, square = 0.0f, square_lost = 0.0f;
     float value = 0.0f, value_lost = 0.0f, loss = 0.0f, loss_lost = 0.0f;
     for (int k = 0; k < slots; k++)
         top = run_m[k * pitch + c] > top ? run_m[k * pitch + c] : top;
     for (int k = 0; k < slots; k++)
-        kahan(&sum, &lost, run_s[k * pitch + c] * (mean ? 1.0f : exp(run_m[k * pitch + c] - top)));
+        kahan(&sum, &lost, run_s[k * pitch + c] * (lse ? exp(run_m[k * pitch + c] - top) : 1.0f));
+    for (int k = 0; k < slots && both; k++)
+        kahan(&neg, &neg_lost, run_f[k * pitch + c]);
     for (int k = 0; k < slots && squares; k++)
         kahan(&square, &square_lost, run_q[k * pitch + c]);
-    const float all = est == IMX_EST_INFONCE ? top + log(sum) : sum;
+    const float all = est == IMX_EST_INFONCE ? top + log(sum) : both ? neg : sum;
     for (int k = 0; k < p; k++) {
         const float u = pos[(long)c * p + k];
         kahan(&value, &value_lost, est_pos(est, u));
         if (est == IMX_EST_INFONCE)
             kahan(&loss, &loss_lost, softplus(all - u));
+        else if (both)
+            kahan(&loss, &loss_lost, softplus(-u) - LN2);
     }
     stat[c] = est == IMX_EST_INFONCE ? all : 0.0f;
     part[c] = value;
@@ -247,16 +268,19 @@ __kernel void critic_finish(
         sum += lanes[5 * LANES + k] * exp(lanes[4 * LANES + k] - top);
     const float all = top + log(sum), e_pos = pos / positives, count = log(negatives);
     const float e_neg = est == IMX_EST_INFONCE ? neg / (float)cols
-                        : est_mean(est)        ? neg / negatives
-                                               : est_end(est, all, count);
-    const float total = est == IMX_EST_INFONCE ? nce / positives : e_neg - e_pos;
+                        : est_lse(est)         ? est_end(est, all, count)
+                                               : neg / negatives;
+    const int apart = est_lse(est) && est_mean(est); /* what is read is not what is descended */
+    const float total = est == IMX_EST_INFONCE ? nce / positives
+                        : apart                ? neg / negatives + nce / positives
+                                               : e_neg - e_pos;
     if (est == IMX_EST_DV_EMA)
         average = est_average(ema, all - count, par);
     level[0] = est_level(est, all, average, count);
     loss[0] = total + pull * square;
     info[0] = e_pos;
     info[1] = e_neg;
-    info[2] = most - total;
+    info[2] = apart ? e_pos - e_neg : most - total;
 }
 
 /* stat[cols] = level[0] */
@@ -315,7 +339,6 @@ __kernel void critic_slope(
     const int first,
     const float scale,
     const float positives,
-    const float par,
     const float clip,
     const float pull)
 {
@@ -338,7 +361,7 @@ __kernel void critic_slope(
         const int j = (row0 + r) / p, mine = max(c, j * q), mine_end = min(last, (j + 1) * q);
         __global float *const here = s + (long)r * cols + c;
         const vfloat raw = scale * V_LOAD(here), u = clipped(raw, clip);
-        vfloat w = v_gate * est_neg_slope(est, u, v_stat, par);
+        vfloat w = v_gate * est_neg_slope(est, u, v_stat);
         if (neg < n - 1)
             w = select((vfloat)(0.0f), w, negatives(image, j, n, neg));
         if (clip > 0.0f)

@@ -106,23 +106,30 @@ vfloat clipped(const vfloat s, const float clip)
     return clip > 0.0f ? clip * v_tanh(s / clip) : s;
 }
 
-/* Do the negatives of this estimator enter a mean (else a logsumexp)? */
+/* Do the negatives of this estimator enter its loss by a mean (else by a logsumexp)? */
 int est_mean(const int est)
 {
-    return est == IMX_EST_JSD || est == IMX_EST_GAN || est == IMX_EST_RKL || est == IMX_EST_CHI2;
+    return est == IMX_EST_JSD || est == IMX_EST_GAN || est == IMX_EST_RKL || est == IMX_EST_CHI2 ||
+           est == IMX_EST_SMILE;
+}
+
+/* Is a logsumexp of the negatives wanted? smile descends a mean and reads one. */
+int est_lse(const int est)
+{
+    return !est_mean(est) || est == IMX_EST_SMILE;
 }
 
 /* f-(u) of the estimators with a mean. */
 vfloat est_neg(const int est, const vfloat u)
 {
-    if (est == IMX_EST_JSD)
+    if (est == IMX_EST_JSD || est == IMX_EST_SMILE)
         return v_softplus(u) - LN2;
     if (est == IMX_EST_GAN)
         return v_softplus(u);
     return est == IMX_EST_CHI2 ? fma(0.25f * u, u, u) : u - 1.0f;
 }
 
-/* What goes into the logsumexp of the others; par: smile's bound. Not clamp(), which may lose a NaN. */
+/* What goes into the logsumexp; par: smile's bound. Not clamp(), which may lose a NaN. */
 vfloat est_exponent(const int est, const vfloat u, const float par)
 {
     if (est != IMX_EST_SMILE)
@@ -132,19 +139,18 @@ vfloat est_exponent(const int est, const vfloat u, const float par)
 }
 
 /* The derivative of a negative's share: of f-, or the softmax weight exp(u - stat). */
-vfloat est_neg_slope(const int est, const vfloat u, const vfloat stat, const float par)
+vfloat est_neg_slope(const int est, const vfloat u, const vfloat stat)
 {
-    if (est == IMX_EST_JSD || est == IMX_EST_GAN)
+    if (est == IMX_EST_JSD || est == IMX_EST_GAN || est == IMX_EST_SMILE)
         return v_sigmoid(u);
     if (est == IMX_EST_CHI2)
         return 0.5f * u + 1.0f;
     if (est == IMX_EST_RKL)
         return (vfloat)(1.0f) + (u - u);
-    const vfloat e = v_exp(u - stat);
-    return est == IMX_EST_SMILE ? select(e, (vfloat)(0.0f), (u >= par) | (u <= -par)) : e;
+    return v_exp(u - stat);
 }
 
-/* f+(u) */
+/* f+(u); of smile what is read. */
 float est_pos(const int est, const float u)
 {
     if (est == IMX_EST_JSD)
@@ -161,7 +167,7 @@ float est_pos_slope(const int est, const float u, const float stat)
 {
     if (est == IMX_EST_INFONCE)
         return sigmoid(stat - u);
-    if (est == IMX_EST_JSD || est == IMX_EST_GAN)
+    if (est == IMX_EST_JSD || est == IMX_EST_GAN || est == IMX_EST_SMILE)
         return sigmoid(-u);
     return est == IMX_EST_RKL || est == IMX_EST_H2 ? exp(-u) : 1.0f;
 }

@@ -5,8 +5,8 @@
 
 #define LANES 64
 
-/* Lane k takes scores k, k + LANES ...: lanes[5, LANES] = sums of the positives' value, of the negatives' f-, of squares;
- * maximum and sum of exp of the negatives. */
+/* Lane k takes scores k, k + LANES ...: lanes[6, LANES] = sums of the positives' value, of the negatives' f-, of squares;
+ * maximum and sum of exp of the negatives; of smile the sum of its positives' losses. */
 __kernel void pairloss_lanes(
     __global const float *restrict pos,
     __global const float *restrict neg,
@@ -17,29 +17,33 @@ __kernel void pairloss_lanes(
     const float par,
     const float clip)
 {
-    const int me = get_global_id(0), mean = est_mean(est);
+    const int me = get_global_id(0), mean = est_mean(est), lse = est_lse(est);
     if (me >= LANES)
         return;
     float value = 0.0f, value_lost = 0.0f, sum = 0.0f, lost = 0.0f, square = 0.0f, square_lost = 0.0f, top = -FLT_MAX;
+    float loss = 0.0f, loss_lost = 0.0f;
     for (int i = me; i < m; i += LANES) {
-        kahan(&value, &value_lost, est_pos(est, clipped(pos[i], clip)));
+        const float u = clipped(pos[i], clip);
+        kahan(&value, &value_lost, est_pos(est, u));
+        kahan(&loss, &loss_lost, softplus(-u) - LN2);
         kahan(&square, &square_lost, pos[i] * pos[i]);
     }
     for (int i = me; i < k; i += LANES) {
-        const float u = est_exponent(est, clipped(neg[i], clip), par);
+        const float score = clipped(neg[i], clip), u = est_exponent(est, score, par);
         kahan(&square, &square_lost, neg[i] * neg[i]);
         top = u > top ? u : top;
         if (mean)
-            kahan(&sum, &lost, est_neg(est, u));
+            kahan(&sum, &lost, est_neg(est, score));
     }
     lanes[me] = value;
     lanes[LANES + me] = sum;
     lanes[2 * LANES + me] = square;
     sum = lost = 0.0f;
-    for (int i = me; i < k && !mean; i += LANES)
+    for (int i = me; i < k && lse; i += LANES)
         kahan(&sum, &lost, exp(est_exponent(est, clipped(neg[i], clip), par) - top));
     lanes[3 * LANES + me] = top;
     lanes[4 * LANES + me] = sum;
+    lanes[5 * LANES + me] = loss;
 }
 
 /* The lanes become LOSS, INFO and LEVEL. pull: the weight of one square. One work-item. */
@@ -55,7 +59,7 @@ __kernel void pairloss_finish(
     const float par,
     const float pull)
 {
-    float value = 0.0f, neg = 0.0f, square = 0.0f, top = -FLT_MAX, sum = 0.0f, average = 0.0f;
+    float value = 0.0f, neg = 0.0f, square = 0.0f, top = -FLT_MAX, sum = 0.0f, own = 0.0f, average = 0.0f;
     if (get_global_id(0) > 0)
         return;
     for (int k = 0; k < LANES; k++) {
@@ -63,15 +67,16 @@ __kernel void pairloss_finish(
         neg += lanes[LANES + k];
         square += lanes[2 * LANES + k];
         top = lanes[3 * LANES + k] > top ? lanes[3 * LANES + k] : top;
+        own += lanes[5 * LANES + k];
     }
     for (int k = 0; k < LANES; k++)
         sum += lanes[4 * LANES + k] * exp(lanes[3 * LANES + k] - top);
-    const int mean = est_mean(est);
-    const float all = mean ? 0.0f : top + log(sum), count = log(negatives), e_pos = value / positives;
-    const float e_neg = mean ? neg / negatives : est_end(est, all, count);
+    const int mean = est_mean(est), lse = est_lse(est);
+    const float all = lse ? top + log(sum) : 0.0f, count = log(negatives), e_pos = value / positives;
+    const float e_neg = lse ? est_end(est, all, count) : neg / negatives;
     if (est == IMX_EST_DV_EMA)
         average = est_average(ema, all - count, par);
-    loss[0] = e_neg - e_pos + pull * square;
+    loss[0] = (mean && lse ? neg / negatives + own / positives : e_neg - e_pos) + pull * square;
     info[0] = e_pos;
     info[1] = e_neg;
     info[2] = e_pos - e_neg;
@@ -89,7 +94,6 @@ __kernel void pairloss_slope(
     const int m,
     const int k,
     const int est,
-    const float par,
     const float clip,
     const float pull)
 {
@@ -98,7 +102,7 @@ __kernel void pairloss_slope(
         return;
     const float raw = me < m ? pos[at] : neg[at], u = clipped(raw, clip), share = clip > 0.0f ? u / clip : 0.0f;
     const float w = me < m ? -est_pos_slope(est, u, 0.0f) / (float)m
-                           : est_neg_slope(est, u, level[0], par) / (est_mean(est) ? (float)k : 1.0f);
+                           : est_neg_slope(est, u, level[0]) / (est_mean(est) ? (float)k : 1.0f);
     const float all = dloss[0] * (w * (1.0f - share * share) + pull * raw);
     if (me < m)
         dpos[at] = all;

@@ -145,7 +145,8 @@
           .fallback = "infonce",                                                                                       \
           .choices = "infonce|jsd|dv|gan|kl|rkl|h2|chi2|nwj|smile|dv-ema",                                             \
           .table = "objective",                                                                                        \
-          .help = "the bound on the mutual information; infonce, dv, kl (= nwj), smile, dv-ema read it in nats" },     \
+          .help = "the bound on the mutual information; infonce, dv, kl (= nwj), smile, dv-ema read it in nats; "      \
+                  "smile learns by jsd's loss; rkl is unsteady without --score-clip" },                                \
         { .name = "smile-tau",                                                                                         \
           .type = IMX_OPT_FLOAT,                                                                                       \
           .at = IMX_CONFIG_AT(smile_tau),                                                                              \
@@ -154,7 +155,7 @@
           .min = 1e-3,                                                                                                 \
           .max = 1e3,                                                                                                  \
           .table = "objective",                                                                                        \
-          .help = "smile: negatives' scores are cut at +-T" },                                                         \
+          .help = "smile: negatives' scores are cut at +-T in what it reads" },                                        \
         { .name = "ema-decay",                                                                                         \
           .type = IMX_OPT_FLOAT,                                                                                       \
           .at = IMX_CONFIG_AT(ema_decay),                                                                              \

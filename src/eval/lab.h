@@ -5,7 +5,7 @@
  * spread. (dim_method 4, 8.6, 9.4)
  *
  * How an estimator reads nats:
- *   bound    its own value is a bound on (or, smile, an estimate of) the mutual information
+ *   bound    its own value is a bound on (or, smile, whose loss is another, an estimate of) the mutual information
  *   density  its best critic is a function of ln r, r = p(x,y)/(p(x)p(y)): jsd, gan, rkl T = ln r; kl T = 1 + ln r;
  *            h2 T = ln(r)/2; chi2 T = 2 (r - 1). The mean of ln r over positive pairs estimates I, but bounds it from
  *            neither side.
@@ -87,7 +87,7 @@ struct imx_lab_row {
     int32_t est, batch;
     int32_t seeds, bad;                /* readings; those that were not finite */
     double mean, bias, spread, jitter; /* nats; NaN: no reading. spread: deviation over the seeds, NaN below two */
-    double value, value_spread, best;  /* of e_pos - e_neg in its own unit; of its best critic */
+    double value, value_spread, best;  /* what was descended, negated, in its own unit; of its best critic */
     double most, ceiling, seconds;     /* ceiling infinite: none; seconds: mean of a training */
     double sum[4];                     /* private: of readings, squares, values, squares */
     double sum_jitter, sum_seconds;    /* private */

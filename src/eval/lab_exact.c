@@ -96,6 +96,7 @@ double imx_joint_best(const double *p, int32_t kx, int32_t ky, int32_t est)
     case IMX_EST_DV:
     case IMX_EST_DV_EMA:
     case IMX_EST_KL: return imx_joint_mi(p, kx, ky);
+    case IMX_EST_SMILE:
     case IMX_EST_JSD: return 2 * imx_joint_jsd(p, kx, ky);
     case IMX_EST_GAN: return 2 * imx_joint_jsd(p, kx, ky) - 2 * LN2;
     case IMX_EST_RKL: return expect(p, kx, ky, zero, rkl_neg);
@@ -203,6 +204,7 @@ double imx_gauss_best(int32_t d, double rho, int32_t est)
     case IMX_EST_DV:
     case IMX_EST_DV_EMA:
     case IMX_EST_KL: return imx_gauss_mi(d, rho);
+    case IMX_EST_SMILE:
     case IMX_EST_JSD: return gauss_jsd(d, rho);
     case IMX_EST_GAN: return gauss_jsd(d, rho) - 2 * LN2;
     case IMX_EST_RKL: return d * (0.5 * log(tail) + rho * rho / tail);

@@ -199,6 +199,7 @@ double imx_lab_log_ratio(int32_t est, double t)
     switch (est) {
     case IMX_EST_JSD:
     case IMX_EST_GAN:
+    case IMX_EST_SMILE:
     case IMX_EST_RKL: return t;
     case IMX_EST_KL: return t - 1;
     case IMX_EST_H2: return 2 * t;

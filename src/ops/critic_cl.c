@@ -25,7 +25,7 @@ static const struct shape shape_gpu = { 1, 64, "-DVEC=1" };
 /* Where everything lies in the workspace, in bytes; each part begins on a page. */
 struct layout {
     int rows, tile, tiles, cols, pitch; /* rows of locals, rows per tile, columns = globals */
-    uint64_t score[2], top, sum, square, part, lanes, level, gate, turn[2], gemm, end;
+    uint64_t score[2], top, sum, loss, square, part, lanes, level, gate, turn[2], gemm, end;
 };
 
 static int tile_rows(const struct imx_critic *d, int64_t rows)
@@ -105,6 +105,12 @@ static uint64_t take(uint64_t *end, uint64_t floats)
     return at;
 }
 
+/* The sum that the loss takes stands beside what is read. */
+static bool apart(const struct imx_critic *d)
+{
+    return d->est == IMX_EST_SMILE;
+}
+
 /* The sum of s^2 is wanted. */
 static bool squares(const struct imx_critic *d)
 {
@@ -122,6 +128,7 @@ static struct layout layout_of(const struct imx_critic *d, int rows, const struc
         l.score[k] = take(&l.end, (uint64_t)l.tile * cols + spare);
     l.top = take(&l.end, backward ? 0 : (uint64_t)shape->slots * (uint64_t)l.pitch);
     l.sum = take(&l.end, (uint64_t)shape->slots * (uint64_t)l.pitch);
+    l.loss = take(&l.end, backward || !apart(d) ? 0 : (uint64_t)shape->slots * (uint64_t)l.pitch);
     l.square = take(&l.end, backward || !squares(d) ? 0 : (uint64_t)shape->slots * (uint64_t)l.pitch);
     l.part = take(&l.end, backward ? 0 : 4 * (uint64_t)l.pitch);
     l.lanes = take(&l.end, backward ? 0 : 6 * FINISH_LANES);
@@ -235,13 +242,14 @@ static float pull(const struct imx_critic *d)
 
 /* Where the running statistics of the forward pass stand. */
 struct sums {
-    struct imx_mem top, sum, square, part;
+    struct imx_mem top, sum, loss, square, part;
 };
 
 static struct sums sums_of(const struct run *r)
 {
     const uint64_t slots = (uint64_t)r->shape->slots * (uint64_t)r->l.pitch;
     return (struct sums){ scratch(r, r->l.top, slots), scratch(r, r->l.sum, slots),
+                          apart(r->d) ? scratch(r, r->l.loss, slots) : (struct imx_mem){ 0 },
                           squares(r->d) ? scratch(r, r->l.square, slots) : (struct imx_mem){ 0 },
                           scratch(r, r->l.part, 4 * (uint64_t)r->l.pitch) };
 }
@@ -271,6 +279,7 @@ static imx_status stat_tiles(struct run *r, struct imx_mem pos)
                                                                  .pos = pos,
                                                                  .run_m = sums.top,
                                                                  .run_s = sums.sum,
+                                                                 .run_f = sums.loss,
                                                                  .run_q = sums.square,
                                                                  .rows = r->rows,
                                                                  .row0 = r->base + r->row0,
@@ -294,7 +303,7 @@ static imx_status stat_tiles(struct run *r, struct imx_mem pos)
 
 static bool one_level(int32_t est)
 {
-    return est == IMX_EST_DV || est == IMX_EST_DV_EMA || est == IMX_EST_SMILE || est == IMX_EST_KL || est == IMX_EST_H2;
+    return est == IMX_EST_DV || est == IMX_EST_DV_EMA || est == IMX_EST_KL || est == IMX_EST_H2;
 }
 
 /* Where the results of the forward pass go. */
@@ -311,6 +320,7 @@ static imx_status end_fwd(const struct run *r, int slots, const struct ends *e)
                                   &(struct imx_k_critic_column){ .pos = e->pos,
                                                                  .run_m = sums.top,
                                                                  .run_s = sums.sum,
+                                                                 .run_f = sums.loss,
                                                                  .run_q = sums.square,
                                                                  .part = sums.part,
                                                                  .stat = e->stat,
@@ -426,7 +436,6 @@ static imx_status slope_tiles(struct run *r)
                                                                    .first = t == 0,
                                                                    .scale = d->scale,
                                                                    .positives = positives(d),
-                                                                   .par = d->par,
                                                                    .clip = d->clip,
                                                                    .pull = 2 * pull(d) }));
         IMX_TRY(spread_tile(r, t));
@@ -464,6 +473,7 @@ static imx_status run_part_fwd(struct imx_dev *dev, const struct imx_critic_part
     return imx_run_critic_part(dev, column_launch(&r),
                                &(struct imx_k_critic_part){ .run_m = sums.top,
                                                             .run_s = sums.sum,
+                                                            .run_f = sums.loss,
                                                             .run_q = sums.square,
                                                             .part = a->m[IMX_CRITIC_PART_PART],
                                                             .cols = r.l.cols,
@@ -487,6 +497,7 @@ static imx_status run_part_end(struct imx_dev *dev, const struct imx_critic_part
                                 &(struct imx_k_critic_fold){ .part = a->m[IMX_CRITIC_END_PART],
                                                              .run_m = sums.top,
                                                              .run_s = sums.sum,
+                                                             .run_f = sums.loss,
                                                              .run_q = sums.square,
                                                              .cols = r.l.cols,
                                                              .slices = (d->n + d->images - 1) / d->images,

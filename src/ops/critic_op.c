@@ -146,12 +146,11 @@ static void fill_bwd(const void *problem, int i, void *data, uint64_t seed)
     const int64_t n = counts(d).stat;
     for (int64_t k = 0; k < n; k++) {
         const double noise = (double)((seed + (uint64_t)i + (uint64_t)k * 2654435761u) % 1000u) / 1000.0;
-        const double at = d->est == IMX_EST_INFONCE ? log(row) + rise + noise
-                          : d->est == IMX_EST_DV || d->est == IMX_EST_DV_EMA || d->est == IMX_EST_SMILE
-                              ? log(all) + rise + noise
-                          : d->est == IMX_EST_KL ? log(all) + 1
-                          : d->est == IMX_EST_H2 ? log(all)
-                                                 : 0;
+        const double at = d->est == IMX_EST_INFONCE                          ? log(row) + rise + noise
+                          : d->est == IMX_EST_DV || d->est == IMX_EST_DV_EMA ? log(all) + rise + noise
+                          : d->est == IMX_EST_KL                             ? log(all) + 1
+                          : d->est == IMX_EST_H2                             ? log(all)
+                                                                             : 0;
         ((float *)data)[k] = (float)at;
     }
 }
@@ -229,6 +228,7 @@ static const char *const cases[] = {
     "n7p3q3_d20x0b1_est2_scale1_neg3_clip1_pull0.125",
     "n6p5q2_d12x3b1_est4_scale1_neg5_clip3",
     "n9p13q2_d33x5b1_est8_scale0.5_neg4_par0.75_clip4_pull0.0625",
+    "n20p65q2_d16x0b1_est8_scale0.5_par1",
     "n9p13q2_d33x5b0_est9_scale0.25_par0.9_pull0.5",
     "n18p7q1_d19x0b1_est5_scale0.5_clip2",
     "n18p7q1_d19x4b0_est7_scale0.5_neg11_pull1",
@@ -427,6 +427,7 @@ static const char *const part_cases[] = {
     "n4p5q3_d7x3b1_est5_at3k1w7_scale0.5_clip2",
     "n4p5q3_d7x3b1_est6_at0k3w5_scale0.5_neg2",
     "n9p13q2_d33x5b1_est8_at6k3w15_scale0.5_neg4_par0.75_clip4_pull0.0625",
+    "n7p9q3_d20x0b1_est8_at2k2w13_scale0.5_par0.5",
     "n9p13q2_d33x5b0_est9_at0k4w13_scale0.25_par0.9",
     "n18p7q1_d19x4b0_est7_at6k6w7_scale0.5_neg11_pull1",
     "n6p49q25_d8x0b1_est0_at2k2w13_scale0.25_neg3",

@@ -71,6 +71,8 @@ static void forward_negative(const struct imx_critic *d, real u, real mu, struct
     case POOL_ALL: lse_add(all, est_exponent(d->est, u, (real)d->par), mu); break;
     case POOL_MEAN: sum->neg += (double)est_neg(d->est, u, mu, &mag); sum->neg_mag += (double)mag;
     }
+    if (est_apart(d->est))
+        lse_add(all, est_exponent(d->est, u, (real)d->par), mu);
 }
 
 /* One positive score u with mag mu; stat is its row's logsumexp. */
@@ -79,7 +81,7 @@ static void forward_positive(const struct imx_critic *d, real u, real mu, real s
     real mag;
     sum->pos += (double)est_pos(d->est, u, mu, &mag);
     sum->pos_mag += (double)mag;
-    if (d->est == IMX_EST_INFONCE) {
+    if (d->est == IMX_EST_INFONCE || est_apart(d->est)) {
         sum->loss += (double)(softplus(stat - u));
         sum->loss_mag += (double)(sigmoid(stat - u) * (stat_mag + mu + real_abs(stat - u)) + softplus(stat - u));
     }
@@ -112,20 +114,26 @@ static void forward_finish(const struct imx_critic *d, struct totals *sum, const
     if (d->est == IMX_EST_INFONCE) {
         sum->loss /= positives;
         sum->loss_mag /= positives;
+    } else if (est_apart(d->est)) { /* the loss is jsd's; from here on neg is what is read */
+        sum->loss = sum->neg + sum->loss / positives - (double)ln2;
+        sum->loss_mag = sum->neg_mag + sum->loss_mag / positives + (double)ln2;
+        sum->neg_mag = (double)lse_mag(all) + count;
+        sum->neg = (double)lse_value(all) - count;
     } else {
         sum->loss = sum->neg - sum->pos;
         sum->loss_mag = sum->neg_mag + sum->pos_mag;
     }
     const double most = d->est == IMX_EST_INFONCE ? log(1 + (double)imx_critic_negatives(d) * d->p) : 0;
+    const bool apart = est_apart(d->est);
     const double penalty = (double)d->l2 / pairs_of(d);
     *e->loss = (real)(sum->loss + penalty * sum->square);
     e->info[0] = (real)sum->pos;
     e->info[1] = (real)sum->neg;
-    e->info[2] = (real)(most - sum->loss);
+    e->info[2] = (real)(apart ? sum->pos - sum->neg : most - sum->loss);
     e->loss_mag = sum->loss_mag + penalty * sum->square_mag;
     e->info_mag[0] = sum->pos_mag;
     e->info_mag[1] = sum->neg_mag;
-    e->info_mag[2] = sum->loss_mag + most;
+    e->info_mag[2] = apart ? sum->pos_mag + sum->neg_mag : sum->loss_mag + most;
 }
 
 void REF(imx_ref_critic_fwd)(const void *problem, void *const *arg REF_MAG)
@@ -196,7 +204,7 @@ static real slope(const struct imx_critic *d, int64_t i, int64_t j, real s, real
     } else if (is_negative(d, i, j)) {
         const enum pool pool = est_pool(d->est);
         const real count = pool == POOL_MEAN ? (real)negatives_of(d) : pool == POOL_ROW ? positives : 1;
-        const real e = est_neg_slope(d->est, u, mu, stat, (real)d->par, &w_mag);
+        const real e = est_neg_slope(d->est, u, mu, stat, &w_mag);
         w = (pool == POOL_ROW ? e * gate : e) / count;
         w_mag = (pool == POOL_ROW ? w_mag * gate + e * gate_mag : w_mag) / count;
     }
@@ -276,7 +284,7 @@ void REF(imx_ref_critic_part_fwd)(const void *problem, void *const *arg REF_MAG)
     const struct scorer t = scorer_of(d, arg);
     const int64_t globals = (int64_t)d->n * d->q, locals = (int64_t)d->images * d->p;
     const struct imx_critic whole = imx_critic_whole(d);
-    const bool mean = est_pool(d->est) == POOL_MEAN;
+    const bool mean = est_pool(d->est) == POOL_MEAN && !est_apart(d->est);
     real *pos = arg[IMX_CRITIC_PART_POS], *part = arg[IMX_CRITIC_PART_PART];
     for (int64_t iq = 0; iq < globals; iq++) {
         const int64_t own = iq / d->q - d->image; /* its image, counted from the slice's first */
@@ -300,12 +308,18 @@ void REF(imx_ref_critic_part_fwd)(const void *problem, void *const *arg REF_MAG)
         part[iq] = row.count ? row.m : mean ? 0 : -(real)3.402823466385288598e38;
         part[globals + iq] = mean ? (real)sum.neg : row.s;
         REF_MAG_SET(IMX_CRITIC_PART_PART, iq, top_mag);
-        REF_MAG_SET(IMX_CRITIC_PART_PART, globals + iq, sum.neg_mag + row.t + row.s * (1 + top_mag));
+        REF_MAG_SET(IMX_CRITIC_PART_PART, globals + iq, (mean ? sum.neg_mag : 0) + row.t + row.s * (1 + top_mag));
         (void)top_mag;
-        if (imx_critic_part_rows(d) < 3)
-            continue;
-        part[2 * globals + iq] = (real)sum.square;
-        REF_MAG_SET(IMX_CRITIC_PART_PART, 2 * globals + iq, sum.square_mag);
+        real *more = part + 2 * globals + iq;
+        if (est_apart(d->est)) {
+            *more = (real)sum.neg;
+            REF_MAG_SET(IMX_CRITIC_PART_PART, more - part, sum.neg_mag);
+            more += globals;
+        }
+        if (d->l2 != 0.0f) {
+            *more = (real)sum.square;
+            REF_MAG_SET(IMX_CRITIC_PART_PART, more - part, sum.square_mag);
+        }
     }
 }
 
@@ -318,20 +332,23 @@ void REF(imx_ref_critic_part_end)(const void *problem, void *const *arg REF_MAG)
     struct ends end = { arg[IMX_CRITIC_END_LOSS], arg[IMX_CRITIC_END_INFO], arg[IMX_CRITIC_END_EMA], stat };
     const int64_t globals = (int64_t)d->n * d->q, rows = imx_critic_part_rows(d);
     const enum pool pool = est_pool(d->est);
+    const bool apart = est_apart(d->est);
     struct totals sum = { 0 };
     struct lse all = { 0 };
     for (int64_t iq = 0; iq < globals; iq++) {
-        struct lse row = { 0 }, *to = pool == POOL_ALL ? &all : &row;
+        struct lse row = { 0 }, *to = pool == POOL_ROW ? &row : &all;
         for (int64_t k = 0; k * d->images < d->n; k++) {
             const real *at = part + k * rows * globals + iq, m = at[0], s = at[globals];
-            if (rows > 2) {
-                sum.square += (double)at[2 * globals];
-                sum.square_mag += (double)real_abs(at[2 * globals]);
+            if (d->l2 != 0.0f) {
+                sum.square += (double)at[(rows - 1) * globals];
+                sum.square_mag += (double)real_abs(at[(rows - 1) * globals]);
             }
             if (pool == POOL_MEAN) {
-                sum.neg += (double)s;
-                sum.neg_mag += (double)real_abs(s);
-            } else if (s > 0) {
+                const real neg = apart ? at[2 * globals] : s;
+                sum.neg += (double)neg;
+                sum.neg_mag += (double)real_abs(neg);
+            }
+            if ((pool != POOL_MEAN || apart) && s > 0) {
                 lse_add(to, m + real_log(s), real_abs(m) + real_abs(real_log(s)) + 1);
             }
         }

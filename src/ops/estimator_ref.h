@@ -22,8 +22,14 @@ static inline real softplus(real z)
     return real_max(z, 0) + real_log1p(real_exp(-real_abs(z)));
 }
 
-/* How negatives are put together: a mean of f-(u); one logsumexp per global; one of all. */
+/* How the loss puts negatives together: a mean of f-(u); one logsumexp per global; one of all. */
 enum pool { POOL_MEAN, POOL_ROW, POOL_ALL };
+
+/* What is descended is not what is read: beside the loss, a mean, stands a logsumexp of the negatives. */
+static inline bool est_apart(int32_t est)
+{
+    return est == IMX_EST_SMILE;
+}
 
 static inline enum pool est_pool(int32_t est)
 {
@@ -32,13 +38,12 @@ static inline enum pool est_pool(int32_t est)
     case IMX_EST_DV:
     case IMX_EST_DV_EMA:
     case IMX_EST_KL:
-    case IMX_EST_H2:
-    case IMX_EST_SMILE: return POOL_ALL;
+    case IMX_EST_H2: return POOL_ALL;
     default: return POOL_MEAN;
     }
 }
 
-/* f+(u) */
+/* f+(u); of those whose loss stands apart what is read. */
 static inline real est_pos(int32_t est, real u, real mu, real *mag)
 {
     const real e = est == IMX_EST_RKL || est == IMX_EST_H2 ? real_exp(-u) : 0;
@@ -59,7 +64,8 @@ static inline real est_pos_slope(int32_t est, real u, real stat, real *mag)
     switch (est) {
     case IMX_EST_INFONCE:
     case IMX_EST_JSD:
-    case IMX_EST_GAN: *mag = w * (1 + (1 - w) * real_abs(z)); return w;
+    case IMX_EST_GAN:
+    case IMX_EST_SMILE: *mag = w * (1 + (1 - w) * real_abs(z)); return w;
     case IMX_EST_RKL:
     case IMX_EST_H2: *mag = real_exp(-u) * (1 + real_abs(u)); return real_exp(-u);
     default: *mag = 1; return 1;
@@ -70,32 +76,33 @@ static inline real est_pos_slope(int32_t est, real u, real stat, real *mag)
 static inline real est_neg(int32_t est, real u, real mu, real *mag)
 {
     switch (est) {
-    case IMX_EST_JSD: *mag = sigmoid(u) * mu + softplus(u) + ln2; return softplus(u) - ln2;
+    case IMX_EST_JSD:
+    case IMX_EST_SMILE: *mag = sigmoid(u) * mu + softplus(u) + ln2; return softplus(u) - ln2;
     case IMX_EST_GAN: *mag = sigmoid(u) * mu + softplus(u); return softplus(u);
     case IMX_EST_CHI2: *mag = (real_abs(u) / 2 + 1) * mu + u * u / 4 + real_abs(u); return u * u / 4 + u;
     default: *mag = mu + 1; return u - 1; /* rkl */
     }
 }
 
-/* What goes into the logsumexp of the others. par: smile's bound */
+/* What goes into the logsumexp. par: smile's bound */
 static inline real est_exponent(int32_t est, real u, real par)
 {
     return est != IMX_EST_SMILE ? u : u > par ? par : u < -par ? -par : u;
 }
 
 /* The derivative of a negative's share: of f-, or the softmax weight exp(u - stat). */
-static inline real est_neg_slope(int32_t est, real u, real mu, real stat, real par, real *mag)
+static inline real est_neg_slope(int32_t est, real u, real mu, real stat, real *mag)
 {
     const real w = sigmoid(u);
     switch (est) {
     case IMX_EST_JSD:
-    case IMX_EST_GAN: *mag = w * (1 + (1 - w) * (mu + real_abs(u))); return w;
+    case IMX_EST_GAN:
+    case IMX_EST_SMILE: *mag = w * (1 + (1 - w) * (mu + real_abs(u))); return w;
     case IMX_EST_CHI2: *mag = mu / 2 + real_abs(u) / 2 + 1; return u / 2 + 1;
     case IMX_EST_RKL: *mag = 1; return 1;
     default: break;
     }
-    const bool cut = est == IMX_EST_SMILE && (u >= par || u <= -par);
-    const real e = cut ? 0 : real_exp(u - stat);
+    const real e = real_exp(u - stat);
     *mag = e * (1 + mu + real_abs(u - stat));
     return e;
 }

@@ -14,7 +14,7 @@ static bool supports(const struct imx_caps *caps, const void *problem)
 static uint64_t workspace(const struct imx_caps *caps, const void *problem)
 {
     (void)caps, (void)problem;
-    return 5 * LANES * sizeof(float);
+    return 6 * LANES * sizeof(float);
 }
 
 static float pull(const struct imx_pairloss *d)
@@ -25,7 +25,7 @@ static float pull(const struct imx_pairloss *d)
 static imx_status run_fwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_pairloss *d = problem;
-    const struct imx_mem lanes = imx_part(a->ws, 0, 5 * LANES * sizeof(float));
+    const struct imx_mem lanes = imx_part(a->ws, 0, 6 * LANES * sizeof(float));
     IMX_TRY(imx_run_pairloss_lanes(dev, imx_launch_1d(dev, LANES, ""),
                                    &(struct imx_k_pairloss_lanes){ .pos = a->m[IMX_PAIRLOSS_FWD_POS],
                                                                    .neg = a->m[IMX_PAIRLOSS_FWD_NEG],
@@ -61,7 +61,6 @@ static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct
                                                                   .m = d->m,
                                                                   .k = d->k,
                                                                   .est = d->est,
-                                                                  .par = d->par,
                                                                   .clip = d->clip,
                                                                   .pull = 2 * pull(d) });
 }

@@ -9,7 +9,7 @@ void REF(imx_ref_pairloss_fwd)(const void *problem, void *const *arg REF_MAG)
     const real *pos = arg[IMX_PAIRLOSS_FWD_POS], *neg = arg[IMX_PAIRLOSS_FWD_NEG];
     real *loss = arg[IMX_PAIRLOSS_FWD_LOSS], *info = arg[IMX_PAIRLOSS_FWD_INFO];
     const double count = log((double)d->k), pull = (double)d->l2 / ((double)d->m + d->k);
-    double e_pos = 0, e_neg = 0, square = 0, pos_mag = 0, neg_mag = 0, level = 0, level_mag = 0;
+    double e_pos = 0, e_neg = 0, square = 0, pos_mag = 0, neg_mag = 0, level = 0, level_mag = 0, own = 0, own_mag = 0;
     struct lse all = { 0 };
     real term_mag;
     for (int64_t i = 0; i < (int64_t)d->m + d->k; i++) {
@@ -20,9 +20,13 @@ void REF(imx_ref_pairloss_fwd)(const void *problem, void *const *arg REF_MAG)
         if (i < d->m) {
             e_pos += (double)est_pos(d->est, u, mu, &term_mag) / d->m;
             pos_mag += (double)term_mag / d->m;
-        } else if (est_pool(d->est) == POOL_ALL) {
+            own += (double)(softplus(-u) - ln2) / d->m;
+            own_mag += (double)(sigmoid(-u) * mu + softplus(-u) + ln2) / d->m;
+            continue;
+        }
+        if (est_pool(d->est) == POOL_ALL || est_apart(d->est))
             lse_add(&all, est_exponent(d->est, u, (real)d->par), mu);
-        } else {
+        if (est_pool(d->est) == POOL_MEAN) {
             e_neg += (double)est_neg(d->est, u, mu, &term_mag) / d->k;
             neg_mag += (double)term_mag / d->k;
         }
@@ -37,17 +41,24 @@ void REF(imx_ref_pairloss_fwd)(const void *problem, void *const *arg REF_MAG)
         for (int k = 0; k < 2 && d->est == IMX_EST_DV_EMA; k++)
             REF_MAG_SET(IMX_PAIRLOSS_FWD_EMA, k, lse_error + count + fabs(average) + 2);
     }
+    double value = e_neg - e_pos, value_mag = pos_mag + neg_mag;
+    if (est_apart(d->est)) { /* the loss is jsd's, the reading that of the scores as they are cut */
+        value = e_neg + own;
+        value_mag = neg_mag + own_mag;
+        e_neg = (double)lse_value(&all) - count;
+        neg_mag = (double)lse_mag(&all) + count;
+    }
     *(real *)arg[IMX_PAIRLOSS_FWD_LEVEL] = (real)level;
-    *loss = (real)(e_neg - e_pos + pull * square);
+    *loss = (real)(value + pull * square);
     info[0] = (real)e_pos;
     info[1] = (real)e_neg;
     info[2] = (real)(e_pos - e_neg);
     REF_MAG_SET(IMX_PAIRLOSS_FWD_LEVEL, 0, level_mag);
-    REF_MAG_SET(IMX_PAIRLOSS_FWD_LOSS, 0, pos_mag + neg_mag + pull * square);
+    REF_MAG_SET(IMX_PAIRLOSS_FWD_LOSS, 0, value_mag + pull * square);
     REF_MAG_SET(IMX_PAIRLOSS_FWD_INFO, 0, pos_mag);
     REF_MAG_SET(IMX_PAIRLOSS_FWD_INFO, 1, neg_mag);
     REF_MAG_SET(IMX_PAIRLOSS_FWD_INFO, 2, pos_mag + neg_mag);
-    (void)level_mag, (void)pos_mag, (void)neg_mag;
+    (void)level_mag, (void)pos_mag, (void)neg_mag, (void)value_mag;
 }
 
 void REF(imx_ref_pairloss_bwd)(const void *problem, void *const *arg REF_MAG)
@@ -68,7 +79,7 @@ void REF(imx_ref_pairloss_bwd)(const void *problem, void *const *arg REF_MAG)
             w_mag = (w_mag + real_abs(w) * (real)d->m * mu) / (real)d->m;
         } else {
             const real count = est_pool(d->est) == POOL_ALL ? 1 : (real)d->k;
-            w = est_neg_slope(d->est, u, mu, level, (real)d->par, &w_mag) / count;
+            w = est_neg_slope(d->est, u, mu, level, &w_mag) / count;
             w_mag /= count;
         }
         const real bend = clip_slope((real)d->clip, u, mu, &bend_mag);

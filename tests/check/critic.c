@@ -92,9 +92,17 @@ static const struct {
     [IMX_EST_RKL] = { "rkl", -0.975396937, -1.028333333, -0.052936396, 0.1234763, 0.0653218, 0 },
     [IMX_EST_H2] = { "h2", 0.024603063, -0.009433027, -0.034036090, 0.1122354, 0.0450888, 0 },
     [IMX_EST_CHI2] = { "chi2", 0.043333333, -0.019291667, -0.062625000, 0.1271667, 0.0830000, 0 },
-    [IMX_EST_SMILE] = { "smile", 0.043333333, -0.036494226, -0.079827559, 0.0666667, 0.1146156, 0 },
+    [IMX_EST_SMILE] = { "smile", 0.043333333, -0.036494226, -0.026356838, 0.0609316, 0.0337212, 0 },
     [IMX_EST_DV_EMA] = { "dv-ema", 0.043333333, -0.009477800, -0.052811133, 0.1226203, 0.0713203, 0 },
 };
+
+/* INFO[2]; classes: of infonce */
+static double reading(int est, double classes)
+{
+    if (est == IMX_EST_SMILE) /* reads what it does not descend */
+        return truth[est].e_pos - truth[est].e_neg;
+    return (est == IMX_EST_INFONCE ? log(classes) : 0) - truth[est].loss;
+}
 
 static void example_values(const char *where, const struct trial *t)
 {
@@ -105,7 +113,7 @@ static void example_values(const char *where, const struct trial *t)
     near(text, "e_pos", t->info[0], truth[est].e_pos, 1e-6);
     near(text, "e_neg", t->info[1], truth[est].e_neg, 1e-6);
     near(text, "loss", t->loss, truth[est].loss, 1e-6);
-    near(text, "mi", t->info[2], (est == IMX_EST_INFONCE ? log(5) : 0) - truth[est].loss, 1e-6);
+    near(text, "mi", t->info[2], reading(est, 5), 1e-6);
     for (int k = 0; k < 6; k++)
         near(text, "positive score", t->pos[k], u[k], 1e-6);
     near(text, "d loss / d l[0][0][0]", t->dl0[0], truth[est].dl0, 1e-5);
