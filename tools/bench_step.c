@@ -64,6 +64,7 @@ void imx_bench_step_json(struct imx_json *j, const struct imx_config *c, const s
     imx_json_double(j, "of_limit", imx_bench_step_of_limit(t, peak));
     imx_json_uint(j, "peak_bytes", t->peak_bytes);
     imx_json_uint(j, "lower_bound_bytes", t->lower_bound_bytes);
+    imx_json_uint(j, "store_bytes", t->store_bytes);
     imx_json_int(j, "slices", t->slices);
     imx_json_int(j, "computed_again", t->again);
     imx_json_array(j, "nodes");

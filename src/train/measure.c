@@ -97,6 +97,7 @@ imx_status imx_step_measure(struct imx_dev *dev, const struct imx_config *c, int
     IMX_GO(time_steps(s, c, bytes, aug, runs, out));
     IMX_GO(profile(s->graph.g, out));
     const struct imx_graph *g = s->graph.g;
+    out->store_bytes = store_bytes(s->store);
     out->peak_bytes = g->temp_bytes + g->keep_bytes + store_bytes(s->store);
     out->slices = g->n_slices;
     out->sliced = g->n_virtual;

@@ -14,6 +14,7 @@ struct imx_step_time {
     int runs;
     double flop;                /* of all nodes */
     uint64_t peak_bytes;        /* everything that the step keeps on the device */
+    uint64_t store_bytes;       /* of it, parameters with gradients and moments, whatever the batch */
     uint64_t lower_bound_bytes; /* least that any plan of these nodes could take */
     int slices, sliced,
         again; /* what --memory made of it: slices of the batch, tensors in slices, results computed again */

@@ -14,7 +14,7 @@ Work:     published, published-bilinear  a training step of local Deep InfoMax a
 Settings: installed (nothing set) · zen, haswell and, with AVX-512, skylakex, cooperlake (the OpenBLAS kernel), aten512 · best
           (skylakex and AVX-512 dispatch in ATen, or haswell; an allocator that keeps its pages). One process for each setting; a round visits each in turn, then the other program.
 Batch 64, 3x32x32, 2048 critic units, Adam, float32, all cores. A visit repeats the work for about a second after a warm-up;
-medians over all rounds are reported, with the spread and the ratio to the other program. --engine times the same work with
+medians over all rounds are reported, with the spread, the ratio to the other program, and the most memory resident. --engine times the same work with
 `infomax bench`: the published step against encode-dot and against bilinear, a product or convolution against its own row.
 --against COMMAND: a JSON answer with step_ms or rows is taken as its time, anything else is timed from outside."""
 import argparse
@@ -170,6 +170,8 @@ def worker():
         name = line.strip()
         if name not in cache:
             cache.clear()  # one model at a time: memory
+            with open('/proc/self/clear_refs', 'w') as f:
+                f.write('5')  # VmHWM begins again
             cache[name] = work_of(name)
             for _ in range(2):
                 cache[name][0]()
@@ -180,7 +182,13 @@ def worker():
             t = time.perf_counter()
             run()
             times.append(1e3 * (time.perf_counter() - t))
-        print(json.dumps({'ms': times, 'macs': macs}), flush=True)
+        print(json.dumps({'ms': times, 'macs': macs, 'mib': peak_mib()}), flush=True)
+
+
+def peak_mib():
+    """The most memory that was resident since VmHWM last began."""
+    with open('/proc/self/status') as f:
+        return next(int(line.split()[1]) / 1024 for line in f if line.startswith('VmHWM'))
 
 
 def blas():
@@ -212,14 +220,20 @@ class Worker:
 
 
 def against(command):
+    """(milliseconds, MiB at its peak)"""
     begin = time.perf_counter()
-    done = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, text=True, check=True)
-    outside = 1e3 * (time.perf_counter() - begin)
+    program = subprocess.Popen(shlex.split(command), stdout=subprocess.PIPE, text=True)
+    text = program.stdout.read()
+    _, status, usage = os.wait4(program.pid, 0)
+    outside, program.returncode = 1e3 * (time.perf_counter() - begin), os.waitstatus_to_exitcode(status)
+    if program.returncode:
+        sys.exit(f'{command}: ended with {program.returncode}')
     try:
-        answer = json.loads(done.stdout)
-        return float(answer['step_ms'] if 'step_ms' in answer else answer['rows'][0]['ms'])
+        answer = json.loads(text)
+        ms = float(answer['step_ms'] if 'step_ms' in answer else answer['rows'][0]['ms'])
     except (ValueError, KeyError, TypeError, IndexError):
-        return outside
+        ms = outside
+    return ms, usage.ru_maxrss / 1024
 
 
 def engine_commands(engine, work):
@@ -264,25 +278,26 @@ def main():
     for s, w in workers.items():
         print(f'{s}: torch {w.about["torch"]}, ATen {w.about["aten"]}, {w.about["blas"]}')
     print(f'load before: {os.getloadavg()[0]:.2f}')
-    print(f'{"work":28}{"program":12}{"median":>9}{"min":>9}{"max":>9} ms{"GFLOP/s":>9}   ratio')
+    print(f'{"work":28}{"program":12}{"median":>9}{"min":>9}{"max":>9} ms{"GFLOP/s":>9}{"MiB":>7}   ratio')
     for work in works:
         others = engine_commands(o.engine, work) if o.engine else {'against': o.against} if o.against else {}
-        times, other, macs = {s: [] for s in settings}, {name: [] for name in others}, 0
+        times, other, macs, mib = {s: [] for s in settings}, {name: [] for name in others}, 0, {}
         for _ in range(o.rounds):
             for s in settings:
                 answer = workers[s].visit(work)
                 times[s] += answer['ms']
-                macs = answer['macs']
+                macs, mib[s] = answer['macs'], answer['mib']
             for name, command in others.items():
-                other[name].append(against(command))
+                ms, mib[name] = against(command)
+                other[name].append(ms)
         theirs = {name: statistics.median(t) for name, t in other.items()}
         for name, t in {**times, **other}.items():
             m = statistics.median(t)
-            rows.append({'work': work, 'program': name, 'ms': m, 'ms_min': min(t), 'ms_max': max(t), 'gflops': 2e-6 * macs / m,
+            rows.append({'work': work, 'program': name, 'ms': m, 'ms_min': min(t), 'ms_max': max(t), 'gflops': 2e-6 * macs / m, 'peak_mib': mib[name],
                          'ratios': {other: m / ms for other, ms in theirs.items()} if name in times else {}})
             ratios = '  '.join(f'{m / ms:.2f} x {other}' for other, ms in theirs.items()) if name in times else ''
             print(f'{work:28}{name:12}{m:9.2f}{min(t):9.2f}{max(t):9.2f}   ' + (f'{2e-6 * macs / m:9.0f}' if macs else ' ' * 9) +
-                  '   ' + ratios, flush=True)
+                  f'{mib[name]:7.0f}   ' + ratios, flush=True)
     print(f'load after: {os.getloadavg()[0]:.2f}')
     if o.json:
         with open(o.json, 'w') as f:
