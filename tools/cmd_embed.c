@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cli.h"
 #include "io/npy.h"
+#include "option_rows.h"
 #include "train_options.h"
 #include "trained.h"
 
@@ -230,28 +231,10 @@ fail:
 }
 
 static const struct imx_option options[] = {
-    { .name = "out",
-      .letter = 'o',
-      .type = IMX_OPT_STRING,
-      .at = offsetof(struct values, out),
-      .value = "FILE",
-      .help = "what to write; .npy, .csv or .jsonl" },
-    { .name = "layer",
-      .type = IMX_OPT_CHOICE,
-      .at = offsetof(struct values, layer),
-      .fallback = "y",
-      .choices = "conv|fc|y",
-      .help = "the last convolution, the last hidden layer, the output (of several globals: all)" },
-    { .name = "untrained",
-      .type = IMX_OPT_FLAG,
-      .at = offsetof(struct values, untrained),
-      .help = "the encoder as it was drawn, before training" },
-    { .name = "device",
-      .type = IMX_OPT_STRING,
-      .at = offsetof(struct values, device),
-      .value = "D",
-      .fallback = "auto",
-      .help = "auto, host, cpu, gpu, P:D, or part of a name" },
+    IMX_ROW_OUT("FILE", "what to write; .npy, .csv or .jsonl"),
+    IMX_ROW_LAYER("y", "the last convolution, the last hidden layer, the output (of several globals: all)"),
+    IMX_ROW_UNTRAINED,
+    IMX_ROW_DEVICE,
     { .name = NULL },
 };
 

@@ -9,6 +9,7 @@
 #include "eval/lab.h"
 #include "eval/lab_exact.h"
 #include "ops/critic.h"
+#include "option_rows.h"
 #include "progress.h"
 #include "train_options.h"
 
@@ -419,66 +420,32 @@ fail:
     return status;
 }
 
-#define LIST(option, member, shown, text)                                                                              \
-    {                                                                                                                  \
-        .name = option, .type = IMX_OPT_LIST, .at = offsetof(struct values, member), .value = shown, .help = text      \
-    }
-#define NUMBER(option, member, normal, low, high, text)                                                                \
-    {                                                                                                                  \
-        .name = option, .type = IMX_OPT_INT, .at = offsetof(struct values, member), .value = "N", .fallback = normal,  \
-        .min = low, .max = high, .help = text                                                                          \
-    }
-
 static const struct imx_option options[] = {
-    { .name = "out",
-      .letter = 'o',
-      .type = IMX_OPT_STRING,
-      .at = offsetof(struct values, out),
-      .value = "FILE.html",
-      .help = "a page with charts of readings, bias and spread" },
-    { .name = "csv",
-      .type = IMX_OPT_STRING,
-      .at = offsetof(struct values, csv),
-      .value = "FILE.csv",
-      .help = "the table for other programs" },
-    LIST("estimator", estimator, "NAME,...", "all by default"),
-    LIST("joint", joint, "NAME,...",
-         "gauss: correlated normal numbers; equal: X = Y, uniform; table: a random joint table; none: no training "
-         "(default gauss,equal,table)"),
-    LIST("dims", dims, "N,...", "dimensions of gauss (default 1 with rho 0.9, and 20 with rho 0.5)"),
-    LIST("rho", rho, "R,...", "correlation of each dimension; every combination with --dims"),
-    LIST("symbols", symbols, "N,...", "of equal and table (default 10)"),
-    LIST("concentration", concentration, "A,...", "of the tables' Dirichlet distribution (default 0.1)"),
-    LIST("batch", batch, "N,...", "pairs in a batch; the others of a batch are a pair's negatives (default 16,128)"),
-    NUMBER("test-batch", test_batch, "0", 0, 16384, "pairs in a batch that is read; 0: as in training"),
-    NUMBER("tests", tests, "32", 1, 100000, "batches to read"),
-    NUMBER("steps", steps, "400", 1, 100000000, "training steps of each critic"),
-    NUMBER("seeds", seeds, "3", 1, 1000, "critics of each kind"),
-    NUMBER("seed", seed, "0", 0, 9007199254740992.0, "of the first"),
-    NUMBER("hidden", hidden, "64", 1, 65536, "width of the critic's hidden layers"),
-    NUMBER("embed", embed, "32", 1, 65536, "numbers whose product is the score"),
-    { .name = "lr",
-      .type = IMX_OPT_FLOAT,
-      .at = offsetof(struct values, lr),
-      .value = "R",
-      .fallback = "2e-3",
-      .min = 1e-12,
-      .max = 10,
-      .help = "Adam's step size; falls to 0 over the last half of the steps" },
-    NUMBER("tables", tables, "1000", 0, 1000000, "random tables of the picture of JSD against mutual information"),
-    { .name = "max-time",
-      .type = IMX_OPT_DURATION,
-      .at = offsetof(struct values, max_time),
-      .value = "T",
-      .min = 0,
-      .max = 1e9,
+    IMX_ROW_OUT("FILE.html", "a page with charts of readings, bias and spread"),
+    IMX_ROW_TEXT("csv", csv, "FILE.csv", "the table for other programs"),
+    IMX_ROW_LIST("estimator", estimator, "NAME,...", "all by default"),
+    IMX_ROW_LIST(
+        "joint", joint, "NAME,...",
+        "gauss: correlated normal numbers; equal: X = Y, uniform; table: a random joint table; none: no training "
+        "(default gauss,equal,table)"),
+    IMX_ROW_LIST("dims", dims, "N,...", "dimensions of gauss (default 1 with rho 0.9, and 20 with rho 0.5)"),
+    IMX_ROW_LIST("rho", rho, "R,...", "correlation of each dimension; every combination with --dims"),
+    IMX_ROW_LIST("symbols", symbols, "N,...", "of equal and table (default 10)"),
+    IMX_ROW_LIST("concentration", concentration, "A,...", "of the tables' Dirichlet distribution (default 0.1)"),
+    IMX_ROW_LIST("batch", batch, "N,...",
+                 "pairs in a batch; the others of a batch are a pair's negatives (default 16,128)"),
+    IMX_ROW_INT("test-batch", test_batch, "0", 0, 16384, "pairs in a batch that is read; 0: as in training"),
+    IMX_ROW_INT("tests", tests, "32", 1, 100000, "batches to read"),
+    IMX_ROW_INT("steps", steps, "400", 1, 100000000, "training steps of each critic"),
+    IMX_ROW_INT("seeds", seeds, "3", 1, 1000, "critics of each kind"),
+    IMX_ROW_SEED("of the first"),
+    IMX_ROW_INT("hidden", hidden, "64", 1, 65536, "width of the critic's hidden layers"),
+    IMX_ROW_INT("embed", embed, "32", 1, 65536, "numbers whose product is the score"),
+    IMX_ROW_LR("2e-3", "Adam's step size; falls to 0 over the last half of the steps"),
+    IMX_ROW_INT("tables", tables, "1000", 0, 1000000, "random tables of the picture of JSD against mutual information"),
+    { IMX_ROW("max-time", IMX_OPT_DURATION, max_time), .value = "T", .max = 1e9,
       .help = "no critic is begun later; 0: all are trained" },
-    { .name = "device",
-      .type = IMX_OPT_STRING,
-      .at = offsetof(struct values, device),
-      .value = "D",
-      .fallback = "auto",
-      .help = "auto, host, cpu, gpu, P:D, or part of a name" },
+    IMX_ROW_DEVICE,
     { .name = NULL },
 };
 

@@ -8,18 +8,19 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/philox.h"
 #include "cli.h"
 #include "eval/mine.h"
 #include "eval/ndm.h"
 #include "eval/redraw.h"
 #include "eval/sheet.h"
 #include "eval/svm.h"
+#include "option_rows.h"
+#include "probe_data.h"
 #include "progress.h"
 #include "train_options.h"
 #include "trained.h"
 
-enum { SVM_REPEATS = 5, SHEET_COLUMNS = 8, SHEET_IMAGES = 32, HELD_OUT = 5 };
+enum { SVM_REPEATS = 5, SHEET_COLUMNS = 8, SHEET_IMAGES = 32 };
 
 struct values {
     char *test, *device;
@@ -29,21 +30,13 @@ struct values {
     uint64_t svm_memory;
 };
 
-/* Images with their codes and, where wanted, other features. */
-struct part {
-    const uint8_t *pix;
-    int64_t n;
-    float *feature[IMX_FEATURE_COUNT];
-};
-
 struct measure {
     const struct values *v;
     const char *run;
     struct imx_trained trained;
     struct imx_dev *dev;
-    struct imx_dataset *set[2]; /* for learning and, unless images are held out, for testing */
-    struct part learn, test;
-    int32_t *label[2]; /* of learn and test, classes of set[0]; NULL without labels */
+    struct imx_probe_data data;
+    float *learn[IMX_FEATURE_COUNT], *test[IMX_FEATURE_COUNT]; /* codes and, where wanted, other features */
     int32_t width[IMX_FEATURE_COUNT];
     bool mine, ndm, ssim, svm;
     struct imx_mine_result info;
@@ -73,70 +66,15 @@ static bool tell_solutions(void *user, int64_t done, int64_t total)
 
 /* ---- images and features ---- */
 
-/* Moves every fifth image, by a draw that is always the same, behind the others, with its label. */
-static imx_status hold_out(struct measure *m)
-{
-    struct imx_dataset *ds = m->set[0];
-    const size_t n = (size_t)ds->n, image = (size_t)ds->h * (size_t)ds->w * (size_t)ds->c, held = n / HELD_OUT;
-    imx_status status = IMX_OK;
-    uint8_t *pix = malloc(n * image);
-    int32_t *label = malloc(n * sizeof *label);
-    uint32_t *order = malloc(n * sizeof *order);
-    if (!pix || !label || !order)
-        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory to hold test images out"));
-    imx_permute(0, UINT64_MAX, IMX_STREAM_SPLIT, order, (uint32_t)n);
-    for (size_t i = 0; i < n; i++) {
-        memcpy(pix + i * image, ds->pix + order[i] * image, image);
-        label[i] = ds->label[order[i]];
-    }
-    memcpy(ds->pix, pix, n * image);
-    memcpy(ds->label, label, n * sizeof *label);
-    m->learn = (struct part){ .pix = ds->pix, .n = (int64_t)(n - held) };
-    m->test = (struct part){ .pix = ds->pix + (n - held) * image, .n = (int64_t)held };
-    m->label[0] = ds->label;
-    m->label[1] = ds->label + (n - held);
-fail:
-    free(pix);
-    free(label);
-    free(order);
-    return status;
-}
-
-/* Classes of the test set by the names of the first one's. */
-static void match_labels(struct measure *m)
-{
-    const struct imx_dataset *a = m->set[0], *b = m->set[1];
-    for (int32_t i = 0; i < b->n; i++) {
-        int32_t to = -1;
-        for (int32_t k = 0; b->label[i] >= 0 && k < a->classes && to < 0; k++)
-            if (!strcmp(a->class[k].name, b->class[b->label[i]].name))
-                to = k;
-        b->label[i] = to;
-    }
-}
-
-static imx_status open_images(struct measure *m, const char *data)
-{
-    IMX_TRY(imx_trained_data(&m->trained, data, &m->set[0]));
-    if (!m->v->test)
-        return hold_out(m);
-    IMX_TRY(imx_trained_data(&m->trained, m->v->test, &m->set[1]));
-    m->learn = (struct part){ .pix = m->set[0]->pix, .n = m->set[0]->n };
-    m->test = (struct part){ .pix = m->set[1]->pix, .n = m->set[1]->n };
-    m->label[0] = m->set[0]->label;
-    m->label[1] = m->set[1]->label;
-    match_labels(m);
-    return IMX_OK;
-}
-
 static bool has_labels(const struct measure *m)
 {
+    const struct imx_probe_data *d = &m->data;
     int64_t learn = 0, test = 0;
-    for (int64_t i = 0; i < m->learn.n; i++)
-        learn += m->label[0][i] >= 0;
-    for (int64_t i = 0; i < m->test.n; i++)
-        test += m->label[1][i] >= 0;
-    return m->set[0]->classes > 1 && learn && test;
+    for (int64_t i = 0; i < d->n_train; i++)
+        learn += d->train_label[i] >= 0;
+    for (int64_t i = 0; i < d->n_test; i++)
+        test += d->test_label[i] >= 0;
+    return d->classes > 1 && learn && test;
 }
 
 static imx_status encode(struct measure *m)
@@ -147,8 +85,8 @@ static imx_status encode(struct measure *m)
     IMX_GO(imx_trained_encoder(&m->trained, m->dev, m->v->untrained, &e));
     for (int f = 0; f < IMX_FEATURE_COUNT; f++)
         m->width[f] = imx_encode_width(e, (enum imx_feature)f);
-    IMX_GO(imx_trained_features(e, "encoding", m->learn.pix, m->learn.n, want, m->learn.feature));
-    IMX_GO(imx_trained_features(e, "encoding, test", m->test.pix, m->test.n, want, m->test.feature));
+    IMX_GO(imx_trained_features(e, "encoding", m->data.train_pix, m->data.n_train, want, m->learn));
+    IMX_GO(imx_trained_features(e, "encoding, test", m->data.test_pix, m->data.n_test, want, m->test));
 fail:
     imx_encode_destroy(e);
     return status;
@@ -159,12 +97,12 @@ fail:
 static imx_status run_mine(struct measure *m)
 {
     const struct values *v = m->v;
-    const struct imx_dataset *ds = m->set[0];
+    const struct imx_dataset *ds = m->data.set[0];
     const double start = imx_now();
     const struct imx_mine how = { (int32_t)v->batch, v->steps, v->lr, v->mine_penalty, (uint64_t)v->seed, tell, NULL };
     imx_progress_begin("mutual information (MINE)", (uint64_t)v->steps, "steps");
-    const imx_status status = imx_mine(m->dev, &how, m->learn.pix, m->learn.n, ds->h, ds->w, ds->c,
-                                       m->learn.feature[IMX_FEATURE_Y], m->width[IMX_FEATURE_Y], &m->info);
+    const imx_status status = imx_mine(m->dev, &how, m->data.train_pix, m->data.n_train, ds->h, ds->w, ds->c,
+                                       m->learn[IMX_FEATURE_Y], m->width[IMX_FEATURE_Y], &m->info);
     imx_progress_end();
     m->seconds[0] = imx_now() - start;
     return status;
@@ -177,7 +115,7 @@ static imx_status run_ndm(struct measure *m)
     for (int squash = 0; squash < 2; squash++) {
         const struct imx_ndm how = { squash, (int32_t)v->ndm_batch, v->steps, v->lr, (uint64_t)v->seed, tell, NULL };
         imx_progress_begin(squash ? "dependence (NDM), sigmoid" : "dependence (NDM)", (uint64_t)v->steps, "steps");
-        const imx_status status = imx_ndm(m->dev, &how, m->learn.feature[IMX_FEATURE_Y], m->learn.n,
+        const imx_status status = imx_ndm(m->dev, &how, m->learn[IMX_FEATURE_Y], m->data.n_train,
                                           m->width[IMX_FEATURE_Y], squash ? &m->sigmoid : &m->plain);
         imx_progress_end();
         IMX_TRY(status);
@@ -189,7 +127,7 @@ static imx_status run_ndm(struct measure *m)
 /* Originals over their reconstructions. */
 static imx_status draw_sheet(struct measure *m)
 {
-    const struct imx_dataset *ds = m->set[0];
+    const struct imx_dataset *ds = m->data.set[0];
     const size_t image = (size_t)ds->h * (size_t)ds->w * (size_t)ds->c;
     const int32_t kept = m->drawn.kept, columns = kept < SHEET_COLUMNS ? kept : SHEET_COLUMNS;
     struct imx_sheet s;
@@ -199,7 +137,7 @@ static imx_status draw_sheet(struct measure *m)
         return imx_fail(IMX_E_ARG, "the path %s is too long", m->run);
     IMX_TRY(imx_sheet_init(&s, 2 * ((kept + columns - 1) / columns), columns, ds->h, ds->w, ds->c, false));
     for (int32_t i = 0; i < kept; i++) {
-        imx_sheet_put(&s, 2 * (i / columns), i % columns, m->test.pix + (size_t)i * image);
+        imx_sheet_put(&s, 2 * (i / columns), i % columns, m->data.test_pix + (size_t)i * image);
         imx_sheet_put(&s, 2 * (i / columns) + 1, i % columns, m->drawn.drawn + (size_t)i * image);
     }
     const imx_status status = imx_sheet_write(&s, m->sheet);
@@ -210,11 +148,11 @@ static imx_status draw_sheet(struct measure *m)
 static imx_status run_ssim(struct measure *m)
 {
     const struct values *v = m->v;
-    const struct imx_dataset *ds = m->set[0];
+    const struct imx_dataset *ds = m->data.set[0];
     const double start = imx_now();
     const struct imx_redraw how = { (int32_t)v->batch, v->steps, v->lr, (uint64_t)v->seed, SHEET_IMAGES, tell, NULL };
-    const struct imx_redraw_set learn = { m->learn.pix, m->learn.feature[IMX_FEATURE_Y], m->learn.n },
-                                test = { m->test.pix, m->test.feature[IMX_FEATURE_Y], m->test.n };
+    const struct imx_redraw_set learn = { m->data.train_pix, m->learn[IMX_FEATURE_Y], m->data.n_train },
+                                test = { m->data.test_pix, m->test[IMX_FEATURE_Y], m->data.n_test };
     imx_progress_begin("reconstruction (SSIM)", (uint64_t)v->steps, "steps");
     const imx_status status =
         imx_redraw(m->dev, &how, &learn, &test, ds->h, ds->w, ds->c, m->width[IMX_FEATURE_Y], &m->drawn);
@@ -229,9 +167,9 @@ static imx_status run_svm(struct measure *m, int f)
     char title[64];
     double each[SVM_REPEATS], square = 0;
     struct imx_svm_result r;
-    const struct imx_samples learn = { m->learn.feature[f], m->label[0], m->learn.n, m->width[f] },
-                             test = { m->test.feature[f], m->label[1], m->test.n, m->width[f] };
-    const struct imx_svm how = { .classes = m->set[0]->classes,
+    const struct imx_samples learn = { m->learn[f], m->data.train_label, m->data.n_train, m->width[f] },
+                             test = { m->test[f], m->data.test_label, m->data.n_test, m->width[f] };
+    const struct imx_svm how = { .classes = m->data.set[0]->classes,
                                  .repeats = SVM_REPEATS,
                                  .c = 1,
                                  .tolerance = 0.1,
@@ -314,8 +252,8 @@ static void as_json(const struct measure *m, struct imx_json *j)
         imx_json_end(j);
     }
     imx_json_int(j, "steps", m->v->steps);
-    imx_json_int(j, "images", m->learn.n);
-    imx_json_int(j, "test_images", m->test.n);
+    imx_json_int(j, "images", m->data.n_train);
+    imx_json_int(j, "test_images", m->data.n_test);
     imx_json_bool(j, "untrained", m->v->untrained);
     imx_json_end(j);
 }
@@ -362,7 +300,7 @@ static imx_status run(void *values, int n, char **word)
     IMX_GO(imx_open_device(m->v->device, &m->dev));
     IMX_GO(imx_use_tuned(m->dev, m->trained.config.tuned));
     imx_signals_catch();
-    IMX_GO(open_images(m, word[1]));
+    IMX_GO(imx_probe_data_open(&m->trained, word[1], m->v->test, false, &m->data));
     choose(m);
     IMX_GO(measure_all(m));
     if (imx_cli.json) {
@@ -373,12 +311,11 @@ static imx_status run(void *values, int n, char **word)
     }
 fail:
     for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
-        free(m->learn.feature[f]);
-        free(m->test.feature[f]);
+        free(m->learn[f]);
+        free(m->test[f]);
     }
     free(m->drawn.drawn);
-    imx_dataset_destroy(m->set[0]);
-    imx_dataset_destroy(m->set[1]);
+    imx_probe_data_close(&m->data);
     imx_dev_close(m->dev);
     imx_trained_close(&m->trained);
     free(m);
@@ -386,89 +323,26 @@ fail:
 }
 
 static const struct imx_option options[] = {
-    { .name = "mine",
-      .type = IMX_OPT_FLAG,
-      .at = offsetof(struct values, mine),
-      .help = "mutual information of images and codes, by a network of its own" },
-    { .name = "ndm",
-      .type = IMX_OPT_FLAG,
-      .at = offsetof(struct values, ndm),
-      .help = "dependence between the values of a code" },
-    { .name = "ssim",
-      .type = IMX_OPT_FLAG,
-      .at = offsetof(struct values, ssim),
-      .help = "likeness of test images and what a decoder draws from their codes; RUN/reconstructions.png shows them" },
-    { .name = "test",
-      .type = IMX_OPT_STRING,
-      .at = offsetof(struct values, test),
-      .value = "DATA",
-      .help = "images for testing; otherwise every fifth image of DATA" },
-    { .name = "steps",
-      .type = IMX_OPT_INT,
-      .at = offsetof(struct values, steps),
-      .value = "N",
-      .fallback = "2000",
-      .min = 1,
-      .max = 1e9,
-      .help = "of each network that is trained to measure; the step size falls to a tenth at a half and again at three "
-              "quarters" },
-    { .name = "batch",
-      .type = IMX_OPT_INT,
-      .at = offsetof(struct values, batch),
-      .value = "N",
-      .fallback = "64",
-      .min = 2,
-      .max = 65536,
-      .help = "images a step, of --mine and --ssim" },
-    { .name = "ndm-batch",
-      .type = IMX_OPT_INT,
-      .at = offsetof(struct values, ndm_batch),
-      .value = "N",
-      .fallback = "1000",
-      .min = 2,
-      .max = 1000000,
-      .help = "codes a step, of --ndm; at most 15 % of them all" },
-    { .name = "lr",
-      .type = IMX_OPT_FLOAT,
-      .at = offsetof(struct values, lr),
-      .value = "R",
-      .fallback = "1e-4",
-      .min = 1e-12,
-      .max = 10,
-      .help = "Adam's step size" },
-    { .name = "mine-penalty",
-      .type = IMX_OPT_FLOAT,
-      .at = offsetof(struct values, mine_penalty),
-      .value = "R",
-      .fallback = "0.5",
-      .max = 1e6,
-      .help =
-          "weight of the critic's squared gradient with respect to the images; 0: none, in two thirds of the time" },
-    { .name = "svm-memory",
-      .type = IMX_OPT_SIZE,
-      .at = offsetof(struct values, svm_memory),
-      .value = "SIZE",
-      .fallback = "1G",
-      .min = 65536,
-      .max = 1e15,
-      .help = "for the features of the support vector machine, as in probe" },
-    { .name = "untrained",
-      .type = IMX_OPT_FLAG,
-      .at = offsetof(struct values, untrained),
-      .help = "the encoder as it was drawn, before training" },
-    { .name = "seed",
-      .type = IMX_OPT_INT,
-      .at = offsetof(struct values, seed),
-      .value = "N",
-      .fallback = "0",
-      .max = 9007199254740992.0,
-      .help = "of everything drawn" },
-    { .name = "device",
-      .type = IMX_OPT_STRING,
-      .at = offsetof(struct values, device),
-      .value = "D",
-      .fallback = "auto",
-      .help = "auto, host, cpu, gpu, P:D, or part of a name" },
+    IMX_ROW_FLAG("mine", mine, "mutual information of images and codes, by a network of its own"),
+    IMX_ROW_FLAG("ndm", ndm, "dependence between the values of a code"),
+    IMX_ROW_FLAG(
+        "ssim", ssim,
+        "likeness of test images and what a decoder draws from their codes; RUN/reconstructions.png shows them"),
+    IMX_ROW_TEST("images for testing; otherwise DATA#test, or every fifth image of DATA"),
+    IMX_ROW_INT(
+        "steps", steps, "2000", 1, 1e9,
+        "of each network that is trained to measure; the step size falls to a tenth at a half and again at three "
+        "quarters"),
+    IMX_ROW_INT("batch", batch, "64", 2, 65536, "images a step, of --mine and --ssim"),
+    IMX_ROW_INT("ndm-batch", ndm_batch, "1000", 2, 1000000, "codes a step, of --ndm; at most 15 % of them all"),
+    IMX_ROW_LR("1e-4", "Adam's step size"),
+    IMX_ROW_FLOAT(
+        "mine-penalty", mine_penalty, "R", "0.5", 0, 1e6,
+        "weight of the critic's squared gradient with respect to the images; 0: none, in two thirds of the time"),
+    IMX_ROW_SVM_MEMORY("for the features of the support vector machine, as in probe"),
+    IMX_ROW_UNTRAINED,
+    IMX_ROW_SEED("of everything drawn"),
+    IMX_ROW_DEVICE,
     { .name = NULL },
 };
 

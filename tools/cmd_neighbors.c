@@ -11,6 +11,7 @@
 #include "data/scale.h"
 #include "eval/neighbors.h"
 #include "eval/sheet.h"
+#include "option_rows.h"
 #include "train_options.h"
 #include "trained.h"
 
@@ -237,47 +238,15 @@ fail:
 }
 
 static const struct imx_option options[] = {
-    { .name = "query",
-      .type = IMX_OPT_LIST,
-      .at = offsetof(struct values, query),
-      .value = "IMAGE...",
-      .help = "image files, or images of DATA by name or number; these are not their own neighbours" },
-    { .name = "out",
-      .letter = 'o',
-      .type = IMX_OPT_STRING,
-      .at = offsetof(struct values, out),
-      .value = "SHEET.png",
-      .help = "the contact sheet" },
-    { .name = "k",
-      .type = IMX_OPT_INT,
-      .at = offsetof(struct values, k),
-      .value = "K",
-      .fallback = "5",
-      .min = 1,
-      .max = MOST,
+    IMX_ROW_LIST("query", query, "IMAGE...",
+                 "image files, or images of DATA by name or number; these are not their own neighbours"),
+    IMX_ROW_OUT("SHEET.png", "the contact sheet"),
+    { IMX_ROW("k", IMX_OPT_INT, k), .value = "K", .fallback = "5", .min = 1, .max = MOST,
       .help = "neighbours of each query" },
-    { .name = "layer",
-      .type = IMX_OPT_CHOICE,
-      .at = offsetof(struct values, layer),
-      .fallback = "y",
-      .choices = "conv|fc|y",
-      .help = "the last convolution, the last hidden layer, the output" },
-    { .name = "metric",
-      .type = IMX_OPT_CHOICE,
-      .at = offsetof(struct values, metric),
-      .fallback = "l2",
-      .choices = "l2|l1|cosine",
-      .help = "distance of features; cosine: 1 - cosine" },
-    { .name = "untrained",
-      .type = IMX_OPT_FLAG,
-      .at = offsetof(struct values, untrained),
-      .help = "the encoder as it was drawn, before training" },
-    { .name = "device",
-      .type = IMX_OPT_STRING,
-      .at = offsetof(struct values, device),
-      .value = "D",
-      .fallback = "auto",
-      .help = "auto, host, cpu, gpu, P:D, or part of a name" },
+    IMX_ROW_LAYER("y", "the last convolution, the last hidden layer, the output"),
+    IMX_ROW_CHOICE("metric", metric, "l2", "l2|l1|cosine", "distance of features; cosine: 1 - cosine"),
+    IMX_ROW_UNTRAINED,
+    IMX_ROW_DEVICE,
     { .name = NULL },
 };
 

@@ -11,12 +11,17 @@
 
 enum { HELD_OUT = 5 };
 
-static imx_status need_labels(const struct imx_dataset *ds, const char *path)
+static bool has_labels(const struct imx_dataset *ds)
 {
     int64_t labelled = 0;
     for (int32_t i = 0; i < ds->n; i++)
         labelled += ds->label[i] >= 0;
-    if (labelled && ds->classes >= 1)
+    return labelled && ds->classes >= 1;
+}
+
+static imx_status need_labels(const struct imx_dataset *ds, const char *path)
+{
+    if (has_labels(ds))
         return IMX_OK;
     return imx_fail(IMX_E_DATA,
                     "%s has no labels, and a probe needs them: put the images of each class into a folder of its own, "
@@ -91,7 +96,7 @@ fail:
 }
 
 /* Sets number their classes independently: the test set's become those of the training set of the same name. */
-static imx_status match_classes(const struct imx_dataset *train, struct imx_dataset *test)
+static imx_status match_classes(const struct imx_dataset *train, struct imx_dataset *test, bool needed)
 {
     int32_t unknown = 0, *to = malloc(sizeof *to * (size_t)(test->classes > 0 ? test->classes : 1));
     const char *example = "";
@@ -110,6 +115,8 @@ static imx_status match_classes(const struct imx_dataset *train, struct imx_data
     for (int32_t i = 0; i < test->n; i++)
         test->label[i] = test->label[i] >= 0 ? to[test->label[i]] : -1;
     free(to);
+    if (!needed)
+        return IMX_OK;
     if (unknown == test->classes)
         return imx_fail(
             IMX_E_DATA,
@@ -142,21 +149,23 @@ static imx_status open_test(const struct imx_trained *t, const char *train, cons
     return status;
 }
 
-imx_status imx_probe_data_open(const struct imx_trained *t, const char *train, const char *test,
+imx_status imx_probe_data_open(const struct imx_trained *t, const char *train, const char *test, bool labels,
                                struct imx_probe_data *out)
 {
     imx_status status = IMX_OK;
     struct imx_probe_data d = { 0 };
     IMX_GO(open_train(t, train, &d.set[0]));
-    IMX_GO(need_labels(d.set[0], train));
+    if (labels)
+        IMX_GO(need_labels(d.set[0], train));
     IMX_GO(open_test(t, train, test, &d));
     d.n_train = d.set[0]->n;
     if (d.set[1]) {
-        IMX_GO(need_labels(d.set[1], d.how));
-        IMX_GO(match_classes(d.set[0], d.set[1]));
+        if (labels)
+            IMX_GO(need_labels(d.set[1], d.how));
+        IMX_GO(match_classes(d.set[0], d.set[1], labels));
         d.n_test = d.set[1]->n;
         if (!strcmp(d.set[0]->hash, d.set[1]->hash))
-            imx_say("the test images are the training images: the accuracy says nothing about new ones");
+            imx_say("the test images are the training images: what is measured says nothing about new ones");
     } else {
         IMX_GO(hold_out(d.set[0], &d.n_train));
         d.n_test = d.set[0]->n - d.n_train;

@@ -1,5 +1,5 @@
-/* The two sets of a probe: images that classifiers learn from and images that they are judged on, with one numbering of
- * the classes. */
+/* The two sets of a probe: images that something learns from and images that it is judged on, with one numbering of the
+ * classes. */
 #ifndef IMX_TOOLS_PROBE_DATA_H
 #define IMX_TOOLS_PROBE_DATA_H
 
@@ -15,9 +15,9 @@ struct imx_probe_data {
 };
 
 /* test NULL: TRAIN#test when TRAIN has parts, else every fifth image of TRAIN, by a draw that is always the same, is
- * held out. E_DATA: no labels, or no class in common. imx_probe_data_close after success. */
+ * held out. labels: both must have some, with a class in common, or E_DATA. imx_probe_data_close after success. */
 IMX_MUST_CHECK imx_status imx_probe_data_open(const struct imx_trained *t, const char *train, const char *test,
-                                              struct imx_probe_data *out);
+                                              bool labels, struct imx_probe_data *out);
 void imx_probe_data_close(struct imx_probe_data *d);
 
 #endif
