@@ -37,56 +37,22 @@ struct lab {
     size_t done; /* trainings */
 };
 
-/* ---- lists: "a b c" and "a,b,c" ---- */
-
-struct words {
-    char *text[MOST];
-    size_t n;
-};
-
-static void words_free(struct words *w)
-{
-    for (size_t i = 0; i < w->n; i++)
-        free(w->text[i]);
-    w->n = 0;
-}
-
-/* The list's words, or the fallback's. w is zeroed, freed by the caller, also after an error. */
-static imx_status words_of(const struct imx_list *list, const char *fallback, const char *option, struct words *w)
-{
-    const size_t items = list->n ? list->n : 1;
-    for (size_t i = 0; i < items; i++) {
-        const char *at = list->n ? list->item[i] : fallback;
-        do {
-            const size_t bytes = strcspn(at, ",");
-            if (w->n == MOST)
-                return imx_fail(IMX_E_ARG, "--%s takes at most %d values", option, MOST);
-            w->text[w->n] = strndup(at, bytes);
-            if (!w->text[w->n])
-                return imx_fail(IMX_E_NOMEM, "no memory for a list");
-            w->n++;
-            at += bytes;
-        } while (*at++);
-    }
-    return IMX_OK;
-}
-
 /* Numbers of a list; whole ones when `whole`. */
 static imx_status numbers(const struct imx_list *list, const char *fallback, const char *option, bool whole,
                           double out[MOST], size_t *n)
 {
-    struct words w = { 0 };
-    imx_status status = words_of(list, fallback, option, &w);
+    struct imx_list w = { 0 };
+    imx_status status = imx_list_words(list, fallback, option, MOST, &w);
     for (size_t i = 0; status == IMX_OK && i < w.n; i++) {
         int64_t integer = 0;
-        if (whole ? !imx_parse_int(w.text[i], &integer) || integer < -1000000000 || integer > 1000000000
-                  : !imx_parse_double(w.text[i], &out[i]))
-            status = imx_fail(IMX_E_ARG, "--%s: \"%s\" is not a %snumber", option, w.text[i], whole ? "whole " : "");
+        if (whole ? !imx_parse_int(w.item[i], &integer) || integer < -1000000000 || integer > 1000000000
+                  : !imx_parse_double(w.item[i], &out[i]))
+            status = imx_fail(IMX_E_ARG, "--%s: \"%s\" is not a %snumber", option, w.item[i], whole ? "whole " : "");
         else if (whole)
             out[i] = (double)integer;
     }
     *n = w.n;
-    words_free(&w);
+    imx_list_free(&w);
     return status;
 }
 
@@ -103,23 +69,23 @@ static imx_status choose_estimators(struct lab *lab)
 {
     const char *known[MOST];
     size_t n = 0;
-    struct words w = { 0 };
+    struct imx_list w = { 0 };
     imx_status status = IMX_OK;
     for (int32_t est = 0; imx_estimator_name(est); est++)
         known[n++] = imx_estimator_name(est);
-    IMX_GO(words_of(&lab->v->estimator, "all", "estimator", &w));
+    IMX_GO(imx_list_words(&lab->v->estimator, "all", "estimator", MOST, &w));
     for (size_t i = 0; i < w.n; i++) {
-        const int32_t est = imx_estimator_find(w.text[i]);
-        if (w.n == 1 && !strcmp(w.text[i], "all"))
+        const int32_t est = imx_estimator_find(w.item[i]);
+        if (w.n == 1 && !strcmp(w.item[i], "all"))
             for (; lab->ests < n; lab->ests++)
                 lab->est[lab->ests] = (int32_t)lab->ests;
         else if (est < 0)
-            IMX_GO(unknown("estimator", w.text[i], known, n));
+            IMX_GO(unknown("estimator", w.item[i], known, n));
         else
             lab->est[lab->ests++] = est;
     }
 fail:
-    words_free(&w);
+    imx_list_free(&w);
     return status;
 }
 
@@ -165,21 +131,21 @@ static imx_status add_discrete(struct lab *lab, enum imx_lab_joint joint)
 static imx_status choose_tasks(struct lab *lab)
 {
     static const char *const known[] = { "gauss", "equal", "table", "none" };
-    struct words w = { 0 };
+    struct imx_list w = { 0 };
     imx_status status;
-    IMX_GO(words_of(&lab->v->joint, "gauss,equal,table", "joint", &w));
+    IMX_GO(imx_list_words(&lab->v->joint, "gauss,equal,table", "joint", MOST, &w));
     for (size_t i = 0; i < w.n; i++) {
-        if (!strcmp(w.text[i], "gauss"))
+        if (!strcmp(w.item[i], "gauss"))
             IMX_GO(add_gauss(lab));
-        else if (!strcmp(w.text[i], "equal"))
+        else if (!strcmp(w.item[i], "equal"))
             IMX_GO(add_discrete(lab, IMX_LAB_EQUAL));
-        else if (!strcmp(w.text[i], "table"))
+        else if (!strcmp(w.item[i], "table"))
             IMX_GO(add_discrete(lab, IMX_LAB_TABLE));
-        else if (w.n > 1 || strcmp(w.text[i], "none"))
-            IMX_GO(unknown("joint", w.text[i], known, 4));
+        else if (w.n > 1 || strcmp(w.item[i], "none"))
+            IMX_GO(unknown("joint", w.item[i], known, 4));
     }
 fail:
-    words_free(&w);
+    imx_list_free(&w);
     return status;
 }
 

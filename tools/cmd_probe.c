@@ -13,13 +13,14 @@
 #include "option_rows.h"
 #include "probe_data.h"
 #include "progress.h"
+#include "score_json.h"
 #include "train_options.h"
 
 enum { BATCH = 64, NEIGHBOURS = 20, SVM_REPEATS = 5, MAX_REPEATS = 100 };
 static const double TEMPERATURE = 0.07;
 
 struct values {
-    char *test, *layer, *classifier, *device, *svm_loss;
+    char *test, *layer, *classifier, *device, *svm_loss, *labels, *draw;
     bool untrained, both, save;
     int64_t repeats, epochs, seed;
     double lr, svm_c, svm_tolerance;
@@ -29,7 +30,9 @@ struct values {
 /* One line of the result. */
 struct result {
     bool done;
-    double accuracy, std, seconds, each[MAX_REPEATS];
+    struct imx_scores mean, std, each[MAX_REPEATS]; /* svm and knn have the accuracy alone, the others are NaN */
+    double seconds;
+    int64_t images; /* that a classifier learns from */
     int repeats;
     struct imx_svm_result svm;
 };
@@ -40,6 +43,7 @@ struct probe {
     struct imx_trained trained;
     struct imx_probe_data data;
     struct imx_dev *dev;
+    struct imx_labelled labelled;               /* share 1: all images */
     struct result result[2][IMX_FEATURE_COUNT]; /* [untrained][layer] */
 };
 
@@ -75,17 +79,18 @@ static bool tell_solutions(void *user, int64_t done, int64_t total)
 }
 
 /* All runs at once: they share the machine. */
-static imx_status support_vectors(struct probe *p, const char *title, const struct imx_samples *train,
-                                  const struct imx_samples *test, struct result *r)
+static imx_status support_vectors(struct probe *p, const char *title, int repeat, int repeats,
+                                  const struct imx_samples *train, const struct imx_samples *test, struct result *r)
 {
     const struct values *v = p->v;
+    double accuracy[MAX_REPEATS];
     const struct imx_svm how = {
         .squared = !strcmp(v->svm_loss, "squared"),
         .classes = p->data.classes,
-        .repeats = r->repeats,
+        .repeats = repeats,
         .c = v->svm_c,
         .tolerance = v->svm_tolerance,
-        .seed = (uint64_t)v->seed,
+        .seed = (uint64_t)(v->seed + repeat),
         .memory = v->svm_memory,
         .progress = tell_solutions,
     };
@@ -93,17 +98,18 @@ static imx_status support_vectors(struct probe *p, const char *title, const stru
     if (fit < train->n)
         imx_say("%s: each run learns from %lld of %lld images, drawn by lot, the most that --svm-memory holds", title,
                 (long long)fit, (long long)train->n);
-    imx_progress_begin(title, (uint64_t)(p->data.classes == 2 ? 1 : p->data.classes) * (uint64_t)r->repeats,
-                       "solutions");
-    const imx_status status = imx_svm(&how, train, test, r->each, &r->svm);
+    imx_progress_begin(title, (uint64_t)(p->data.classes == 2 ? 1 : p->data.classes) * (uint64_t)repeats, "solutions");
+    const imx_status status = imx_svm(&how, train, test, accuracy, &r->svm);
     imx_progress_end();
     if (status == IMX_OK && r->svm.unconverged)
         imx_say("%s: %d solutions reached the limit of iterations before the tolerance", title, r->svm.unconverged);
+    for (int i = 0; status == IMX_OK && i < repeats; i++)
+        r->each[repeat + i] = (struct imx_scores){ accuracy[i], (double)NAN, (double)NAN };
     return status;
 }
 
 static imx_status classify_once(struct probe *p, const char *title, int repeat, const struct imx_samples *train,
-                                const struct imx_samples *test, double *accuracy)
+                                const struct imx_samples *test, struct imx_scores *scores)
 {
     const struct values *v = p->v;
     imx_status status;
@@ -111,8 +117,9 @@ static imx_status classify_once(struct probe *p, const char *title, int repeat, 
         const struct imx_knn how = {
             .k = NEIGHBOURS, .classes = p->data.classes, .temperature = TEMPERATURE, .progress = tell_pairs
         };
+        *scores = (struct imx_scores){ 0, (double)NAN, (double)NAN };
         imx_progress_begin(title, (uint64_t)(train->n * test->n), "pairs");
-        status = imx_knn(p->dev, &how, train, test, accuracy);
+        status = imx_knn(p->dev, &how, train, test, &scores->accuracy);
     } else {
         const struct imx_classify how = {
             .mlp = is(p, "mlp"),
@@ -124,9 +131,41 @@ static imx_status classify_once(struct probe *p, const char *title, int repeat, 
             .progress = tell_epoch,
         };
         imx_progress_begin(title, (uint64_t)v->epochs, "epochs");
-        status = imx_classify(p->dev, &how, train, test, accuracy);
+        status = imx_classify(p->dev, &how, train, test, scores);
     }
     imx_progress_end();
+    return status;
+}
+
+/* One repeat that learns from the images that keep their label alone. */
+static imx_status classify_labelled(struct probe *p, const char *title, int repeat, const struct imx_samples *train,
+                                    const struct imx_samples *test, struct result *r)
+{
+    imx_status status = IMX_OK;
+    struct imx_labelled how = p->labelled;
+    int32_t *index = NULL, kept = 0, *label = NULL;
+    float *x = NULL;
+    const size_t d = (size_t)train->d;
+    how.seed = (uint64_t)(p->v->seed + repeat);
+    IMX_GO(imx_probe_data_labelled(&p->data, &how, &index, &kept));
+    x = malloc((size_t)kept * d * sizeof *x);
+    label = malloc((size_t)kept * sizeof *label);
+    if (!x || !label)
+        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for the features of %d images", kept));
+    for (int32_t i = 0; i < kept; i++) {
+        memcpy(x + (size_t)i * d, train->x + (size_t)index[i] * d, d * sizeof *x);
+        label[i] = train->label[index[i]];
+    }
+    const struct imx_samples some = { x, label, kept, train->d };
+    r->images = kept;
+    if (is(p, "svm"))
+        IMX_GO(support_vectors(p, title, repeat, 1, &some, test, r));
+    else
+        IMX_GO(classify_once(p, title, repeat, &some, test, &r->each[repeat]));
+fail:
+    free(index);
+    free(x);
+    free(label);
     return status;
 }
 
@@ -134,21 +173,20 @@ static imx_status classify_layer(struct probe *p, const char *title, const struc
                                  const struct imx_samples *test, struct result *r)
 {
     const double start = imx_now();
-    double sum = 0, square = 0;
+    const bool all = p->labelled.share == 1;
     r->repeats = p->v->repeats ? (int)p->v->repeats : is(p, "svm") ? SVM_REPEATS : 1;
-    if (is(p, "knn"))
+    if (is(p, "knn") && all)
         r->repeats = 1; /* nothing is drawn */
-    if (is(p, "svm"))
-        IMX_TRY(support_vectors(p, title, train, test, r));
+    r->images = train->n;
+    if (is(p, "svm") && all)
+        IMX_TRY(support_vectors(p, title, 0, r->repeats, train, test, r));
     for (int i = 0; i < r->repeats; i++) {
-        if (!is(p, "svm"))
+        if (!all)
+            IMX_TRY(classify_labelled(p, title, i, train, test, r));
+        else if (!is(p, "svm"))
             IMX_TRY(classify_once(p, title, i, train, test, &r->each[i]));
-        sum += r->each[i];
     }
-    r->accuracy = sum / r->repeats;
-    for (int i = 0; i < r->repeats; i++)
-        square += (r->each[i] - r->accuracy) * (r->each[i] - r->accuracy);
-    r->std = r->repeats > 1 ? sqrt(square / (r->repeats - 1)) : 0;
+    imx_scores_mean(r->each, r->repeats, &r->mean, &r->std);
     r->seconds = imx_now() - start;
     r->done = true;
     return IMX_OK;
@@ -199,18 +237,19 @@ static void cell(char text[32], const struct result *r)
 {
     if (!r->done)
         snprintf(text, 32, "-");
-    else if (r->repeats > 1)
-        snprintf(text, 32, "%.2f +- %.2f", 100 * r->accuracy, 100 * r->std);
     else
-        snprintf(text, 32, "%.2f", 100 * r->accuracy);
+        imx_scores_cell(r->mean.accuracy, r->std.accuracy, r->repeats, text);
 }
 
 static void as_text(const struct probe *p)
 {
     char a[32], b[32];
     const struct values *v = p->v;
-    printf("%s, accuracy in %%, %lld training images, test: %s\n", v->classifier, (long long)p->data.n_train,
-           p->data.how);
+    int64_t images = p->data.n_train;
+    for (int k = 0; k < 2 * IMX_FEATURE_COUNT; k++)
+        if (p->result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT].done)
+            images = p->result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT].images;
+    printf("%s, accuracy in %%, %lld training images, test: %s\n", v->classifier, (long long)images, p->data.how);
     if (v->both)
         printf("%-6s %15s %15s %11s\n", "layer", "trained", "untrained", "difference");
     else
@@ -222,7 +261,7 @@ static void as_text(const struct probe *p)
         if (!t->done && !u->done)
             continue;
         if (v->both)
-            printf("%-6s %15s %15s %+11.2f\n", imx_feature_names[f], a, b, 100 * (t->accuracy - u->accuracy));
+            printf("%-6s %15s %15s %+11.2f\n", imx_feature_names[f], a, b, 100 * (t->mean.accuracy - u->mean.accuracy));
         else
             printf("%-6s %15s\n", imx_feature_names[f], t->done ? a : b);
     }
@@ -235,17 +274,11 @@ static void one_as_json(struct imx_json *j, const struct probe *p, int f, bool u
     imx_json_string(j, "layer", imx_feature_names[f]);
     imx_json_string(j, "classifier", p->v->classifier);
     imx_json_bool(j, "untrained", untrained);
-    imx_json_int(j, "train_images", p->data.n_train);
+    imx_json_int(j, "train_images", r->images);
     imx_json_int(j, "test_images", p->data.n_test);
-    imx_json_double(j, "accuracy", r->accuracy);
-    imx_json_double(j, "std", r->std);
-    imx_json_int(j, "repeats", r->repeats);
-    imx_json_double(j, "seconds", r->seconds);
-    imx_json_array(j, "each");
-    for (int i = 0; i < r->repeats; i++)
-        imx_json_double(j, NULL, r->each[i]);
-    imx_json_end(j);
+    imx_scores_json(j, r->each, r->repeats, r->seconds);
     imx_json_int(j, "classes", p->data.classes);
+    imx_json_string(j, "labels", p->v->labels);
     if (is(p, "mlp") || is(p, "linear"))
         imx_json_int(j, "epochs", p->v->epochs);
     if (is(p, "svm")) {
@@ -302,6 +335,8 @@ static imx_status run(void *values, int n, char **word)
     if (is(p, "svm") && !imx_svm_available())
         IMX_GO(imx_fail(IMX_E_UNSUPPORTED, "this build has no support vector machine: install liblinear (Debian: "
                                            "liblinear-dev) and build again, or take --classifier linear"));
+    IMX_GO(imx_labelled_parse(p->v->labels, &p->labelled));
+    p->labelled.proportional = !strcmp(p->v->draw, "proportional");
     IMX_GO(imx_trained_open(p->run, &p->trained));
     IMX_GO(imx_open_device(p->v->device, &p->dev));
     IMX_GO(imx_use_tuned(p->dev, p->trained.config.tuned));
@@ -341,6 +376,8 @@ static const struct imx_option options[] = {
     IMX_ROW_SVM_MEMORY("for training features, 16 bytes a value; of more images as many as fit are drawn by lot"),
     IMX_ROW_UNTRAINED,
     IMX_ROW_FLAG("both", both, "trained and untrained side by side"),
+    IMX_ROW_LABELS,
+    IMX_ROW_DRAW,
     IMX_ROW_INT("repeats", repeats, "0", 0, MAX_REPEATS,
                 "classifiers with other seeds; mean and deviation are reported (0: 5 of svm, 1 of others)"),
     IMX_ROW_INT("epochs", epochs, "10", 1, 100000, "of each classifier; the accuracy is the mean over the last tenth"),
@@ -354,6 +391,7 @@ static const struct imx_option options[] = {
 static const char *const examples[] = {
     "infomax probe runs/photos photos --both",
     "infomax probe runs/c10 cifar10 --test cifar10#test --repeats 5",
+    "infomax probe runs/c10 cifar10 --labels 1% --repeats 5",
     "infomax probe runs/c10 cifar10 --layer y --classifier knn --json",
     "infomax probe runs/c10 cifar10 --classifier svm --svm-memory 4G",
     NULL,

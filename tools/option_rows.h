@@ -38,6 +38,15 @@
 #define IMX_ROW_SVM_MEMORY(text) \
     { IMX_ROW("svm-memory", IMX_OPT_SIZE, svm_memory), .value = "SIZE", .fallback = "1G", .min = 65536, .max = 1e15, \
       .help = text }
+/* char *labels, as imx_labelled_parse takes it */
+#define IMX_ROW_LABELS \
+    { IMX_ROW("labels", IMX_OPT_STRING, labels), .value = "N|P%", .fallback = "100%", \
+      .help = "learns from so many labelled images, or this share of them, drawn anew for each repeat" }
+/* char *draw */
+#define IMX_ROW_DRAW \
+    IMX_ROW_CHOICE("draw", draw, "balanced", "balanced|proportional", \
+                   "how --labels are drawn: equally many of each class, as far as there are, or in proportion to the " \
+                   "classes; at least one of each")
 /* char *device, as in imx_dev_open */
 #define IMX_ROW_DEVICE \
     { IMX_ROW("device", IMX_OPT_STRING, device), .value = "D", .fallback = "auto", \

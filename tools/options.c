@@ -94,17 +94,42 @@ static imx_status set_choice(const struct imx_option *o, char **at, const char *
     return imx_fail(IMX_E_ARG, "--%s: there is no \"%s\"; it is one of %s", o->name, text, o->choices);
 }
 
-static imx_status add_item(const struct imx_option *o, struct imx_list *list, const char *text)
+static imx_status add_item(const char *option, struct imx_list *list, const char *text, size_t bytes)
 {
     char **grown = realloc(list->item, (list->n + 1) * sizeof *grown);
-    char *copy = strdup(text);
+    char *copy = strndup(text, bytes);
     if (grown)
         list->item = grown;
     if (!grown || !copy) {
         free(copy);
-        return imx_fail(IMX_E_NOMEM, "no memory for --%s", o->name);
+        return imx_fail(IMX_E_NOMEM, "no memory for --%s", option);
     }
     list->item[list->n++] = copy;
+    return IMX_OK;
+}
+
+void imx_list_free(struct imx_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        free(list->item[i]);
+    free(list->item);
+    *list = (struct imx_list){ NULL, 0 };
+}
+
+imx_status imx_list_words(const struct imx_list *list, const char *fallback, const char *option, size_t most,
+                          struct imx_list *out)
+{
+    const size_t items = list->n ? list->n : 1;
+    for (size_t i = 0; i < items; i++) {
+        const char *at = list->n ? list->item[i] : fallback;
+        do {
+            const size_t bytes = strcspn(at, ",");
+            if (out->n == most)
+                return imx_fail(IMX_E_ARG, "--%s takes at most %zu values", option, most);
+            IMX_TRY(add_item(option, out, at, bytes));
+            at += bytes;
+        } while (*at++);
+    }
     return IMX_OK;
 }
 
@@ -169,7 +194,7 @@ static imx_status set(const struct imx_option *table, const struct imx_option *o
         memcpy(at, &u, sizeof u);
         return IMX_OK;
     case IMX_OPT_CHOICE: return set_choice(o, at, text);
-    case IMX_OPT_LIST: return add_item(o, at, text);
+    case IMX_OPT_LIST: return add_item(o->name, at, text, strlen(text));
     case IMX_OPT_STRING:
     case IMX_OPT_CONFIG: return set_string(o, at, text);
     case IMX_OPT_SET: return set_pair(table, values, text);
@@ -191,20 +216,12 @@ imx_status imx_options_default(const struct imx_option *table, void *values)
     return IMX_OK;
 }
 
-static void clear_list(struct imx_list *list)
-{
-    for (size_t i = 0; i < list->n; i++)
-        free(list->item[i]);
-    free(list->item);
-    *list = (struct imx_list){ NULL, 0 };
-}
-
 void imx_options_free(const struct imx_option *table, void *values)
 {
     for (const struct imx_option *o = table; o && o->name; o++) {
         char **text = field(o, values);
         if (o->type == IMX_OPT_LIST)
-            clear_list(field(o, values));
+            imx_list_free(field(o, values));
         else if (o->type == IMX_OPT_STRING || o->type == IMX_OPT_CHOICE || o->type == IMX_OPT_CONFIG) {
             free(*text);
             *text = NULL;
@@ -366,7 +383,7 @@ static imx_status load_entry(const struct imx_option *table, void *values, const
     if (!fits(o, e->type))
         return imx_fail(IMX_E_ARG, "%s: a value of another kind was expected (see --help)", o->name);
     if (o->type == IMX_OPT_LIST)
-        clear_list(field(o, values));
+        imx_list_free(field(o, values));
     for (size_t i = 0; i < e->items; i++)
         IMX_TRY(set(table, o, values, e->item[i]));
     return e->type == IMX_TOML_ARRAY ? IMX_OK : set(table, o, values, e->string);

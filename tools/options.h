@@ -37,6 +37,12 @@ struct imx_option {
     bool hidden;          /* not in help */
 };
 
+/* Words of a list as people write it, "a b c", "a,b,c" or both; those of the fallback when it is empty. E_ARG: more
+ * than `most`. out is zeroed; imx_list_free, also after an error. */
+IMX_MUST_CHECK imx_status imx_list_words(const struct imx_list *list, const char *fallback, const char *option,
+                                         size_t most, struct imx_list *out);
+void imx_list_free(struct imx_list *list);
+
 /* Sets every default. values is zeroed by the caller and freed with imx_options_free. */
 IMX_MUST_CHECK imx_status imx_options_default(const struct imx_option *table, void *values);
 void imx_options_free(const struct imx_option *table, void *values);

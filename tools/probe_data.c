@@ -95,26 +95,35 @@ fail:
     return status;
 }
 
-/* Sets number their classes independently: the test set's become those of the training set of the same name. */
-static imx_status match_classes(const struct imx_dataset *train, struct imx_dataset *test, bool needed)
+imx_status imx_match_classes(const struct imx_class *class, int32_t classes, struct imx_dataset *ds, int32_t *unknown,
+                             const char **example)
 {
-    int32_t unknown = 0, *to = malloc(sizeof *to * (size_t)(test->classes > 0 ? test->classes : 1));
-    const char *example = "";
+    int32_t *to = malloc(sizeof *to * (size_t)(ds->classes > 0 ? ds->classes : 1));
     if (!to)
         return imx_fail(IMX_E_NOMEM, "no memory to match classes");
-    for (int32_t i = 0; i < test->classes; i++) {
+    *unknown = 0;
+    for (int32_t i = 0; i < ds->classes; i++) {
         to[i] = -1;
-        for (int32_t k = 0; k < train->classes && to[i] < 0; k++)
-            if (!strcmp(test->class[i].name, train->class[k].name))
+        for (int32_t k = 0; k < classes && to[i] < 0; k++)
+            if (!strcmp(ds->class[i].name, class[k].name))
                 to[i] = k;
         if (to[i] < 0) {
-            unknown++;
-            example = test->class[i].name;
+            ++*unknown;
+            *example = ds->class[i].name;
         }
     }
-    for (int32_t i = 0; i < test->n; i++)
-        test->label[i] = test->label[i] >= 0 ? to[test->label[i]] : -1;
+    for (int32_t i = 0; i < ds->n; i++)
+        ds->label[i] = ds->label[i] >= 0 ? to[ds->label[i]] : -1;
     free(to);
+    return IMX_OK;
+}
+
+/* Sets number their classes independently: the test set's become those of the training set of the same name. */
+static imx_status match_sets(const struct imx_dataset *train, struct imx_dataset *test, bool needed)
+{
+    int32_t unknown = 0;
+    const char *example = "";
+    IMX_TRY(imx_match_classes(train->class, train->classes, test, &unknown, &example));
     if (!needed)
         return IMX_OK;
     if (unknown == test->classes)
@@ -162,7 +171,7 @@ imx_status imx_probe_data_open(const struct imx_trained *t, const char *train, c
     if (d.set[1]) {
         if (labels)
             IMX_GO(need_labels(d.set[1], d.how));
-        IMX_GO(match_classes(d.set[0], d.set[1], labels));
+        IMX_GO(match_sets(d.set[0], d.set[1], labels));
         d.n_test = d.set[1]->n;
         if (!strcmp(d.set[0]->hash, d.set[1]->hash))
             imx_say("the test images are the training images: what is measured says nothing about new ones");
@@ -186,6 +195,41 @@ imx_status imx_probe_data_open(const struct imx_trained *t, const char *train, c
 fail:
     imx_probe_data_close(&d);
     return status;
+}
+
+imx_status imx_labelled_parse(const char *text, struct imx_labelled *how)
+{
+    char number[32];
+    const size_t n = strlen(text);
+    double share = 0;
+    int64_t count = 0;
+    snprintf(number, sizeof number, "%.*s", (int)(n ? n - 1 : 0), text);
+    if (n && n < sizeof number && text[n - 1] == '%' && imx_parse_double(number, &share) && share > 0 && share <= 100) {
+        how->share = share / 100;
+        how->count = 0;
+        return IMX_OK;
+    }
+    if (imx_parse_int(text, &count) && count > 0) {
+        how->share = 0;
+        how->count = count;
+        return IMX_OK;
+    }
+    return imx_fail(IMX_E_ARG,
+                    "--labels: \"%s\" is neither a share such as 10%% (at most 100%%) nor a number of images", text);
+}
+
+imx_status imx_probe_data_labelled(const struct imx_probe_data *d, const struct imx_labelled *how, int32_t **index,
+                                   int32_t *kept)
+{
+    *index = malloc(((size_t)d->n_train + 1) * sizeof **index);
+    if (!*index)
+        return imx_fail(IMX_E_NOMEM, "no memory to draw labelled images");
+    const imx_status status = imx_draw_labelled(d->train_label, (int32_t)d->n_train, d->classes, how, *index, kept);
+    if (status != IMX_OK) {
+        free(*index);
+        *index = NULL;
+    }
+    return status == IMX_E_ARG ? imx_note(status, "--labels") : status;
 }
 
 void imx_probe_data_close(struct imx_probe_data *d)

@@ -3,6 +3,7 @@
 #ifndef IMX_TOOLS_PROBE_DATA_H
 #define IMX_TOOLS_PROBE_DATA_H
 
+#include "data/labelled.h"
 #include "trained.h"
 
 struct imx_probe_data {
@@ -18,6 +19,16 @@ struct imx_probe_data {
  * held out. labels: both must have some, with a class in common, or E_DATA. imx_probe_data_close after success. */
 IMX_MUST_CHECK imx_status imx_probe_data_open(const struct imx_trained *t, const char *train, const char *test,
                                               bool labels, struct imx_probe_data *out);
+/* Renumbers the labels of ds by the names of `class`; those of other names, *unknown classes of which *example is one
+ * (borrowed from ds), become -1. */
+IMX_MUST_CHECK imx_status imx_match_classes(const struct imx_class *class, int32_t classes, struct imx_dataset *ds,
+                                            int32_t *unknown, const char **example);
+
+/* "10%" or "250" of --labels; proportional and seed are left alone. E_ARG. */
+IMX_MUST_CHECK imx_status imx_labelled_parse(const char *text, struct imx_labelled *how);
+/* Draws which training images keep their label: *index (caller frees) and *kept. */
+IMX_MUST_CHECK imx_status imx_probe_data_labelled(const struct imx_probe_data *d, const struct imx_labelled *how,
+                                                  int32_t **index, int32_t *kept);
 void imx_probe_data_close(struct imx_probe_data *d);
 
 #endif

@@ -48,8 +48,7 @@ void imx_fit_gather(const uint8_t *pix, size_t image, const uint32_t *index, int
 imx_status imx_fit_step(const struct imx_fit *f, int64_t step)
 {
     float hyp[IMX_HYP_COUNT];
-    const double lr = f->lr * (4 * step >= 3 * f->steps ? 0.01 : 2 * step >= f->steps ? 0.1 : 1.0);
-    imx_adam_hyp(lr, B1, B2, EPS, 0.0, step + 1, hyp);
+    imx_adam_hyp(imx_falling_rate(f->lr, step, f->steps), B1, B2, EPS, 0.0, step + 1, hyp);
     IMX_TRY(imx_graph_upload(f->g, f->hyp, hyp));
     return imx_graph_run(f->g);
 }

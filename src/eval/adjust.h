@@ -18,8 +18,7 @@ IMX_MUST_CHECK imx_status imx_fit_image_ready(struct imx_graph *g, const struct 
 void imx_fit_gather(const uint8_t *pix, size_t image, const uint32_t *index, int64_t first, int32_t count, int32_t n,
                     uint8_t *bytes);
 
-/* One Adam step (0.5, 0.999) of a planned training graph; step counts from 0. The rate is lr, from half of the steps on
- * a tenth and from three quarters on a hundredth of it: the proportions of the published 500, 750 and 1,000 epochs. */
+/* One Adam step (0.5, 0.999) of a planned training graph; step counts from 0, the rate falls (ops/optim.h). */
 struct imx_fit {
     struct imx_graph *g;
     imx_tid hyp, norm;

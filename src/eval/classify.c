@@ -6,17 +6,14 @@
 #include <string.h>
 
 #include "base/philox.h"
-#include "nn/layers.h"
+#include "nn/classifier.h"
 #include "ops/optim.h"
-#include "ops/xent.h"
 
-enum { HIDDEN = 200 };
 static const double B1 = 0.5, B2 = 0.999, EPS = 1e-8;
-static const float DROP = 0.1f;
 
 struct net {
     struct imx_graph *g;
-    imx_tid x, label, ctr, hyp, norm, hits, count;
+    imx_tid x, label, ctr, hyp, norm, logits;
 };
 
 /* Features enter standardised for the linear classifier, as they are for the MLP. */
@@ -34,24 +31,14 @@ static imx_status build(struct net *net, struct imx_dev *dev, struct imx_store *
     struct imx_graph *g = net->g;
     const int32_t n = how->batch;
     net->x = imx_graph_keep(g, IMX_F32, (int64_t)n * d, "x");
-    net->label = imx_graph_keep(g, IMX_I32, n, "label");
+    net->label = training ? imx_graph_keep(g, IMX_I32, n, "label") : 0;
     net->ctr = training && how->mlp ? imx_graph_keep(g, IMX_U32, 4, "ctr") : 0;
     struct imx_build b = { .g = g, .training = training, .ctr = net->ctr };
-    struct imx_map at = { net->x, n, 1, 1, d };
-    if (how->mlp) {
-        at = imx_nn_linear(&b, at, "probe.hidden", HIDDEN, true);
-        at = imx_nn_dropout(&b, at, DROP);
-        at = imx_nn_batchnorm(&b, at, "probe.bn", true);
-    }
-    at = imx_nn_linear(&b, at, "probe.out", how->classes, true);
-    imx_graph_label(g, "xent");
-    const imx_tid loss = imx_graph_temp(g, IMX_F32, 1, "loss"), lse = imx_graph_temp(g, IMX_F32, n, "lse");
-    net->hits = imx_graph_keep(g, IMX_F32, 1, "hits");
-    net->count = imx_graph_keep(g, IMX_F32, 1, "count");
-    imx_graph_node(g, &imx_op_xent_fwd, &(struct imx_xent){ n, how->classes },
-                   (imx_tid[]){ at.t, net->label, loss, net->hits, lse, net->count });
+    net->logits = imx_nn_head(&b, (struct imx_map){ net->x, n, 1, 1, d }, "probe", how->mlp, how->classes).t;
+    imx_graph_output(g, net->logits);
     if (training) {
-        IMX_TRY(imx_graph_backward(g, loss, 0));
+        imx_graph_label(g, "xent");
+        IMX_TRY(imx_graph_backward(g, imx_nn_cross_entropy(g, net->logits, net->label, n, how->classes).loss, 0));
         imx_nn_adam(g, &net->hyp, &net->norm);
     }
     return imx_graph_plan(g, 0);
@@ -71,7 +58,7 @@ static imx_status upload_batch(struct net *net, struct feed *f, const uint32_t *
             to[k] = (to[k] - f->mean[k]) * f->scale[k];
     }
     IMX_TRY(imx_graph_upload(net->g, net->x, f->x));
-    return imx_graph_upload(net->g, net->label, f->label);
+    return net->label ? imx_graph_upload(net->g, net->label, f->label) : IMX_OK;
 }
 
 static imx_status train_epoch(struct net *net, struct feed *f, const struct imx_classify *how, int32_t epoch,
@@ -96,23 +83,17 @@ static imx_status train_epoch(struct net *net, struct feed *f, const struct imx_
     return IMX_OK;
 }
 
-static imx_status test_accuracy(struct net *net, struct feed *f, int32_t batch, double *accuracy)
+/* logits: room for [n, classes] and the rest of a batch. */
+static imx_status test(struct net *net, struct feed *f, const struct imx_classify *how, float *logits,
+                       struct imx_scores *scores)
 {
-    double hits = 0, count = 0;
-    for (int64_t at = 0; at < f->s->n; at += batch) {
-        float h, c;
-        const int64_t now = f->s->n - at < batch ? f->s->n - at : batch;
-        IMX_TRY(upload_batch(net, f, NULL, at, now, batch));
+    for (int64_t at = 0; at < f->s->n; at += how->batch) {
+        const int64_t now = f->s->n - at < how->batch ? f->s->n - at : how->batch;
+        IMX_TRY(upload_batch(net, f, NULL, at, now, how->batch));
         IMX_TRY(imx_graph_run(net->g));
-        IMX_TRY(imx_graph_download(net->g, net->hits, &h));
-        IMX_TRY(imx_graph_download(net->g, net->count, &c));
-        hits += (double)h;
-        count += (double)c;
+        IMX_TRY(imx_graph_download(net->g, net->logits, logits + at * how->classes));
     }
-    if (count == 0)
-        return imx_fail(IMX_E_DATA, "no test image has a label");
-    *accuracy = hits / count;
-    return IMX_OK;
+    return imx_score(logits, f->s->label, f->s->n, how->classes, scores);
 }
 
 /* Row by row, because the columns of large sets lie far apart. */
@@ -153,8 +134,30 @@ static imx_status check(const struct imx_classify *how, const struct imx_samples
     return IMX_OK;
 }
 
+/* Adds up the scores of the epochs that count. */
+static imx_status rounds(struct net *learn, struct net *judge, const struct imx_classify *how, struct feed *from,
+                         struct feed *to, uint32_t *order, float *logits, struct imx_scores *sum)
+{
+    const int32_t counted = how->epochs / 10 > 1 ? how->epochs / 10 : 1;
+    uint64_t step = 0;
+    *sum = (struct imx_scores){ 0 };
+    for (int32_t epoch = 0; epoch < how->epochs; epoch++) {
+        const bool counts = epoch >= how->epochs - counted;
+        struct imx_scores now = { 0 };
+        IMX_TRY(train_epoch(learn, from, how, epoch, &step, order));
+        if (counts || how->progress)
+            IMX_TRY(test(judge, to, how, logits, &now));
+        sum->accuracy += counts ? now.accuracy / counted : 0;
+        sum->balanced += counts ? now.balanced / counted : 0;
+        sum->auc += counts ? now.auc / counted : 0;
+        if (how->progress && !how->progress(how->user, epoch, now.accuracy))
+            return imx_fail(IMX_E_STOPPED, "stopped while training a classifier");
+    }
+    return IMX_OK;
+}
+
 imx_status imx_classify(struct imx_dev *dev, const struct imx_classify *how, const struct imx_samples *train,
-                        const struct imx_samples *test, double *accuracy)
+                        const struct imx_samples *test, struct imx_scores *scores)
 {
     imx_status status = IMX_OK;
     struct imx_store *store = NULL;
@@ -162,12 +165,10 @@ imx_status imx_classify(struct imx_dev *dev, const struct imx_classify *how, con
     IMX_TRY(check(how, train, test));
     const size_t d = (size_t)train->d, batch = (size_t)how->batch;
     float *mean = malloc(d * 4), *scale = malloc(d * 4), *x = malloc(batch * d * 4);
+    float *logits = malloc(((size_t)test->n + batch) * (size_t)how->classes * sizeof *logits);
     int32_t *label = malloc(batch * 4);
     uint32_t *order = malloc((size_t)train->n * 4);
-    uint64_t step = 0;
-    double sum = 0;
-    const int32_t counted = how->epochs / 10 > 1 ? how->epochs / 10 : 1;
-    if (!mean || !scale || !x || !label || !order)
+    if (!mean || !scale || !x || !logits || !label || !order)
         IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for a classifier"));
     if (!how->mlp)
         IMX_GO(imx_standardise(train, mean, scale));
@@ -177,17 +178,7 @@ imx_status imx_classify(struct imx_dev *dev, const struct imx_classify *how, con
     IMX_GO(build(&learn, dev, store, how, train->d, true));
     IMX_GO(build(&judge, dev, store, how, train->d, false));
     IMX_GO(imx_store_init(store, how->seed));
-    for (int32_t epoch = 0; epoch < how->epochs; epoch++) {
-        double now = 0;
-        IMX_GO(train_epoch(&learn, &from, how, epoch, &step, order));
-        if (epoch >= how->epochs - counted || how->progress)
-            IMX_GO(test_accuracy(&judge, &to, how->batch, &now));
-        if (epoch >= how->epochs - counted)
-            sum += now;
-        if (how->progress && !how->progress(how->user, epoch, now))
-            IMX_GO(imx_fail(IMX_E_STOPPED, "stopped while training a classifier"));
-    }
-    *accuracy = sum / counted;
+    IMX_GO(rounds(&learn, &judge, how, &from, &to, order, logits, scores));
 fail:
     imx_graph_destroy(learn.g);
     imx_graph_destroy(judge.g);
@@ -195,6 +186,7 @@ fail:
     free(mean);
     free(scale);
     free(x);
+    free(logits);
     free(label);
     free(order);
     return status;

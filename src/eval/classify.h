@@ -1,11 +1,11 @@
-/* Classifiers on frozen features, trained on the engine itself (dim_method 7.1).
- *   mlp:    linear d->200 -> dropout 0.1 -> batch norm -> ReLU -> linear 200->K
- *   linear: linear d->K on features standardised by the training set
- * cross-entropy, Adam 1e-4 (0.5, 0.999), batch 64, step size x0.1 at epochs 50 and 100. The accuracy is the mean of the
- * test accuracies of the last tenth of the epochs (at least one): the paper's mean over the last 100 of 1,000. */
+/* Classifiers on frozen features, trained on the engine itself (dim_method 7.1): those of nn/classifier.h, the linear
+ * one on features standardised by the training set, by cross-entropy, Adam 1e-4 (0.5, 0.999), batch 64, step size x0.1
+ * at epochs 50 and 100. The scores are the means over the tests after each of the last tenth of the epochs (at least
+ * one): the paper's mean over the last 100 of 1,000. */
 #ifndef IMX_EVAL_CLASSIFY_H
 #define IMX_EVAL_CLASSIFY_H
 
+#include "eval/scores.h"
 #include "graph/graph.h"
 
 struct imx_samples {
@@ -24,10 +24,10 @@ struct imx_classify {
     void *user;
 };
 
-/* Trains on `train` and returns the accuracy on `test` in [0,1]. */
+/* Trains on `train` and judges on `test`. */
 IMX_MUST_CHECK imx_status imx_classify(struct imx_dev *dev, const struct imx_classify *how,
                                        const struct imx_samples *train, const struct imx_samples *test,
-                                       double *accuracy);
+                                       struct imx_scores *scores);
 
 /* mean[d] and scale[d] = 1 / (deviation + 1e-6) of each value over all samples, labelled or not. E_NOMEM. */
 IMX_MUST_CHECK imx_status imx_standardise(const struct imx_samples *s, float *mean, float *scale);

@@ -2,18 +2,17 @@
 #ifndef IMX_EVAL_ENCODE_H
 #define IMX_EVAL_ENCODE_H
 
-#include "nn/encoder.h"
-
-enum imx_feature { IMX_FEATURE_CONV, IMX_FEATURE_FC, IMX_FEATURE_Y, IMX_FEATURE_COUNT };
-extern const char *const imx_feature_names[IMX_FEATURE_COUNT]; /* "conv", "fc", "y" */
+#include "eval/adjust.h"
+#include "nn/classifier.h"
 
 struct imx_encode {
     struct imx_graph *g;     /* owned */
-    struct imx_store *store; /* owned */
-    int32_t batch, h, w, c;  /* stored images */
-    imx_tid bytes, aug;
-    const char *encoder; /* its name, borrowed */
+    struct imx_store *store; /* owned, of a classifier's: borrowed */
+    bool borrowed;
+    struct imx_fit_image in; /* stored images, a batch of them */
+    const char *encoder;     /* its name, borrowed */
     struct imx_map map[IMX_FEATURE_COUNT];
+    struct imx_map logits; /* [n, classes] of a classifier; t = 0: this is none */
 };
 
 /* Builds the graph for batches of `batch` stored images on the device (borrowed); context: as objective cpc trains the
@@ -22,6 +21,11 @@ struct imx_encode {
 IMX_MUST_CHECK imx_status imx_encode_create(struct imx_dev *dev, const struct imx_encoder *encoder, bool context,
                                             int32_t batch, int32_t h, int32_t w, int32_t c, uint64_t seed,
                                             struct imx_encode **out);
+/* A classifier in place of the features (which are then not there): encoder and head on the parameters of `store`
+ * (borrowed), which are drawn or loaded by the caller; a store without memory yet gets it. */
+IMX_MUST_CHECK imx_status imx_encode_classifier(struct imx_store *store, const struct imx_encoder *encoder,
+                                                const struct imx_head *head, int32_t batch, int32_t h, int32_t w,
+                                                int32_t c, struct imx_encode **out);
 void imx_encode_destroy(struct imx_encode *e);
 
 /* Values per image of a feature; 0: the encoder has no such layer. */
@@ -35,5 +39,8 @@ IMX_MUST_CHECK imx_status imx_encode_has(const struct imx_encode *e, enum imx_fe
 IMX_MUST_CHECK imx_status imx_encode_run(struct imx_encode *e, const uint8_t *bytes, int64_t n,
                                          float *const out[IMX_FEATURE_COUNT],
                                          bool (*progress)(void *user, int64_t done), void *user);
+/* The same for a classifier: logits [n, classes]. */
+IMX_MUST_CHECK imx_status imx_encode_logits(struct imx_encode *e, const uint8_t *bytes, int64_t n, float *logits,
+                                            bool (*progress)(void *user, int64_t done), void *user);
 
 #endif

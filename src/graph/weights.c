@@ -70,10 +70,10 @@ imx_status imx_weights_save(const char *path, struct imx_store *store, const cha
     return status;
 }
 
-imx_status imx_weights_load(const struct imx_safetensors *f, struct imx_store *s, bool moments)
+static imx_status load(const struct imx_safetensors *f, struct imx_store *s, const char *prefix, bool moments)
 {
     struct listing l;
-    imx_status status = list(&l, s, "", moments ? 3 : 1);
+    imx_status status = list(&l, s, prefix, moments ? 3 : 1);
     for (size_t i = 0; i < l.n && status == IMX_OK; i++) {
         const struct imx_st_tensor *want = &l.tensor[i], *t = imx_safetensors_find(f, want->name);
         if (!t)
@@ -88,11 +88,21 @@ imx_status imx_weights_load(const struct imx_safetensors *f, struct imx_store *s
     return status;
 }
 
-imx_status imx_weights_read(const char *path, struct imx_store *store)
+imx_status imx_weights_load(const struct imx_safetensors *f, struct imx_store *s, bool moments)
+{
+    return load(f, s, "", moments);
+}
+
+imx_status imx_weights_read_part(const char *path, struct imx_store *store, const char *prefix)
 {
     struct imx_safetensors *f;
     IMX_TRY(imx_safetensors_open(path, 0, &f));
-    const imx_status status = imx_weights_load(f, store, false);
+    const imx_status status = load(f, store, prefix, false);
     imx_safetensors_close(f);
     return status == IMX_OK ? IMX_OK : imx_note(status, "%s", path);
+}
+
+imx_status imx_weights_read(const char *path, struct imx_store *store)
+{
+    return imx_weights_read_part(path, store, "");
 }

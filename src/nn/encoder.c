@@ -114,6 +114,8 @@ int32_t imx_encoder_jump(const struct imx_encoder *e)
     return jump;
 }
 
+const char *const imx_feature_names[IMX_FEATURE_COUNT] = { "conv", "fc", "y" };
+
 /* The encoder under construction. */
 struct state {
     struct imx_build *b;
@@ -239,14 +241,16 @@ static void add_layer(struct state *s, const struct imx_layer *l)
         s->out.y = s->at;
 }
 
-static struct imx_encoded build(struct imx_build *b, const struct imx_encoder *e, struct imx_map image, bool to_local)
+/* Up to and with `last`; NULL: the whole. */
+static struct imx_encoded build(struct imx_build *b, const struct imx_encoder *e, struct imx_map image,
+                                const struct imx_layer *last)
 {
     struct state s = { .b = b, .e = e, .at = image };
     const bool normal = b->normal;
     b->normal = e->normal;
     for (const struct imx_layer *l = e->layer; l->kind != IMX_LAYER_END && b->g->status == IMX_OK; l++) {
         add_layer(&s, l);
-        if (l->local && to_local)
+        if (l == last)
             break;
     }
     b->normal = normal;
@@ -255,10 +259,52 @@ static struct imx_encoded build(struct imx_build *b, const struct imx_encoder *e
 
 struct imx_encoded imx_encoder_build(struct imx_build *b, const struct imx_encoder *e, struct imx_map image)
 {
-    return build(b, e, image, false);
+    return build(b, e, image, NULL);
 }
 
 struct imx_map imx_encoder_build_local(struct imx_build *b, const struct imx_encoder *e, struct imx_map image)
 {
-    return build(b, e, image, true).local;
+    const struct imx_layer *l = e->layer;
+    while (l->kind != IMX_LAYER_END && !l->local)
+        l++;
+    return build(b, e, image, l).local;
+}
+
+/* The layer whose output is the feature: the last that add_layer would take for it. NULL: none. */
+static const struct imx_layer *layer_of(const struct imx_encoder *e, enum imx_feature f)
+{
+    const struct imx_layer *last = NULL;
+    bool folded = false;
+    for (const struct imx_layer *l = e->layer; l->kind != IMX_LAYER_END; l++) {
+        const bool conv = !folded && (l->kind == IMX_LAYER_CONV || l->kind == IMX_LAYER_BLOCK);
+        folded |= l->kind == IMX_LAYER_FOLD;
+        if (f == IMX_FEATURE_CONV ? conv || l->kind == IMX_LAYER_FOLD
+            : f == IMX_FEATURE_FC ? l->kind == IMX_LAYER_FC
+                                  : l->kind == IMX_LAYER_OUT || l->global)
+            last = l;
+    }
+    return last;
+}
+
+struct imx_map imx_encoded_feature(const struct imx_encoded *e, enum imx_feature f)
+{
+    return f == IMX_FEATURE_CONV ? e->conv : f == IMX_FEATURE_FC ? e->fc : e->y;
+}
+
+imx_status imx_encoder_lacks(const char *encoder, enum imx_feature f)
+{
+    return imx_fail(IMX_E_ARG, "encoder %s has no layer \"%s\"", encoder, imx_feature_names[f]);
+}
+
+struct imx_map imx_encoder_build_to(struct imx_build *b, const struct imx_encoder *e, struct imx_map image,
+                                    enum imx_feature f)
+{
+    const struct imx_layer *last = layer_of(e, f);
+    if (!last) {
+        if (b->g->status == IMX_OK)
+            b->g->status = imx_encoder_lacks(e->name, f);
+        return (struct imx_map){ 0 };
+    }
+    const struct imx_encoded out = build(b, e, image, last);
+    return imx_encoded_feature(&out, f);
 }

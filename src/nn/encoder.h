@@ -44,6 +44,10 @@ extern const struct imx_encoder imx_encoders[]; /* ends with name NULL */
 /* NULL when there is none of that name, with the names that exist in the error text. */
 const struct imx_encoder *imx_encoder_find(const char *name);
 
+/* The layers that are probed (dim_method 7.1). */
+enum imx_feature { IMX_FEATURE_CONV, IMX_FEATURE_FC, IMX_FEATURE_Y, IMX_FEATURE_COUNT };
+extern const char *const imx_feature_names[IMX_FEATURE_COUNT]; /* "conv", "fc", "y" */
+
 /* What an encoder gives: the local map, and the three layers that are probed. */
 struct imx_encoded {
     struct imx_map local; /* [n, m, m, c]: P = m*m locals */
@@ -74,5 +78,13 @@ struct imx_encoded imx_encoder_build(struct imx_build *b, const struct imx_encod
 
 /* The same up to the local map. */
 struct imx_map imx_encoder_build_local(struct imx_build *b, const struct imx_encoder *e, struct imx_map image);
+/* The same up to a layer that is probed; layers behind it are neither built nor have they parameters. E_ARG, which
+ * sticks in the graph, when the encoder has no such layer. */
+struct imx_map imx_encoder_build_to(struct imx_build *b, const struct imx_encoder *e, struct imx_map image,
+                                    enum imx_feature f);
+/* A layer that was built; t = 0 when it was not. */
+struct imx_map imx_encoded_feature(const struct imx_encoded *e, enum imx_feature f);
+/* The error of an encoder without this layer. */
+imx_status imx_encoder_lacks(const char *encoder, enum imx_feature f);
 
 #endif

@@ -18,7 +18,6 @@
 #include "ops/eltwise.h"
 #include "ops/gather.h"
 #include "ops/gemm.h"
-#include "ops/xent.h"
 
 static int32_t cells_of(struct imx_map m, int32_t k)
 {
@@ -43,14 +42,11 @@ static void offset(struct imx_net *n, struct imx_map local, int32_t k)
     const struct imx_map v = imx_nn_linear(&n->b, h, name, local.c, false);
     const imx_tid scores = imx_graph_temp(g, IMX_F32, (int64_t)rows * all, "scores");
     imx_graph_node(g, &imx_op_gemm, &score, (imx_tid[]){ v.t, local.t, 0, 0, scores });
-    const imx_tid loss = imx_graph_temp(g, IMX_F32, 1, "loss"), hits = imx_graph_temp(g, IMX_F32, 1, "hits");
-    const imx_tid lse = imx_graph_temp(g, IMX_F32, rows, "lse"), count = imx_graph_temp(g, IMX_F32, 1, "count");
+    const struct imx_cross_entropy x = imx_nn_cross_entropy(g, scores, c->label[k], rows, all);
     const imx_tid right = imx_graph_temp(g, IMX_F32, 1, "right");
-    imx_graph_node(g, &imx_op_xent_fwd, &(struct imx_xent){ rows, all },
-                   (imx_tid[]){ scores, c->label[k], loss, hits, lse, count });
-    imx_graph_node(g, &imx_op_axpby, &share, (imx_tid[]){ hits, 0, right });
+    imx_graph_node(g, &imx_op_axpby, &share, (imx_tid[]){ x.hits, 0, right });
     snprintf(name, sizeof name, "cpc-%d", k);
-    imx_net_term(n, name, loss, 1.0 / (c->last - c->first + 1), false);
+    imx_net_term(n, name, x.loss, 1.0 / (c->last - c->first + 1), false);
     snprintf(name, sizeof name, "cpc-%d-accuracy", k);
     imx_net_reading(n, name, right);
 }

@@ -103,6 +103,7 @@ imx_status imx_net_create(struct imx_dev *dev, struct imx_store *store, const st
     IMX_GO(imx_graph_plan(n.g, memory_limit));
     IMX_GO(imx_encoder_range(n.g, n.mean, n.invstd, spec->c));
     IMX_GO(imx_cpc_start(&n));
+    IMX_GO(imx_classifier_start(n.g, &n.context));
     n.spec = NULL;
     *out = n;
     return IMX_OK;

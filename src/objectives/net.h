@@ -4,6 +4,7 @@
 #ifndef IMX_OBJECTIVES_NET_H
 #define IMX_OBJECTIVES_NET_H
 
+#include "nn/classifier.h"
 #include "nn/critic_net.h"
 #include "nn/decoder.h"
 #include "nn/encoder.h"
@@ -37,7 +38,8 @@ struct imx_net_spec {
     const struct imx_decoder *decoder;     /* of objectives that rebuild images; NULL: by encoder and side */
     const struct imx_objective *objective; /* NULL: the first of the table, with its own weights */
     struct imx_mix mix;
-    bool sgd; /* with momentum, in place of Adam */
+    struct imx_head head; /* of imx_supervised */
+    bool sgd;             /* with momentum, in place of Adam */
 };
 
 /* A part of the loss: weight * value, value a one-element tensor. */
@@ -70,7 +72,9 @@ struct imx_net {
     int32_t locals;                                  /* locals per image that the leading critic scores */
     struct imx_coordinates coordinates;
     struct imx_cpc cpc;
-    int32_t field; /* sides of an occlusion are at least this, in pixels */
+    imx_tid label;              /* input of imx_supervised, i32 [batch]; 0: no labels */
+    struct imx_context context; /* of its encoder, when that has one */
+    int32_t field;              /* sides of an occlusion are at least this, in pixels */
     struct imx_term term[IMX_MAX_TERMS];
     int n_terms;
 };

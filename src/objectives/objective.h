@@ -16,6 +16,9 @@ struct imx_objective {
 };
 
 extern const struct imx_objective imx_objectives[]; /* ends with name NULL; the first is the default */
+/* Not in the table: it needs labels, which train never sees (supervised.c). spec->head says of what; n->label is its
+ * input, i32 [batch]. */
+extern const struct imx_objective imx_supervised;
 /* NULL when there is none of that name, with the names that exist in the error text. */
 const struct imx_objective *imx_objective_find(const char *name);
 /* The mix with the objective's own weights in place of those below 0. */

@@ -32,4 +32,8 @@ extern const struct imx_op imx_op_adam, imx_op_sgd;
  * kernel, where the same effect stays below 3e-7. A 0 in its place means 1.0f - b2. */
 void imx_adam_hyp(double lr, double b1, double b2, double eps, double wd, int64_t t, float hyp[IMX_HYP_COUNT]);
 
+/* The rate of step `step` (0, 1, ...) of `steps`: lr, from half of the steps on a tenth and from three quarters on a
+ * hundredth of it, the proportions of the published 500, 750 and 1,000 epochs (dim_method 7.4). */
+double imx_falling_rate(double lr, int64_t step, int64_t steps);
+
 #endif

@@ -19,6 +19,11 @@ void imx_adam_hyp(double lr, double b1, double b2, double eps, double wd, int64_
     hyp[IMX_HYP_1MB2] = (float)(1.0 - b2);
 }
 
+double imx_falling_rate(double lr, int64_t step, int64_t steps)
+{
+    return lr * (4 * step >= 3 * steps ? 0.01 : 2 * step >= steps ? 0.1 : 1.0);
+}
+
 static const struct imx_field fields[] = {
     { "n", offsetof(struct imx_optim, n), false },
     { NULL, 0, false },

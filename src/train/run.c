@@ -106,17 +106,9 @@ static imx_status save(struct run *r)
 
 static imx_status open_batches(struct run *r)
 {
-    const struct imx_config *c = r->c;
-    const bool crop = strstr(c->augment, "crop") != NULL;
-    const struct imx_batch_options o = {
-        .batch = (int32_t)c->batch,
-        .seed = (uint64_t)c->seed,
-        .shuffle = true,
-        .flip = strstr(c->augment, "flip") != NULL,
-        .pad = crop ? r->ds->h / 8 : 0,
-        .epoch = r->at.step / r->per_epoch,
-        .step = r->at.step % r->per_epoch,
-    };
+    struct imx_batch_options o = imx_config_batches(r->c, r->ds->h);
+    o.epoch = r->at.step / r->per_epoch;
+    o.step = r->at.step % r->per_epoch;
     return imx_batches_create(r->ds, &o, &r->batches);
 }
 

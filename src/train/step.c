@@ -23,6 +23,15 @@ bool imx_uniform_gamma(const struct imx_config *c)
     return c->bn_init && !strcmp(c->bn_init, "uniform");
 }
 
+struct imx_batch_options imx_config_batches(const struct imx_config *c, int32_t h)
+{
+    return (struct imx_batch_options){ .batch = (int32_t)c->batch,
+                                       .seed = (uint64_t)c->seed,
+                                       .shuffle = true,
+                                       .flip = strstr(c->augment, "flip") != NULL,
+                                       .pad = strstr(c->augment, "crop") ? h / 8 : 0 };
+}
+
 static imx_status critic_spec(const struct imx_config *c, struct imx_critic_spec *spec)
 {
     *spec = (struct imx_critic_spec){
@@ -159,6 +168,11 @@ static imx_status read_back(struct imx_step *s, struct imx_step_result *r)
     r->grad_norm = norm[0];
     r->finite = isfinite(r->loss) && norm[1] == 0.0f && isfinite(norm[0]);
     return IMX_OK;
+}
+
+imx_status imx_step_labels(struct imx_step *s, const int32_t *label)
+{
+    return imx_graph_upload(s->graph.g, s->graph.label, label);
 }
 
 imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t step, const uint8_t *bytes,

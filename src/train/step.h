@@ -2,6 +2,7 @@
 #ifndef IMX_TRAIN_STEP_H
 #define IMX_TRAIN_STEP_H
 
+#include "data/batch.h"
 #include "objectives/objective.h"
 #include "train/config.h"
 
@@ -28,6 +29,9 @@ const struct imx_encoder *imx_choose_encoder(const char *name, int32_t side);
 /* Whether the initial factors of batch norm are drawn from U(0,1) (imx_store.uniform_gamma). */
 bool imx_uniform_gamma(const struct imx_config *c);
 
+/* How batches of images of height h are made: order, flips and shifts (by up to an eighth of the side). */
+struct imx_batch_options imx_config_batches(const struct imx_config *c, int32_t h);
+
 /* Translates the configuration for images of h x w x c as stored. E_ARG names what does not fit. */
 IMX_MUST_CHECK imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32_t ch,
                                         struct imx_net_spec *spec);
@@ -36,6 +40,9 @@ IMX_MUST_CHECK imx_status imx_step_spec(const struct imx_config *c, int32_t h, i
 IMX_MUST_CHECK imx_status imx_step_create(struct imx_dev *dev, const struct imx_config *c,
                                           const struct imx_net_spec *spec, struct imx_step **out);
 void imx_step_destroy(struct imx_step *s);
+
+/* The labels [batch] of the coming batch, for objectives that learn from them; below 0: none. */
+IMX_MUST_CHECK imx_status imx_step_labels(struct imx_step *s, const int32_t *label);
 
 /* Step number `step` (0, 1, ...) on bytes [batch,h,w,c] with aug [batch,3]. Adam's bias correction is that of step+1.
  */

@@ -84,6 +84,10 @@ static inline imx_status whole_upload(struct whole *n)
     IMX_GO(imx_graph_upload(g, n->net.aug, aug));
     IMX_GO(imx_graph_upload(g, n->net.hyp, hyp));
     IMX_GO(imx_net_draw(&n->net, 3, 0));
+    for (int32_t i = 0; n->net.label && i < s->batch; i++) /* classes in turn, every fourth image without one */
+        aug[i] = i % 4 == 3 ? -1 : i % s->head.classes;
+    if (n->net.label)
+        IMX_GO(imx_graph_upload(g, n->net.label, aug));
 fail:
     free(pix);
     free(aug);
