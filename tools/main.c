@@ -6,9 +6,11 @@ extern const struct imx_command imx_cmd_compare;
 extern const struct imx_command imx_cmd_data;
 extern const struct imx_command imx_cmd_devices;
 extern const struct imx_command imx_cmd_embed;
+extern const struct imx_command imx_cmd_finetune;
 extern const struct imx_command imx_cmd_lab;
 extern const struct imx_command imx_cmd_measure;
 extern const struct imx_command imx_cmd_neighbors;
+extern const struct imx_command imx_cmd_predict;
 extern const struct imx_command imx_cmd_probe;
 extern const struct imx_command imx_cmd_report;
 extern const struct imx_command imx_cmd_resume;
@@ -32,6 +34,8 @@ static const struct imx_command *const commands[] = {
     &imx_cmd_trace,
     &imx_cmd_embed,
     &imx_cmd_probe,
+    &imx_cmd_finetune,
+    &imx_cmd_predict,
     &imx_cmd_measure,
     &imx_cmd_neighbors,
     &imx_cmd_report,

@@ -1,6 +1,7 @@
 /* See trained.h. */
 #include "trained.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,19 +61,35 @@ void imx_trained_close(struct imx_trained *t)
     memset(&t->config, 0, sizeof t->config);
 }
 
-imx_status imx_trained_data(const struct imx_trained *t, const char *path, struct imx_dataset **out)
+imx_status imx_sized_data(const char *path, int32_t h, int32_t w, int32_t c, bool strict, int64_t threads,
+                          const char *whom, struct imx_dataset **out)
 {
     struct imx_dataset *ds = NULL;
-    IMX_TRY(imx_open_data(path, t->h == t->w ? t->h : 0, t->c == 1 || t->c == 3 ? t->c : 0, t->config.strict,
-                          t->config.threads, &ds));
-    if (ds->h != t->h || ds->w != t->w || ds->c != t->c) {
-        const imx_status status =
-            imx_fail(IMX_E_DATA, "%s holds images of %dx%dx%d, the encoder of %s was trained on %dx%dx%d", path, ds->w,
-                     ds->h, ds->c, t->run, t->w, t->h, t->c);
+    IMX_TRY(imx_open_data(path, h == w ? h : 0, c == 1 || c == 3 ? c : 0, strict, threads, &ds));
+    if (ds->h != h || ds->w != w || ds->c != c) {
+        const imx_status status = imx_fail(IMX_E_DATA, "%s holds images of %dx%dx%d, %s was trained on %dx%dx%d", path,
+                                           ds->w, ds->h, ds->c, whom, w, h, c);
         imx_dataset_destroy(ds);
         return status;
     }
     *out = ds;
+    return IMX_OK;
+}
+
+imx_status imx_trained_data(const struct imx_trained *t, const char *path, struct imx_dataset **out)
+{
+    char whom[4200];
+    snprintf(whom, sizeof whom, "the encoder of %.4096s", t->run);
+    return imx_sized_data(path, t->h, t->w, t->c, t->config.strict, t->config.threads, whom, out);
+}
+
+imx_status imx_trained_weights(const struct imx_trained *t, char path[4096])
+{
+    if (!imx_join(path, 4096, t->run, "encoder.safetensors"))
+        return imx_fail(IMX_E_ARG, "the path %s is too long", t->run);
+    if (!imx_file_size(path, NULL))
+        return imx_fail(IMX_E_ARG, "%s has no encoder.safetensors yet; `infomax resume %s` finishes the run", t->run,
+                        t->run);
     return IMX_OK;
 }
 
@@ -88,12 +105,8 @@ imx_status imx_trained_encoder(const struct imx_trained *t, struct imx_dev *dev,
         e->store->uniform_gamma = imx_uniform_gamma(&t->config);
         status = imx_store_init(e->store, (uint64_t)t->config.seed);
     } else {
-        if (!imx_join(path, sizeof path, t->run, "encoder.safetensors"))
-            status = imx_fail(IMX_E_ARG, "the path %s is too long", t->run);
-        else if (!imx_file_size(path, NULL))
-            status = imx_fail(IMX_E_ARG, "%s has no encoder.safetensors yet; `infomax resume %s` finishes the run",
-                              t->run, t->run);
-        else
+        status = imx_trained_weights(t, path);
+        if (status == IMX_OK)
             status = imx_weights_read(path, e->store);
     }
     if (status == IMX_OK)
@@ -136,6 +149,21 @@ fail:
     for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
         free(out[f]);
         out[f] = NULL;
+    }
+    return status;
+}
+
+imx_status imx_trained_logits(struct imx_encode *e, const char *title, const uint8_t *pix, int64_t n, float **logits)
+{
+    *logits = malloc((size_t)n * (size_t)e->logits.c * sizeof **logits + 1);
+    if (!*logits)
+        return imx_fail(IMX_E_NOMEM, "no memory for the classes of %lld images", (long long)n);
+    imx_progress_begin(title, (uint64_t)n, "images");
+    const imx_status status = imx_encode_logits(e, pix, n, *logits, go_on, NULL);
+    imx_progress_end();
+    if (status != IMX_OK) {
+        free(*logits);
+        *logits = NULL;
     }
     return status;
 }

@@ -21,6 +21,13 @@ void imx_trained_close(struct imx_trained *t);
 /* Opens images at the size that the run was trained on, with progress. E_DATA when they cannot be had at that size. */
 IMX_MUST_CHECK imx_status imx_trained_data(const struct imx_trained *t, const char *path, struct imx_dataset **out);
 
+/* Opens images that must come out as h x w x c, for `whom` ("the encoder of RUN"). Otherwise as imx_trained_data. */
+IMX_MUST_CHECK imx_status imx_sized_data(const char *path, int32_t h, int32_t w, int32_t c, bool strict,
+                                         int64_t threads, const char *whom, struct imx_dataset **out);
+
+/* The path of the run's encoder.safetensors, which exists; E_ARG. */
+IMX_MUST_CHECK imx_status imx_trained_weights(const struct imx_trained *t, char path[4096]);
+
 /* The run's encoder on a device; untrained: the same network as drawn from the run's seed, before its first step. */
 IMX_MUST_CHECK imx_status imx_trained_encoder(const struct imx_trained *t, struct imx_dev *dev, bool untrained,
                                               struct imx_encode **out);
@@ -29,5 +36,9 @@ IMX_MUST_CHECK imx_status imx_trained_encoder(const struct imx_trained *t, struc
  * stops it (E_STOPPED). out[f] is NULL where not wanted and after a failure; the caller frees each. */
 IMX_MUST_CHECK imx_status imx_trained_features(struct imx_encode *e, const char *title, const uint8_t *pix, int64_t n,
                                                const bool want[IMX_FEATURE_COUNT], float *out[IMX_FEATURE_COUNT]);
+
+/* Allocates [n, classes] and fills it with a classifier's logits, in the same manner. */
+IMX_MUST_CHECK imx_status imx_trained_logits(struct imx_encode *e, const char *title, const uint8_t *pix, int64_t n,
+                                             float **logits);
 
 #endif

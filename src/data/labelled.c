@@ -56,7 +56,8 @@ imx_status imx_draw_labelled(const int32_t *label, int32_t n, int32_t classes, c
     if (how->share <= 0 && how->count > all)
         IMX_GO(imx_fail(IMX_E_ARG, "%lld labelled images are asked for, there are %lld", (long long)how->count,
                         (long long)all));
-    apportion(have, classes, all, how->share > 0 ? llround(how->share * (double)all) : how->count, how->proportional, take);
+    apportion(have, classes, all, how->share > 0 ? llround(how->share * (double)all) : how->count, how->proportional,
+              take);
     imx_permute(how->seed, 0, IMX_STREAM_LABELS, order, (uint32_t)n);
     for (int32_t i = 0; i < n; i++) { /* of each class the first by lot: fewer are a part of more */
         const int32_t k = label[order[i]];

@@ -9,8 +9,8 @@
 struct imx_scores {
     double accuracy; /* in [0,1], over the images with a label; of equal logits the first counts */
     double balanced; /* mean over the classes that occur of the share of their images that is found */
-    double auc;      /* area under the ROC curve: of two classes for telling them apart, of more the mean of each against
-                        the rest, over the classes that occur; NaN when only one occurs */
+    double auc; /* area under the ROC curve: of two classes for telling them apart, of more the mean of each against
+                   the rest, over the classes that occur; NaN when only one occurs */
 };
 
 /* logits [n, classes], label [n] (below 0: does not count). E_DATA: no label; E_NONFINITE; E_NOMEM. */

@@ -47,7 +47,8 @@ imx_status imx_classifier_start(struct imx_graph *g, const struct imx_context *x
 struct imx_cross_entropy imx_nn_cross_entropy(struct imx_graph *g, imx_tid logits, imx_tid label, int32_t n,
                                               int32_t classes)
 {
-    const struct imx_cross_entropy out = { imx_graph_temp(g, IMX_F32, 1, "loss"), imx_graph_temp(g, IMX_F32, 1, "hits") };
+    const struct imx_cross_entropy out = { imx_graph_temp(g, IMX_F32, 1, "loss"),
+                                           imx_graph_temp(g, IMX_F32, 1, "hits") };
     const imx_tid lse = imx_graph_temp(g, IMX_F32, n, "lse"), count = imx_graph_temp(g, IMX_F32, 1, "count");
     imx_graph_node(g, &imx_op_xent_fwd, &(struct imx_xent){ n, classes },
                    (imx_tid[]){ logits, label, out.loss, out.hits, lse, count });

@@ -1,9 +1,9 @@
 /* Learning from labels (dim_method 7.1): encoder and classifier are trained together by the cross-entropy of the images
  * that have a label. From drawn weights it is the fully supervised reference, from a run's weights the semi-supervised
  * fine-tuning of "everything on labelled images", as published for STL-10. (The authors' later program can also let a
- * classifier's gradient into the encoder while Deep InfoMax goes on, with unlabelled images in the batch; the paper does
- * not describe that, and there is no such mixture here.) Images with a label below 0 teach nothing, though their pixels
- * count in the batch norms' statistics. */
+ * classifier's gradient into the encoder while Deep InfoMax goes on, with unlabelled images in the batch; the paper
+ * does not describe that, and there is no such mixture here.) Images with a label below 0 teach nothing, though their
+ * pixels count in the batch norms' statistics. */
 #include "objectives/objective.h"
 
 static void build(struct imx_net *n, const struct imx_mix *mix)

@@ -1,5 +1,5 @@
-/* Learning from labels: gradients of whole classifiers, encoder and head, against differences, on each layer of encoders
- * of every kind; on every device the oracle's loss, which falls; only what the head stands on is built; the
+/* Learning from labels: gradients of whole classifiers, encoder and head, against differences, on each layer of
+ * encoders of every kind; on every device the oracle's loss, which falls; only what the head stands on is built; the
  * inference graph gives the head of the features of the same weights; a layer that an encoder lacks is refused. */
 #include "devices.h"
 #include "eval/encode.h"
@@ -7,8 +7,9 @@
 
 static struct imx_net_spec spec_of(const struct imx_encoder *e, struct imx_head head, int32_t batch, int32_t side)
 {
-    return (struct imx_net_spec){ .encoder = e, .batch = batch, .h = side, .w = side, .c = 3,
-                                  .objective = &imx_supervised, .head = head };
+    return (struct imx_net_spec){
+        .encoder = e, .batch = batch, .h = side, .w = side, .c = 3, .objective = &imx_supervised, .head = head
+    };
 }
 
 static void gradients(struct imx_dev *host)
@@ -113,8 +114,8 @@ static void inference(struct imx_dev *dev, const char *where)
         worst = fmax(worst, fabs(want - (double)logits[i]));
         spread = fmax(spread, fabs((double)logits[i] - (double)logits[i % K]));
     }
-    tap_ok(ok && worst < 1e-4 && spread > 0.01, "%s: logits of what was trained, off by %.2g, apart by %.2g", where, worst,
-           spread);
+    tap_ok(ok && worst < 1e-4 && spread > 0.01, "%s: logits of what was trained, off by %.2g, apart by %.2g", where,
+           worst, spread);
     imx_encode_destroy(e);
     imx_encode_destroy(features);
     whole_close(&n);

@@ -351,6 +351,14 @@ def workloads(root, faulty):
     yield Files('embed', faulty, at('done'), ['embed', 'run', 'pics', '-o', 'x.npy', *host],
                 ['x.npy', 'x.npy.paths.txt', 'x.npy.labels.npy', 'x.npy.classes.txt'])
     yield Work('probe', faulty, at('done'), ['probe', 'run', 'pics', '--classifier', 'linear', '--epochs', '1', '--save', *host])
+    yield Files('finetune', faulty, at('done'), ['finetune', 'run', 'pics', '--steps', '2', '--epochs', '1', '-o', 'm.safetensors', *host],
+                ['m.safetensors'])
+    predict = Files('predict', faulty, at('kept'), ['predict', 'm.safetensors', 'pics', '-o', 'x.csv', *host],
+                    ['x.csv', 'x.csv.paths.txt', 'x.csv.labels.npy', 'x.csv.classes.txt'])
+    shutil.copytree(at('done'), at('kept'))
+    subprocess.run([faulty, 'finetune', 'run', 'pics', '--steps', '2', '-o', 'm.safetensors', *host], cwd=at('kept'), check=True,
+                   stdout=subprocess.DEVNULL)
+    yield predict
     if 'liblinear' not in subprocess.run([faulty, 'probe', at('done') + '/run', at('done') + '/pics', '--classifier', 'svm', *host],
                                          capture_output=True, text=True, check=False).stderr:
         yield Forked('probe-svm', faulty, at('done'), ['probe', 'run', 'pics', '--classifier', 'svm', '--repeats', '2', *host])

@@ -100,6 +100,10 @@ def features():
     done = call('probe', 'cpc', 'set', '--test', 'set', '--classifier', 'knn', '--both', '--json', '--device', DEVICE)
     rows = json.loads(done.stdout) if done.returncode == 0 else []
     ok(len(rows) == 6 and sum(r['untrained'] for r in rows) == 3, 'cpc: probes, trained and untrained', done.stderr or rows)
+    done = call('finetune', 'cpc', 'set', '--test', 'set', '--layer', 'y', '--steps', '4', '--json', '-o', 'm.safetensors', '--device', DEVICE)
+    row = json.loads(done.stdout or '{}')
+    done = call('predict', 'm.safetensors', 'set', '--json', '--device', DEVICE)
+    ok(done.returncode == 0 and json.loads(done.stdout)['accuracy'] == row['accuracy'], 'cpc: the context is fine-tuned and kept', done.stderr)
 
 
 def main():

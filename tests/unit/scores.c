@@ -1,4 +1,5 @@
-/* Accuracy, balanced accuracy and the area under the ROC curve: where they are known, and against counting every pair. */
+/* Accuracy, balanced accuracy and the area under the ROC curve: where they are known, and against counting every pair.
+ */
 #include "eval/scores.h"
 
 #include <math.h>
@@ -62,7 +63,8 @@ static void drawn(int classes, uint64_t seed)
     for (int i = 0; i < N; i++) {
         uint32_t r[4];
         imx_random4(seed, 0, IMX_STREAM_TEST, (uint32_t)i, r);
-        label[i] = r[0] % 9 == 0 ? -1 : (int32_t)(r[1] % (uint32_t)(classes > 2 ? classes - 1 : 2)); /* one never occurs */
+        label[i] =
+            r[0] % 9 == 0 ? -1 : (int32_t)(r[1] % (uint32_t)(classes > 2 ? classes - 1 : 2)); /* one never occurs */
         for (int k = 0; k < classes; k++) { /* few values, so that there are ties */
             imx_random4(seed, 1 + (uint64_t)k, IMX_STREAM_TEST, (uint32_t)i, r);
             logits[i * classes + k] = (float)(r[0] % 4) + (k == label[i] ? 0.5f : 0.0f);
@@ -75,7 +77,8 @@ static void drawn(int classes, uint64_t seed)
     }
     const bool ok = imx_score(logits, label, N, classes, &s) == IMX_OK;
     const double want = pairs(logits, label, N, classes);
-    tap_ok(ok && fabs(s.auc - want) < 1e-9 && s.auc > 0.5, "%d classes: area %.6f, by pairs %.6f", classes, s.auc, want);
+    tap_ok(ok && fabs(s.auc - want) < 1e-9 && s.auc > 0.5, "%d classes: area %.6f, by pairs %.6f", classes, s.auc,
+           want);
     tap_ok(ok && fabs(s.accuracy - (double)hits / counted) < 1e-12, "%d classes: accuracy %.4f", classes, s.accuracy);
 }
 
@@ -84,7 +87,8 @@ static void several(void)
     const struct imx_scores each[3] = { { 0.5, 0.25, NAN }, { 0.7, 0.25, 0.5 }, { 0.6, 0.25, 0.5 } };
     struct imx_scores mean, std;
     imx_scores_mean(each, 3, &mean, &std);
-    tap_ok(fabs(mean.accuracy - 0.6) < 1e-12 && fabs(std.accuracy - 0.1) < 1e-12 && std.balanced == 0 && isnan(mean.auc),
+    tap_ok(fabs(mean.accuracy - 0.6) < 1e-12 && fabs(std.accuracy - 0.1) < 1e-12 && std.balanced == 0 &&
+               isnan(mean.auc),
            "mean and deviation; what is not known once stays unknown");
     imx_scores_mean(each, 1, &mean, &std);
     tap_ok(std.accuracy == 0 && isnan(std.auc), "one alone deviates by 0");
