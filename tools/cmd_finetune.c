@@ -308,11 +308,13 @@ const struct imx_command imx_cmd_finetune = {
     .name = "finetune",
     .summary = "trains encoder and classifier together on labelled images",
     .usage = "RUN TRAIN [--test TEST] [--labels N|P%...] [options]",
-    .about =
-        "Puts a classifier on the run's encoder and trains both on the images of TRAIN that have (and keep) a label: "
-        "fine-\ntuning, or with --from-scratch the supervised reference. Prints accuracy, the mean over the classes "
-        "of what is\nfound of each (balanced), and the area under the ROC curve on TEST. Classes are matched by "
-        "name.",
+    .about = "Puts a classifier on the run's encoder and trains both on the images of TRAIN that have (and keep) a "
+             "label: fine-"
+             "\ntuning, or with --from-scratch the supervised reference. Prints accuracy, the mean over the classes of "
+             "what is"
+             "\nfound of each (balanced), and the area under the ROC curve on TEST. Images outside of class folders "
+             "have no label."
+             "\nClasses are matched by name. `infomax probe --labels` learns from as few on frozen features.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),

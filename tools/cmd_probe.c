@@ -241,29 +241,45 @@ static void cell(char text[32], const struct result *r)
         imx_scores_cell(r->mean.accuracy, r->std.accuracy, r->repeats, text);
 }
 
-static void as_text(const struct probe *p)
+static void row_of_both(const char *layer, const struct result *trained, const struct result *untrained)
 {
     char a[32], b[32];
+    cell(a, trained);
+    cell(b, untrained);
+    printf("%-6s %15s %15s %+11.2f\n", layer, a, b, 100 * (trained->mean.accuracy - untrained->mean.accuracy));
+}
+
+static void row_of_one(const char *layer, const struct result *r)
+{
+    char text[3][32];
+    cell(text[0], r);
+    imx_scores_cell(r->mean.balanced, r->std.balanced, r->repeats, text[1]);
+    imx_scores_cell(r->mean.auc, r->std.auc, r->repeats, text[2]);
+    printf("%-6s %15s %15s %15s\n", layer, text[0], text[1], text[2]);
+}
+
+static void as_text(const struct probe *p)
+{
     const struct values *v = p->v;
     int64_t images = p->data.n_train;
     for (int k = 0; k < 2 * IMX_FEATURE_COUNT; k++)
         if (p->result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT].done)
             images = p->result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT].images;
-    printf("%s, accuracy in %%, %lld training images, test: %s\n", v->classifier, (long long)images, p->data.how);
+    printf("%s, %s in %%, %lld training images, test: %s\n", v->classifier,
+           v->both        ? "accuracy"
+           : v->untrained ? "untrained, all"
+                          : "all",
+           (long long)images, p->data.how);
     if (v->both)
         printf("%-6s %15s %15s %11s\n", "layer", "trained", "untrained", "difference");
     else
-        printf("%-6s %15s\n", "layer", v->untrained ? "untrained" : "trained");
+        printf("%-6s %15s %15s %15s\n", "layer", "accuracy", "balanced", "AUC");
     for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
         const struct result *t = &p->result[0][f], *u = &p->result[1][f];
-        cell(a, t);
-        cell(b, u);
-        if (!t->done && !u->done)
-            continue;
-        if (v->both)
-            printf("%-6s %15s %15s %+11.2f\n", imx_feature_names[f], a, b, 100 * (t->mean.accuracy - u->mean.accuracy));
-        else
-            printf("%-6s %15s\n", imx_feature_names[f], t->done ? a : b);
+        if ((t->done || u->done) && v->both)
+            row_of_both(imx_feature_names[f], t, u);
+        else if (t->done || u->done)
+            row_of_one(imx_feature_names[f], t->done ? t : u);
     }
 }
 
