@@ -1,8 +1,8 @@
 /* See fit.h. For several numbers of slices: tensors are turned virtual, and real again, as long as that lowers the
  * plan; where that ends is the least which this number of slices needs, whatever the limit. From there on, as long as
- * the limit allows, the tensor becomes real that saves most work. The cheapest plan of all is taken. Work: operations,
- * or bytes moved times what a device computes meanwhile, plus something for every launch. Nothing depends on time or
- * chance. */
+ * the limit allows, tensors become real again, first those that save most work. The cheapest plan of all is taken.
+ * Work: operations, or bytes moved times what a device computes meanwhile, plus something for every launch. Nothing
+ * depends on time or chance. */
 #include "graph/fit.h"
 
 #include <math.h>
@@ -150,26 +150,58 @@ static bool candidate(const struct search *s, int t)
     return x->place == IMX_PLACE_TEMP && x->count % s->g->batch == 0 && x->first >= 0 && bytes >= LEAST_BYTES;
 }
 
-/* Turns the best tensor round. shrink: whichever lowers the plan most; else, of the virtual ones, the one that saves
- * most work while the plan stays within `most` bytes. *found = false: there is none. */
-static imx_status turn_one(struct search *s, struct trial *now, uint64_t most, bool shrink, bool *found)
+/* How far a trial goes where a sweep wants to: lower is better. shrink: down with the plan; else less work. */
+static double aim(const struct trial *t, bool shrink)
 {
-    struct trial best = *now;
-    int best_t = 0;
+    return shrink ? t->high : t->work;
+}
+
+static bool better(const struct trial *next, const struct trial *now, uint64_t most, bool shrink)
+{
+    return next->ok && (shrink || next->most <= most) && aim(next, shrink) < aim(now, shrink);
+}
+
+struct offer {
+    int tensor;
+    double aim;
+};
+
+static int by_aim(const void *a, const void *b)
+{
+    const struct offer *x = a, *y = b;
+    return x->aim != y->aim ? (x->aim > y->aim) - (x->aim < y->aim) : x->tensor - y->tensor;
+}
+
+/* Tries to turn each tensor by itself, then turns those that helped, the best first, as long as they still help behind
+ * the ones before. shrink: any, to lower the plan; else virtual ones become real to save work while the plan stays
+ * within `most` bytes. *found = false: none helps. */
+static imx_status sweep(struct search *s, struct trial *now, uint64_t most, bool shrink, bool *found)
+{
+    imx_status status = IMX_OK;
+    struct trial next;
+    int n = 0;
+    struct offer *offer = malloc(sizeof *offer * (size_t)s->saved.n_tensors);
+    if (!offer)
+        return imx_fail(IMX_E_NOMEM, "no memory to plan");
     for (int t = 1; t < s->saved.n_tensors; t++) {
-        struct trial next;
         if (!s->virt[t] && !(shrink && candidate(s, t)))
             continue;
-        IMX_TRY(try_turned(s, t, &next));
-        if (!next.ok || (shrink ? next.high >= best.high : next.most > most || next.work >= best.work))
-            continue;
-        best = next;
-        best_t = t;
+        IMX_GO(try_turned(s, t, &next));
+        if (better(&next, now, most, shrink))
+            offer[n++] = (struct offer){ t, aim(&next, shrink) };
     }
-    *found = best_t != 0;
-    s->virt[best_t] = *found && !s->virt[best_t];
-    *now = best;
-    return IMX_OK;
+    qsort(offer, (size_t)n, sizeof *offer, by_aim);
+    *found = n > 0;
+    for (int i = 0; i < n; i++) {
+        IMX_GO(try_turned(s, offer[i].tensor, &next));
+        if (!better(&next, now, most, shrink))
+            continue;
+        s->virt[offer[i].tensor] = !s->virt[offer[i].tensor];
+        *now = next;
+    }
+fail:
+    free(offer);
+    return status;
 }
 
 static imx_status real_bytes(struct search *s, uint64_t *bytes)
@@ -195,7 +227,7 @@ static imx_status choose(struct search *s, uint64_t budget, struct trial *now, u
     IMX_GO(rewrite(s, true, &at_floor.ok));
     IMX_GO(judge(s, &at_floor));
     for (found = true; found;)
-        IMX_GO(turn_one(s, &at_floor, 0, true, &found));
+        IMX_GO(sweep(s, &at_floor, 0, true, &found));
     IMX_GO(real_bytes(s, least));
     memcpy(floor, s->virt, size);
     *bytes = *least;
@@ -205,7 +237,7 @@ static imx_status choose(struct search *s, uint64_t budget, struct trial *now, u
         memcpy(s->virt, floor, size);
         *now = at_floor;
         for (found = room > budget / 2; found;)
-            IMX_GO(turn_one(s, now, room, false, &found));
+            IMX_GO(sweep(s, now, room, false, &found));
         IMX_GO(real_bytes(s, bytes));
         if (*bytes <= budget)
             break;

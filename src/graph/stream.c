@@ -26,6 +26,7 @@ struct item {
     bool in_pass; /* of the pass being gathered: its real outputs are */
     bool in_body; /* of the pass being gathered: it runs */
     int runs;     /* passes that ran it */
+    int asked;    /* the last question (stream.questions) that came by */
 };
 
 struct stream {
@@ -39,6 +40,7 @@ struct stream {
     int n, room;
     bool sketch;
     bool failed; /* a node cannot be cut that way */
+    int questions;
 };
 
 /* ---- taking nodes apart ---- */
@@ -253,14 +255,16 @@ static bool ready(const struct stream *s, const struct item *x, int k, bool by_r
     return false;
 }
 
-/* Item i can run in the pass being gathered; take: it and what it needs on demand join the body. */
-static bool joins(struct stream *s, int i, bool take)
+/* Item i can run in the pass being gathered, with what it needs on demand. Whom the question met stays marked: paths
+ * that meet again (residual blocks) are walked once, and a no of one is a no to all. */
+static bool joins(struct stream *s, int i)
 {
     struct item *x = &s->item[i];
     const struct imx_slice whole = { s->g->batch, s->per, 0, s->g->batch };
     struct imx_sliced cut;
-    if (x->in_body)
+    if (x->in_body || x->asked == s->questions)
         return true;
+    x->asked = s->questions;
     if (!imx_slice_node(&x->node, s->virt, whole, &cut))
         return false;
     for (int k = 0; k < x->node.op->n_args; k++) {
@@ -275,19 +279,19 @@ static bool joins(struct stream *s, int i, bool take)
         const int p = s->producer[t];
         if (s->item[p].kind == REAL && !s->item[p].done && !s->item[p].in_pass)
             return false;
-        if (!joins(s, p, take))
+        if (!joins(s, p))
             return false;
     }
-    if (take)
-        x->in_body = true;
     return true;
 }
 
 static bool take_up(struct stream *s, int i)
 {
-    if (!joins(s, i, false))
+    s->questions++;
+    if (!joins(s, i))
         return false;
-    joins(s, i, true);
+    for (int k = 0; k < s->n; k++)
+        s->item[k].in_body |= s->item[k].asked == s->questions;
     s->item[i].in_pass = true;
     return true;
 }
