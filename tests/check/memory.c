@@ -9,7 +9,9 @@
 #include "base/philox.h"
 #include "devices.h"
 #include "graph/oracle.h"
+#include "graph/stream.h"
 #include "objectives/net.h"
+#include "ops/eltwise.h"
 #include "ops/optim.h"
 #include "ops/reduce.h"
 #include "shared.h"
@@ -239,8 +241,42 @@ static void all(struct imx_dev *dev, const char *where)
         check(dev, where, &crops, IMX_CRITIC_BILINEAR, IMX_EST_INFONCE);
 }
 
+/* Blocks whose two paths meet again: 2^60 ways lead from one end to the other, and to walk each would never end. */
+static void many_paths(void)
+{
+    enum { BLOCKS = 60, COUNT = 64, IMAGES = 8 };
+    static const struct imx_axpby sum = { COUNT, 0.5f, 0.5f };
+    struct imx_dev *dev = NULL;
+    struct imx_store *store = NULL;
+    struct imx_graph *g = NULL;
+    bool virt[2 * BLOCKS + 2] = { false }, done = false;
+    imx_status status = IMX_OK;
+    IMX_GO(imx_dev_open("host", &dev, NULL));
+    IMX_GO(imx_store_create(dev, false, &store));
+    IMX_GO(imx_graph_create(dev, store, &g));
+    g->batch = IMAGES;
+    imx_tid at = imx_graph_keep(g, IMX_F32, COUNT, "src");
+    for (int i = 0; i < BLOCKS; i++) {
+        const imx_tid path = imx_graph_temp(g, IMX_F32, COUNT, "path"),
+                      meet = imx_graph_temp(g, IMX_F32, COUNT, "meet");
+        IMX_GO(imx_graph_node(g, &imx_op_axpby, &sum, (imx_tid[]){ at, at, path }));
+        IMX_GO(imx_graph_node(g, &imx_op_axpby, &sum, (imx_tid[]){ at, path, meet }));
+        virt[path] = true;
+        virt[meet] = i + 1 < BLOCKS;
+        at = meet;
+    }
+    IMX_GO(imx_graph_stream(g, virt, 2, false, &done));
+    tap_ok(done && g->n_nodes == 2 * BLOCKS * IMAGES / 2, "blocks whose paths meet: %d nodes in slices", g->n_nodes);
+fail:
+    tap_ok(status == IMX_OK, "blocks whose paths meet: planned");
+    imx_graph_destroy(g);
+    imx_store_destroy(store);
+    imx_dev_close(dev);
+}
+
 int main(void)
 {
+    many_paths();
     on_devices(all);
     return tap_done();
 }
