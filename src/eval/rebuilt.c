@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/adjust.h"
 #include "graph/weights.h"
 #include "io/png_write.h"
-#include "ops/image.h"
 
 enum { COLUMNS = 8, SHOWN = 2 * COLUMNS, SEEN_SIDE = 64, GAP = 3, BAND = 12, PAPER = 255 };
 
@@ -21,26 +21,15 @@ struct network {
 static imx_status build(struct network *net, const struct imx_rebuilder *r, int32_t n)
 {
     struct imx_graph *g = net->g;
-    const struct imx_image p = { n, r->h, r->w, r->c, r->h, r->w };
-    imx_graph_label(g, "data");
-    net->bytes = imx_graph_keep(g, IMX_U8, (int64_t)n * p.h * p.w * p.c, "bytes");
-    const imx_tid aug = imx_graph_keep(g, IMX_I32, (int64_t)n * 3, "aug");
-    const imx_tid mean = imx_graph_keep(g, IMX_F32, p.c, "mean"), invstd = imx_graph_keep(g, IMX_F32, p.c, "invstd");
-    const struct imx_map image = { imx_graph_temp(g, IMX_F32, (int64_t)n * p.h * p.w * p.c, "image"), n, p.h, p.w,
-                                   p.c };
-    imx_graph_node(g, &imx_op_image, &p, (imx_tid[]){ net->bytes, aug, mean, invstd, image.t });
     struct imx_build b = { .g = g, .training = false };
-    const struct imx_encoded code = imx_encoder_build(&b, r->encoder, image);
-    net->out = imx_decoder_build(&b, r->decoder, code.y, p.h, p.w, p.c);
+    imx_graph_label(g, "data");
+    const struct imx_fit_image in = imx_fit_image(g, n, r->h, r->w, r->c);
+    net->bytes = in.bytes;
+    const struct imx_encoded code = imx_encoder_build(&b, r->encoder, in.map);
+    net->out = imx_decoder_build(&b, r->decoder, code.y, r->h, r->w, r->c);
     imx_graph_output(g, net->out.t);
     IMX_TRY(imx_graph_plan(g, 0));
-    IMX_TRY(imx_encoder_range(g, mean, invstd, p.c));
-    int32_t *none = calloc((size_t)n * 3, sizeof *none);
-    if (!none)
-        return imx_fail(IMX_E_NOMEM, "no memory to rebuild images");
-    const imx_status status = imx_graph_upload(g, aug, none);
-    free(none);
-    return status;
+    return imx_fit_image_ready(g, &in);
 }
 
 /* [-1, 1] to 0 .. 255; NaN to 0. */
