@@ -104,7 +104,8 @@ const struct imx_command imx_cmd_report = {
     .usage = "RUN [-o FILE.html]",
     .about = "Reads what the run's folder holds: metrics.jsonl, config.toml, env.json, probe-*.json (as printed by\n"
              "infomax probe --json) and features-y.npy with features-y.npy.labels.npy (as written by infomax embed).\n"
-             "A run that rebuilds images (vae, ae) shows reconstructions.png, which is drawn anew when a checkpoint is "
+             "A run that rebuilds images (vae, ae, bigan) shows reconstructions.png, which is drawn anew when a "
+             "checkpoint is "
              "newer.",
     .examples = examples,
     .options = options,

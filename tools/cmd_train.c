@@ -130,10 +130,11 @@ const struct imx_command imx_cmd_train = {
     .name = "train",
     .summary = "learns an encoder from images without labels",
     .usage = "DATA -o RUN [options]",
-    .about = "Maximises the mutual information between an image's summary and its parts (dim-local) or its whole last "
-             "map\n(dim-global), tells the rows below from others by those above (cpc), or rebuilds the image from its "
-             "summary\n(vae, beta-vae, ae). Writes config.toml, env.json, train.log, metrics, checkpoints and "
-             "encoder.safetensors into\nRUN.",
+    .about =
+        "Maximises the mutual information between an image's summary and its parts (dim-local) or its whole last "
+        "map\n(dim-global), tells the rows below from others by those above (cpc), rebuilds the image from its summary "
+        "(vae,\nbeta-vae, ae, aae), or plays against an adversary of images and codes (bigan). Writes config.toml, "
+        "env.json,\ntrain.log, metrics, checkpoints and encoder.safetensors into RUN.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),

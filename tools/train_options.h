@@ -49,7 +49,7 @@
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(objective),                                                                              \
           .fallback = "dim-local",                                                                                     \
-          .choices = "dim-local|dim-global|dim-local-global|cpc|vae|beta-vae|ae",                                      \
+          .choices = "dim-local|dim-global|dim-local-global|cpc|vae|beta-vae|ae|aae|bigan",                            \
           .table = "objective",                                                                                        \
           .help = "what is learned by" },                                                                              \
         { .name = "alpha",                                                                                             \
@@ -82,18 +82,20 @@
         { .name = "prior",                                                                                             \
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(prior),                                                                                  \
-          .fallback = "uniform",                                                                                       \
-          .choices = "uniform|gaussian",                                                                               \
+          .fallback = "auto",                                                                                          \
+          .choices = "auto|uniform|gaussian",                                                                          \
           .table = "objective",                                                                                        \
-          .help = "what the codes are drawn towards: uniform on [0,1] after a sigmoid, or normal" },                   \
+          .help = "what the codes are drawn towards: uniform on [0,1] after a sigmoid, or normal; auto: of aae "       \
+                  "gaussian, else uniform" },                                                                          \
         { .name = "prior-penalty",                                                                                     \
           .type = IMX_OPT_FLOAT,                                                                                       \
           .at = IMX_CONFIG_AT(penalty),                                                                                \
           .value = "W",                                                                                                \
-          .fallback = "1",                                                                                             \
+          .fallback = "-1",                                                                                            \
+          .min = -1,                                                                                                   \
           .max = 1e6,                                                                                                  \
           .table = "objective",                                                                                        \
-          .help = "weight of the penalty on the gradient of the prior's discriminator" },                              \
+          .help = "weight of the penalty on the discriminator's gradient; -1: 1, of aae 0.5" },                        \
         { .name = "occlude",                                                                                           \
           .type = IMX_OPT_FLAG,                                                                                        \
           .at = IMX_CONFIG_AT(occlude),                                                                                \
@@ -138,7 +140,7 @@
           .value = "NAME",                                                                                             \
           .fallback = "auto",                                                                                          \
           .table = "objective",                                                                                        \
-          .help = "of vae, beta-vae and ae: auto, basic28, basic32, basic64 or tiny16" },                              \
+          .help = "of those that rebuild images: auto, basic28, basic32, basic64 or tiny16" },                         \
         { .name = "estimator",                                                                                         \
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(estimator),                                                                              \

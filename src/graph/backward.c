@@ -50,7 +50,7 @@ static imx_status differentiate(struct imx_graph *g, int index, imx_tid *grad, c
         const imx_tid t = n.arg[k];
         if (!t || t >= n_old)
             continue;
-        if (a[k].role == IMX_OUT) {
+        if (a[k].role == IMX_OUT && !g->tensor[t].detached) { /* a copy may have a gradient, and keeps it to itself */
             darg[k] = grad[t];
             flows |= grad[t] != 0;
         } else if (a[k].role == IMX_IN && needs[t]) {

@@ -48,21 +48,32 @@ static struct imx_map result(struct imx_build *b, int32_t n, int32_t h, int32_t 
     return (struct imx_map){ imx_graph_temp(b->g, IMX_F32, (int64_t)n * h * w * c, name), n, h, w, c };
 }
 
+imx_tid imx_nn_conv_weight(struct imx_build *b, const char *prefix, int32_t o, int32_t c, int32_t k)
+{
+    const struct imx_param wei = { .count = (int64_t)o * c * k * k,
+                                   .dims = { o, c, k, k },
+                                   .layout = IMX_LAYOUT_CONV,
+                                   .init = weight_init(b),
+                                   .fan_in = c * k * k };
+    return parameter(b, wei, prefix, "weight");
+}
+
+struct imx_map imx_nn_conv_product(struct imx_build *b, struct imx_map src, imx_tid wei, imx_tid bia, int32_t o,
+                                   int32_t k, int32_t stride, int32_t pad)
+{
+    const struct imx_conv2d d = { src.n, src.h, src.w, src.c, o, k, stride, pad, bia != 0 };
+    const struct imx_map dst = result(b, src.n, imx_conv2d_p(&d), imx_conv2d_q(&d), o, "dst");
+    imx_graph_node(b->g, &imx_op_conv2d_fwd, &d, (imx_tid[]){ src.t, wei, bia, dst.t });
+    return dst;
+}
+
 struct imx_map imx_nn_conv(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, int32_t k,
                            int32_t stride, int32_t pad, bool bias)
 {
-    const struct imx_conv2d d = { src.n, src.h, src.w, src.c, o, k, stride, pad, bias };
-    const struct imx_param wei = { .count = (int64_t)o * src.c * k * k,
-                                   .dims = { o, src.c, k, k },
-                                   .layout = IMX_LAYOUT_CONV,
-                                   .init = weight_init(b),
-                                   .fan_in = src.c * k * k };
     imx_graph_label(b->g, "%s", prefix);
-    const imx_tid w = parameter(b, wei, prefix, "weight");
+    const imx_tid w = imx_nn_conv_weight(b, prefix, o, src.c, k);
     const imx_tid bia = bias ? imx_nn_vector(b, prefix, "bias", o, IMX_INIT_UNIFORM, src.c * k * k, false) : 0;
-    const struct imx_map dst = result(b, src.n, imx_conv2d_p(&d), imx_conv2d_q(&d), o, "dst");
-    imx_graph_node(b->g, &imx_op_conv2d_fwd, &d, (imx_tid[]){ src.t, w, bia, dst.t });
-    return dst;
+    return imx_nn_conv_product(b, src, w, bia, o, k, stride, pad);
 }
 
 /* conv2d_bwd_data is the transposed map; in its problem the output is the image and the input what the convolution

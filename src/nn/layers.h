@@ -31,6 +31,10 @@ struct imx_build {
 /* PREFIX.weight [o, c, k, k] (and PREFIX.bias). */
 struct imx_map imx_nn_conv(struct imx_build *b, struct imx_map src, const char *prefix, int32_t o, int32_t k,
                            int32_t stride, int32_t pad, bool bias);
+/* The same of a weight [o, k, k, c] and a bias [o] (0: none) of any origin, and the weight alone. */
+struct imx_map imx_nn_conv_product(struct imx_build *b, struct imx_map src, imx_tid wei, imx_tid bia, int32_t o,
+                                   int32_t k, int32_t stride, int32_t pad);
+imx_tid imx_nn_conv_weight(struct imx_build *b, const char *prefix, int32_t o, int32_t c, int32_t k);
 /* Transposed convolution, the map back of a convolution that takes this one's output to its input's size: side (h - 1)
  * * stride - 2 * pad + k + more, more = 0 .. stride - 1 (PyTorch's output_padding) for sizes in between. PREFIX.weight
  * [c, o, k, k] as in ConvTranspose2d (and PREFIX.bias [o]); drawn as there, with fan-in o*k*k. */

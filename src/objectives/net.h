@@ -13,7 +13,7 @@
 enum { IMX_MAX_TERMS = 16 };
 
 /* What the prior term draws the codes towards (dim_method 3.1). */
-enum imx_prior { IMX_PRIOR_UNIFORM, IMX_PRIOR_GAUSSIAN };
+enum imx_prior { IMX_PRIOR_OWN = -1 /* the objective's */, IMX_PRIOR_UNIFORM, IMX_PRIOR_GAUSSIAN };
 
 /* What is predicted of a local's place (dim_method 5.2): a set. */
 enum imx_coordinate_kind { IMX_COORDINATES_ABSOLUTE = 1, IMX_COORDINATES_RELATIVE = 2 };
@@ -21,7 +21,7 @@ enum imx_coordinate_kind { IMX_COORDINATES_ABSOLUTE = 1, IMX_COORDINATES_RELATIV
 /* The numbers that an objective may look at. Weights below 0 ask for the objective's own (objective.h). */
 struct imx_mix {
     double alpha, beta, gamma; /* of the global, the local and the prior term */
-    double penalty;            /* on the discriminator's gradient; 1 as published */
+    double penalty;            /* on the discriminator's gradient */
     int prior;                 /* enum imx_prior */
     bool occlude;              /* globals come from an occluded copy of the image (dim_method 5.1) */
     int coordinates;           /* set of enum imx_coordinate_kind */

@@ -14,6 +14,10 @@ const struct imx_objective imx_objectives[] = {
     { "beta-vae", "a variational autoencoder whose code costs more", 0, 0, 0, imx_build_vae, .rebuilds = true,
       .vae_beta = 4 },
     { "ae", "an autoencoder", 0, 0, 0, imx_build_ae, .rebuilds = true },
+    { "aae", "an autoencoder whose codes are drawn towards a prior by an adversary", 0, 0, 1, imx_build_aae,
+      .rebuilds = true, .penalty = 0.5, .prior = IMX_PRIOR_GAUSSIAN, .rival = 200 },
+    { "bigan", "an adversary tells images with their codes from drawn codes with their images", 0, 0, 0,
+      imx_build_bigan, .rebuilds = true },
     { 0 },
 };
 
@@ -36,6 +40,22 @@ struct imx_mix imx_objective_mix(const struct imx_objective *o, const struct imx
     m.beta = m.beta < 0 ? o->beta : m.beta;
     m.gamma = m.gamma < 0 ? o->gamma : m.gamma;
     m.vae_beta = m.vae_beta < 0 ? o->vae_beta : m.vae_beta;
-    m.penalty = m.penalty < 0 ? 1 : m.penalty;
+    m.penalty = m.penalty >= 0 ? m.penalty : o->penalty > 0 ? o->penalty : 1;
+    m.prior = m.prior < 0 ? o->prior : m.prior;
     return m;
+}
+
+bool imx_refuse_terms(struct imx_net *n, const struct imx_mix *mix, bool prior)
+{
+    if (n->g->status != IMX_OK)
+        return true;
+    if (mix->alpha > 0 || mix->beta > 0 || (!prior && mix->gamma > 0) || mix->occlude || mix->coordinates)
+        n->g->status = imx_fail(IMX_E_ARG, "%s has no %s%s", n->spec->objective->name,
+                                mix->alpha > 0             ? "global term (--alpha)"
+                                : mix->beta > 0            ? "local term (--beta)"
+                                : !prior && mix->gamma > 0 ? "prior term (--gamma)"
+                                : mix->occlude             ? "occluded copy (--occlude)"
+                                                           : "prediction of coordinates (--coordinates)",
+                                n->spec->objective->vae_beta > 0 ? "; --vae-beta weighs its divergence" : "");
+    return n->g->status != IMX_OK;
 }

@@ -13,6 +13,9 @@ struct imx_objective {
     void (*build)(struct imx_net *n, const struct imx_mix *mix);
     bool rebuilds;   /* it has a decoder */
     double vae_beta; /* its own, as the weights above */
+    double penalty;  /* on its discriminator's gradient; 0: 1 */
+    int prior;       /* enum imx_prior: its own */
+    int32_t rival;   /* first hidden layer of the prior's discriminator; 0: 1000 */
 };
 
 extern const struct imx_objective imx_objectives[]; /* ends with name NULL; the first is the default */
@@ -25,10 +28,16 @@ const struct imx_objective *imx_objective_find(const char *name);
 struct imx_mix imx_objective_mix(const struct imx_objective *o, const struct imx_mix *mix);
 
 /* The build functions. */
-void imx_build_dim(struct imx_net *n, const struct imx_mix *mix); /* dim.c */
-void imx_build_cpc(struct imx_net *n, const struct imx_mix *mix); /* cpc.c */
-void imx_build_ae(struct imx_net *n, const struct imx_mix *mix);  /* rebuild.c */
-void imx_build_vae(struct imx_net *n, const struct imx_mix *mix); /* rebuild.c */
+void imx_build_dim(struct imx_net *n, const struct imx_mix *mix);   /* dim.c */
+void imx_build_cpc(struct imx_net *n, const struct imx_mix *mix);   /* cpc.c */
+void imx_build_ae(struct imx_net *n, const struct imx_mix *mix);    /* rebuild.c */
+void imx_build_vae(struct imx_net *n, const struct imx_mix *mix);   /* rebuild.c */
+void imx_build_aae(struct imx_net *n, const struct imx_mix *mix);   /* rebuild.c */
+void imx_build_bigan(struct imx_net *n, const struct imx_mix *mix); /* bigan.c */
+
+/* Terms of Deep InfoMax that another objective does not have are a mistake of whoever gave their weights; prior: it has
+ * that one. True when building must not go on. */
+bool imx_refuse_terms(struct imx_net *n, const struct imx_mix *mix, bool prior);
 
 /* The prior term (prior.c): draws the codes y [n, units] towards mix->prior. Adds the terms "prior" (weight gamma) and
  * the rival's "discriminator". */

@@ -2,9 +2,12 @@
  *   ae              (1/B) sum over batch and pixels of (x - xhat)^2,  xhat = decoder(y),  x in [-1, 1]
  *   vae, beta-vae   the same with xhat = decoder(mu + sigma eps), eps ~ N(0, 1), plus
  *                   vae_beta (1/B) sum over batch and units of (sigma^2 + mu^2 - 2 log sigma - 1) / 2
- * The encoder is everybody's (section 1): mu is its output y, which is what is probed, and log sigma a second linear
- * map of its last hidden layer, "vae.logsigma". (That probes see mu rather than a sample is our choice; the paper does
- * not say.) eps follows from seed and step. */
+ *   aae             ae's plus gamma times prior matching (prior.c), by default to N(0, 1), with a discriminator 64 ->
+ * 200
+ *                   -> 200 -> 1 and a penalty of 0.5 on its gradient. (How the two are weighed is not published: 1
+ * each.) The encoder is everybody's (section 1): mu is its output y, which is what is probed, and log sigma a second
+ * linear map of its last hidden layer, "vae.logsigma". (That probes see mu rather than a sample is our choice; the
+ * paper does not say.) eps follows from seed and step. */
 #include "base/philox.h"
 #include "objectives/objective.h"
 #include "ops/eltwise.h"
@@ -39,34 +42,28 @@ static void rebuilt(struct imx_net *n, struct imx_map code)
     imx_net_term(n, "reconstruction", batch_sum(g, square, x.n, per), 1, false);
 }
 
-/* Weights of terms that these objectives do not have are a mistake of whoever gave them. */
-static bool refuse(struct imx_net *n, const struct imx_mix *mix, bool prior)
-{
-    if (n->g->status != IMX_OK)
-        return true;
-    if (mix->alpha > 0 || mix->beta > 0 || (!prior && mix->gamma > 0) || mix->occlude || mix->coordinates)
-        n->g->status = imx_fail(
-            IMX_E_ARG, "%s rebuilds images: it has no %s; --vae-beta weighs the divergence of vae and beta-vae",
-            n->spec->objective->name,
-            mix->alpha > 0  ? "global term (--alpha)"
-            : mix->beta > 0 ? "local term (--beta)"
-            : mix->occlude  ? "occluded copy (--occlude)"
-                            : "prior term (--gamma)");
-    return n->g->status != IMX_OK;
-}
-
 void imx_build_ae(struct imx_net *n, const struct imx_mix *mix)
 {
-    if (refuse(n, mix, false))
+    if (imx_refuse_terms(n, mix, false))
         return;
     const struct imx_encoded e = imx_encoder_build(&n->b, n->spec->encoder, n->pixels);
     rebuilt(n, e.y);
 }
 
+void imx_build_aae(struct imx_net *n, const struct imx_mix *mix)
+{
+    if (imx_refuse_terms(n, mix, true))
+        return;
+    const struct imx_encoded e = imx_encoder_build(&n->b, n->spec->encoder, n->pixels);
+    rebuilt(n, e.y);
+    if (n->g->status == IMX_OK && mix->gamma > 0)
+        imx_build_prior(n, e.y, mix);
+}
+
 void imx_build_vae(struct imx_net *n, const struct imx_mix *mix)
 {
     struct imx_graph *g = n->g;
-    if (refuse(n, mix, false))
+    if (imx_refuse_terms(n, mix, false))
         return;
     const struct imx_encoded e = imx_encoder_build(&n->b, n->spec->encoder, n->pixels);
     if (g->status == IMX_OK && !e.fc.t)

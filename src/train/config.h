@@ -11,8 +11,8 @@ struct imx_config {
     char *device;              /* as in imx_dev_open */
     char *objective;           /* a name of objectives/objective.h */
     double alpha, beta, gamma; /* weights of the global, local and prior terms; below 0: the objective's own */
-    double penalty;            /* on the gradient of the prior's discriminator */
-    char *prior;               /* uniform, gaussian */
+    double penalty;            /* on the gradient of a discriminator; below 0: the objective's own */
+    char *prior;               /* auto, uniform, gaussian */
     bool occlude;              /* globals come from an occluded copy of the image */
     char *coordinates;         /* none, absolute, relative, both: where in its image a local stands is predicted */
     int64_t cpc_steps;         /* rows that cpc looks ahead; 0: 5 */

@@ -80,7 +80,8 @@ static void describe_network(const struct run *r, char *text, size_t size)
     if (n < size && (m.alpha != o->alpha || m.beta != o->beta || m.gamma != o->gamma))
         n += (size_t)snprintf(text + n, size - n, " alpha=%.9g beta=%.9g gamma=%.9g", m.alpha, m.beta, m.gamma);
     if (n < size && m.gamma > 0)
-        n += (size_t)snprintf(text + n, size - n, " prior=%s penalty=%.9g", r->c->prior, m.penalty);
+        n += (size_t)snprintf(text + n, size - n, " prior=%s penalty=%.9g",
+                              m.prior == IMX_PRIOR_GAUSSIAN ? "gaussian" : "uniform", m.penalty);
     if (n < size && m.occlude)
         n += (size_t)snprintf(text + n, size - n, " occlude");
     if (n < size && m.coordinates && m.coordinates_weight > 0)

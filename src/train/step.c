@@ -93,8 +93,10 @@ imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32
                                   .vae_beta = c->vae_beta };
     if (!c->objective)
         spec->mix = (struct imx_mix){ .alpha = -1, .beta = -1, .gamma = -1, .penalty = -1, .vae_beta = -1 };
-    else if (!strcmp(c->prior, "gaussian"))
-        spec->mix.prior = IMX_PRIOR_GAUSSIAN;
+    else
+        spec->mix.prior = !strcmp(c->prior, "auto")       ? IMX_PRIOR_OWN
+                          : !strcmp(c->prior, "gaussian") ? IMX_PRIOR_GAUSSIAN
+                                                          : IMX_PRIOR_UNIFORM;
     if (spec->objective->rebuilds) {
         spec->decoder = imx_decoder_find(c->decoder, spec->encoder, h < w ? h : w);
         if (!spec->decoder)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Objectives that rebuild images, from pictures to pages: their loss falls, their terms are logged, an earlier checkpoint goes on to the
+"""Objectives that rebuild images, from pictures to pages: their loss falls (but bigan's, a game), their terms are logged, an earlier checkpoint goes on to the
 same bits, features and probes work as with any run, originals and reconstructions become a sheet.
 
 usage: rivals.py INFOMAX [DEVICE]       needs nothing but Python; prints TAP"""
@@ -56,9 +56,15 @@ def trained(name):
     done = call('train', pictures, '-o', run, '-q', *options)
     if not ok(done.returncode == 0, f'{name}: the training ends with {done.returncode}'):
         return
-    rows, terms = metrics(run), {'ae': [], 'vae': ['kl', 'reconstruction'], 'beta-vae': ['kl', 'reconstruction']}[name]
+    weights = {'ae': {}, 'vae': {'reconstruction': 1, 'kl': 1}, 'beta-vae': {'reconstruction': 1, 'kl': 4},
+               'aae': {'reconstruction': 1, 'prior': 1, 'discriminator': 0}, 'bigan': {'encoder': 1, 'generator': 1, 'discriminator': 0}}[name]
+    rows, terms = metrics(run), sorted(weights)
     first, last = rows[0]['loss'], rows[-1]['loss']
-    ok(last < 0.8 * first, f'{name}: the loss falls from {first:.1f} to {last:.1f}')
+    if name == 'bigan':
+        ok(0.1 < last < 5 and 0.1 < rows[-1]['terms']['discriminator'] < 5, f'{name}: neither side wins, losses {last:.2f} and '
+           f'{rows[-1]["terms"]["discriminator"]:.2f}')
+    else:
+        ok(last < 0.8 * first, f'{name}: the loss falls from {first:.1f} to {last:.1f}')
     named = [sorted(r.get('terms', {})) for r in rows]
     ok(all(n == terms for n in named), f'{name}: terms {named[-1]}')
     ok(all(r.get('mi_nats') is None and r.get('mi_ceiling') is None for r in rows), f'{name}: no mutual information is claimed')
@@ -67,7 +73,7 @@ def trained(name):
     ok('nan' not in lines[-1] and all(line.count(',') == lines[0].count(',') for line in lines), f'{name}: what there is not is empty in '
        'metrics.csv')
     if terms:
-        sums = [r['terms']['reconstruction'] + (4 if name == 'beta-vae' else 1) * r['terms']['kl'] - r['loss'] for r in rows]
+        sums = [sum(w * r['terms'][t] for t, w in weights.items()) - r['loss'] for r in rows]
         ok(max(map(abs, sums)) < 1e-3 * last, f'{name}: the weighted terms add up to the loss')
     resumed(name, run)
     ok(png_size(os.path.join(run, SHEET)) == (3 + 8 * 67, 2 * (2 * 67 + 12) - 12 + 3), f'{name}: the sheet has 16 images of 64 pixels, '
@@ -103,7 +109,7 @@ def used(name, run):
 
 def refused():
     run = os.path.join(folder, 'refused')
-    for word, options in (('--vae-beta', ['vae', '--beta', '4']), ('--gamma', ['ae', '--gamma', '1']), ('basic28', ['ae', '--decoder', 'x']),
+    for word, options in (('--vae-beta', ['vae', '--beta', '4']), ('--gamma', ['ae', '--gamma', '1']), ('basic28', ['ae', '--decoder', 'x']), ('--beta', ['bigan', '--beta', '1']),
                           ('vae', ['vea'])):
         done = subprocess.run([infomax, 'train', pictures, '-o', run, '--overwrite', '--device', 'host', '--encoder', 'tiny16', '--batch', '8',
                                '--objective', *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -115,7 +121,7 @@ infomax, device = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else 'auto'
 with tempfile.TemporaryDirectory() as folder:
     pictures = os.path.join(folder, 'pictures')
     if ok(call('synth', pictures, '-q', '--count', '32', '--classes', '2', '--size', '16').returncode == 0, 'pictures are drawn'):
-        for objective in 'ae', 'vae', 'beta-vae':
+        for objective in 'ae', 'vae', 'beta-vae', 'aae', 'bigan':
             trained(objective)
         refused()
 print(f'1..{cases}')
