@@ -133,8 +133,9 @@ const struct imx_command imx_cmd_train = {
     .about =
         "Maximises the mutual information between an image's summary and its parts (dim-local) or its whole last "
         "map\n(dim-global), tells the rows below from others by those above (cpc), rebuilds the image from its summary "
-        "(vae,\nbeta-vae, ae, aae), or plays against an adversary of images and codes (bigan). Writes config.toml, "
-        "env.json,\ntrain.log, metrics, checkpoints and encoder.safetensors into RUN.",
+        "(vae,\nbeta-vae, ae, aae), plays against an adversary of images and codes (bigan), or learns the directions "
+        "of random\npoints that the images exchange (nat). Writes config.toml, env.json, train.log, metrics, "
+        "checkpoints and\nencoder.safetensors into RUN.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),

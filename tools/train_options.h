@@ -49,7 +49,7 @@
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(objective),                                                                              \
           .fallback = "dim-local",                                                                                     \
-          .choices = "dim-local|dim-global|dim-local-global|cpc|vae|beta-vae|ae|aae|bigan",                            \
+          .choices = "dim-local|dim-global|dim-local-global|cpc|vae|beta-vae|ae|aae|bigan|nat",                        \
           .table = "objective",                                                                                        \
           .help = "what is learned by" },                                                                              \
         { .name = "alpha",                                                                                             \

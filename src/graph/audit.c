@@ -98,6 +98,8 @@ imx_status imx_graph_run_audited(struct imx_graph *g, int index, struct imx_audi
     *r = (struct imx_audit){ .node = g->node[index].name };
     for (int i = 0; i < g->n_nodes; i++) {
         const struct imx_node *n = &g->node[i];
+        if (i == g->meet_node)
+            IMX_GO(g->meet(g->meet_user));
         if (i == index) {
             IMX_GO(make(n, &s));
             IMX_GO(fetch(g, n, &s, true));

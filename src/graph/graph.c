@@ -197,10 +197,19 @@ imx_status imx_graph_node(struct imx_graph *g, const struct imx_op *op, const vo
     return IMX_OK;
 }
 
+void imx_graph_meet(struct imx_graph *g, imx_tid t, imx_status (*meet)(void *user), void *user)
+{
+    g->meeting = t;
+    g->meet = meet;
+    g->meet_user = user;
+}
+
 imx_status imx_graph_run(struct imx_graph *g)
 {
     for (int i = 0; i < g->n_nodes; i++) {
         const struct imx_node *n = &g->node[i];
+        if (i == g->meet_node)
+            IMX_TRY(g->meet(g->meet_user));
         const imx_status s = imx_op_run(g->dev, n->op, n->variant, n->problem, &n->args);
         if (s != IMX_OK)
             return imx_note(s, "node %s", n->name);

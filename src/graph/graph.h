@@ -66,6 +66,10 @@ struct imx_graph {
     uint64_t temp_bytes;              /* of all pools */
     uint64_t lower_bound;             /* most bytes of temps and scratch that are alive at one node */
     uint64_t keep_bytes;
+    imx_tid meeting; /* 0: none; see imx_graph_meet */
+    imx_status (*meet)(void *user);
+    void *meet_user;
+    int meet_node;     /* after planning: the first node that reads `meeting`; -1: none */
     char label[48];    /* prefix of the names of nodes and tensors being added */
     imx_status status; /* first error while building */
 };
@@ -87,6 +91,9 @@ imx_status imx_graph_node(struct imx_graph *g, const struct imx_op *op, const vo
 imx_tid imx_graph_view(struct imx_graph *g, imx_tid base, int64_t at, int64_t count);
 /* A copy of t through which no gradient flows. */
 imx_tid imx_graph_detach(struct imx_graph *g, imx_tid t);
+/* Lets the host fill t, a keep, in the middle of every run: before the first node that reads it, meet(user) is called,
+ * which may download what was computed before (outputs, imx_graph_output) and upload t. One t for each graph. */
+void imx_graph_meet(struct imx_graph *g, imx_tid t, imx_status (*meet)(void *user), void *user);
 /* Gives a temp memory of its own, so that it can be read after a run. */
 void imx_graph_output(struct imx_graph *g, imx_tid t);
 
@@ -106,7 +113,7 @@ IMX_MUST_CHECK imx_status imx_graph_gradient(struct imx_graph *g, imx_tid y, imx
  * on graph, device type and limit alone. E_NOMEM says what the least is. */
 IMX_MUST_CHECK imx_status imx_graph_plan(struct imx_graph *g, uint64_t limit);
 
-/* Queues every node; does not wait for the device. */
+/* Queues every node; does not wait for the device, but for the host where there is a meeting. */
 IMX_MUST_CHECK imx_status imx_graph_run(struct imx_graph *g);
 /* Runs with a sync behind each node and adds each node's seconds to seconds[n_nodes]. */
 IMX_MUST_CHECK imx_status imx_graph_profile(struct imx_graph *g, double *seconds);

@@ -264,6 +264,18 @@ fail:
     return status;
 }
 
+/* The first node that reads what the host fills, whole or a slice of it. */
+static void find_meeting(struct imx_graph *g)
+{
+    g->meet_node = -1;
+    for (int i = g->n_nodes - 1; i >= 0 && g->meeting; i--)
+        for (int k = 0; k < g->node[i].op->n_args; k++) {
+            const imx_tid t = g->node[i].arg[k];
+            if (t == g->meeting || (t && g->tensor[t].place == IMX_PLACE_VIEW && g->tensor[t].base == g->meeting))
+                g->meet_node = i;
+        }
+}
+
 imx_status imx_graph_plan(struct imx_graph *g, uint64_t limit)
 {
     IMX_TRY(g->status);
@@ -273,6 +285,7 @@ imx_status imx_graph_plan(struct imx_graph *g, uint64_t limit)
     for (int i = 0; i < g->n_nodes; i++)
         for (int k = 0; k < g->node[i].op->n_args; k++)
             g->node[i].args.m[k] = g->node[i].arg[k] ? g->tensor[g->node[i].arg[k]].mem : (struct imx_mem){ 0 };
+    find_meeting(g);
     const float one = 1.0f;
     if (g->one)
         IMX_TRY(imx_graph_upload(g, g->one, &one));

@@ -182,6 +182,10 @@ static void initial(const struct imx_store *s, const struct imx_param *p, uint64
         for (int64_t i = 0; i < p->count; i++)
             values[i] = uniform ? values[i] + 0.5f : p->init == IMX_INIT_ZERO ? 0.0f : 1.0f;
         break;
+    case IMX_INIT_COUNT:
+        for (int64_t i = 0; i < p->count; i++)
+            values[i] = (float)i;
+        break;
     case IMX_INIT_NORMAL: draw_normal(p, seed, stream, 0.02, values); break;
     case IMX_INIT_UNIFORM: draw(p, seed, stream, (float)(1.0 / sqrt((double)p->fan_in)), values); break;
     case IMX_INIT_SHORTCUT:

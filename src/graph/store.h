@@ -23,6 +23,7 @@ enum imx_init {
     IMX_INIT_SHORTCUT, /* U(-0.01, 0.01), then S[k][k] = 1 when out >= in (dim_method 2.1) */
     IMX_INIT_NORMAL,   /* N(0, 0.02) (dim_method 1.2) */
     IMX_INIT_GAMMA,    /* batch norm's factor: 1, or U(0,1) when the store says so */
+    IMX_INIT_COUNT,    /* 0, 1, 2 ... */
 };
 
 struct imx_param {

@@ -108,6 +108,7 @@ imx_status imx_net_create(struct imx_dev *dev, struct imx_store *store, const st
     *out = n;
     return IMX_OK;
 fail:
+    imx_nat_destroy(n.nat);
     imx_graph_destroy(n.g);
     return status;
 }
@@ -152,6 +153,8 @@ imx_status imx_net_draw(struct imx_net *n, uint64_t seed, uint64_t step)
     const struct imx_map m = n->pixels;
     IMX_TRY(imx_graph_upload(n->g, n->ctr, ctr));
     IMX_TRY(imx_coordinates_draw(n, seed, step));
+    if (n->nat)
+        IMX_TRY(imx_nat_draw(n->nat, seed, step));
     if (!n->box)
         return IMX_OK;
     int32_t *box = malloc((size_t)m.n * 4 * sizeof *box);
@@ -167,5 +170,6 @@ imx_status imx_net_draw(struct imx_net *n, uint64_t seed, uint64_t step)
 void imx_net_finish(struct imx_net *d)
 {
     imx_graph_destroy(d->g);
+    imx_nat_destroy(d->nat);
     *d = (struct imx_net){ 0 };
 }

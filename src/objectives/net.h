@@ -9,6 +9,7 @@
 #include "nn/decoder.h"
 #include "nn/encoder.h"
 #include "objectives/cpc.h"
+#include "objectives/nat.h"
 
 enum { IMX_MAX_TERMS = 16 };
 
@@ -40,6 +41,7 @@ struct imx_net_spec {
     struct imx_mix mix;
     struct imx_head head; /* of imx_supervised */
     bool sgd;             /* with momentum, in place of Adam */
+    int32_t images;       /* of the whole set; 0: as many as a batch */
 };
 
 /* A part of the loss: weight * value, value a one-element tensor. */
@@ -75,6 +77,7 @@ struct imx_net {
     imx_tid label;              /* input of imx_supervised, i32 [batch]; 0: no labels */
     struct imx_context context; /* of its encoder, when that has one */
     int32_t field;              /* sides of an occlusion are at least this, in pixels */
+    struct imx_nat *nat;        /* owned; NULL: not noise as targets */
     struct imx_term term[IMX_MAX_TERMS];
     int n_terms;
 };

@@ -18,6 +18,7 @@ const struct imx_objective imx_objectives[] = {
       .rebuilds = true, .penalty = 0.5, .prior = IMX_PRIOR_GAUSSIAN, .rival = 200 },
     { "bigan", "an adversary tells images with their codes from drawn codes with their images", 0, 0, 0,
       imx_build_bigan, .rebuilds = true },
+    { "nat", "noise as targets: points of the sphere, which images exchange within a batch", 0, 0, 0, imx_build_nat },
     { 0 },
 };
 

@@ -33,6 +33,7 @@ void imx_build_cpc(struct imx_net *n, const struct imx_mix *mix);   /* cpc.c */
 void imx_build_ae(struct imx_net *n, const struct imx_mix *mix);    /* rebuild.c */
 void imx_build_vae(struct imx_net *n, const struct imx_mix *mix);   /* rebuild.c */
 void imx_build_aae(struct imx_net *n, const struct imx_mix *mix);   /* rebuild.c */
+void imx_build_nat(struct imx_net *n, const struct imx_mix *mix);   /* nat.c */
 void imx_build_bigan(struct imx_net *n, const struct imx_mix *mix); /* bigan.c */
 
 /* Terms of Deep InfoMax that another objective does not have are a mistake of whoever gave their weights; prior: it has

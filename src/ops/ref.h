@@ -69,6 +69,8 @@ IMX_REFS(spread);
 IMX_REFS(spread_sum);
 IMX_REFS(unfold_bwd);
 IMX_REFS(unfold_fwd);
+IMX_REFS(unitrow_bwd);
+IMX_REFS(unitrow_fwd);
 IMX_REFS(xent_bwd);
 IMX_REFS(xent_fwd);
 

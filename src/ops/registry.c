@@ -26,6 +26,7 @@
 #include "ops/shuffle.h"
 #include "ops/spread.h"
 #include "ops/unfold.h"
+#include "ops/unitrow.h"
 #include "ops/xent.h"
 
 const struct imx_op *const imx_ops[] = {
@@ -92,6 +93,8 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_spread_sum,
     &imx_op_unfold_fwd,
     &imx_op_unfold_bwd,
+    &imx_op_unitrow_fwd,
+    &imx_op_unitrow_bwd,
     &imx_op_xent_fwd,
     &imx_op_xent_bwd,
     NULL,

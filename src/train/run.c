@@ -98,6 +98,7 @@ static void describe_network(const struct run *r, char *text, size_t size)
 static imx_status save(struct run *r)
 {
     r->at.seconds = seconds(r);
+    IMX_TRY(imx_nat_keep(r->step->graph.nat));
     IMX_TRY(imx_checkpoint_save(r->folder, r->step->store, &r->at));
     r->saved_at = imx_now();
     r->saved_step = r->at.step + 1;
@@ -131,6 +132,7 @@ static imx_status begin(struct run *r, bool resume)
         return imx_fail(IMX_E_DATA, "%d images are fewer than one batch of %lld; use a smaller --batch", r->ds->n,
                         (long long)r->c->batch);
     IMX_TRY(imx_step_spec(r->c, r->ds->h, r->ds->w, r->ds->c, &spec));
+    spec.images = r->ds->n;
     IMX_TRY(imx_step_create(r->dev, r->c, &spec, &r->step));
     describe_network(r, network, sizeof network);
     r->per_epoch = (uint64_t)(r->ds->n / r->c->batch);
@@ -231,6 +233,7 @@ static imx_status one_step(struct run *r)
     struct imx_step_result now;
     IMX_TRY(imx_batches_next(r->batches, &batch));
     const bool audit = r->c->audit > 0 && r->at.step % (uint64_t)r->c->audit == 0;
+    imx_step_images(r->step, batch.index);
     const imx_status s = (audit ? imx_step_audit : imx_step_run)(r->step, r->c, r->at.step, batch.pix, batch.aug, &now);
     if (s != IMX_OK)
         return imx_note(s, "step %llu", (unsigned long long)r->at.step);

@@ -172,6 +172,12 @@ static imx_status read_back(struct imx_step *s, struct imx_step_result *r)
     return IMX_OK;
 }
 
+void imx_step_images(struct imx_step *s, const int32_t *index)
+{
+    if (s->graph.nat)
+        s->graph.nat->index = index;
+}
+
 imx_status imx_step_labels(struct imx_step *s, const int32_t *label)
 {
     return imx_graph_upload(s->graph.g, s->graph.label, label);

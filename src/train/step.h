@@ -44,6 +44,10 @@ void imx_step_destroy(struct imx_step *s);
 /* The labels [batch] of the coming batch, for objectives that learn from them; below 0: none. */
 IMX_MUST_CHECK imx_status imx_step_labels(struct imx_step *s, const int32_t *label);
 
+/* Which images of the set the coming batch holds, [batch], for objectives that know each of them; borrowed until the
+ * step has run. Without it: those of step * batch on. */
+void imx_step_images(struct imx_step *s, const int32_t *index);
+
 /* Step number `step` (0, 1, ...) on bytes [batch,h,w,c] with aug [batch,3]. Adam's bias correction is that of step+1.
  */
 IMX_MUST_CHECK imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t step,

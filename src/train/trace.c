@@ -99,6 +99,7 @@ static imx_status make_step(struct trace *t, int64_t k, float *nchw)
     const size_t pixels = (size_t)s->h * (size_t)s->w, channels = (size_t)s->c, batch = (size_t)s->batch;
     struct imx_step_result r;
     IMX_TRY(imx_step_run(t->step, t->c, (uint64_t)k, t->ds->pix + (size_t)k * batch * pixels * channels, t->aug, &r));
+    IMX_TRY(imx_nat_keep(t->step->graph.nat));
     if (!r.finite)
         return imx_fail(IMX_E_NONFINITE, "step %lld: the loss is %g and the gradient norm %g", (long long)k,
                         (double)r.loss, (double)r.grad_norm);
@@ -158,6 +159,7 @@ static imx_status prepare(struct trace *t, struct imx_dev *dev)
         return imx_fail(IMX_E_DATA, "%lld steps of %lld images are asked for, the set has %d images",
                         (long long)t->o->steps, (long long)t->c->batch, ds->n);
     IMX_TRY(imx_step_spec(t->c, ds->h, ds->w, ds->c, &spec));
+    spec.images = ds->n;
     IMX_TRY(imx_step_create(dev, t->c, &spec, &t->step));
     if (t->o->init)
         IMX_TRY(load(t->step->store, t->o->init));
