@@ -6,8 +6,10 @@
  * the sum of two cross-entropies, averaged over the places; in the relative form over the others (for the source itself
  * the answer is known). The predictor is an MLP with two hidden layers of 512, batch norm and ReLU; its first layer
  * reads concat(c_ij, y) or concat(c_ij, c_i'j', y). The concatenation is never made for every place: the part of the
- * weight that meets the local is a product over places, the rest one over images, which spread adds to each place.
- * Choices where the paper says nothing: the source is drawn anew in each step, evenly over the places. */
+ * weight that meets the local is a product over places, the rest one over codes, which spread adds to each place.
+ * Of encoders with several globals each global is a code that is asked about every place of its image, the relative
+ * form from a source of its own (dim_method 5.2: one random source position per global). Choices where the paper says
+ * nothing: the source is drawn anew in each step, evenly over the places. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,19 +33,34 @@ static imx_tid product(struct imx_build *b, imx_tid x, imx_tid wei, int32_t rows
     return dst;
 }
 
-/* W concat(local, image) at each place: local [n, h, w, c], image [n, cols]. No bias: batch norm follows. */
-static struct imx_map first_layer(struct imx_build *b, struct imx_map local, struct imx_map image, const char *prefix)
+/* Each image's rows [n, places, cols] `times` over: [n, times, places, cols]. */
+static imx_tid repeat(struct imx_graph *g, imx_tid src, imx_tid index, int32_t n, int32_t places, int32_t cols,
+                      int32_t times)
 {
+    if (times == 1)
+        return src;
+    const struct imx_gather d = { n, places, cols, times * places };
+    const imx_tid dst = imx_graph_temp(g, IMX_F32, (int64_t)n * times * places * cols, "repeated");
+    imx_graph_node(g, &imx_op_gather_fwd, &d, (imx_tid[]){ src, index, dst });
+    return dst;
+}
+
+/* W concat(local, code) for each code and each place of its image: local [n, h, w, c], code [n*q, cols] -> [n*q*h*w,
+ * HIDDEN]. No bias: batch norm follows. */
+static struct imx_map first_layer(struct imx_net *net, struct imx_map local, struct imx_map image, const char *prefix)
+{
+    struct imx_build *b = &net->b;
     struct imx_graph *g = b->g;
-    const int32_t rows = imx_map_rows(local), places = local.h * local.w;
+    const int32_t places = local.h * local.w, rows = image.n * places;
     const struct imx_concat split = { HIDDEN, local.c, image.c, 0 };
-    const struct imx_spread add = { local.n, places, HIDDEN, 1 };
+    const struct imx_spread add = { image.n, places, HIDDEN, 1 };
     const struct imx_map out = { imx_graph_temp(g, IMX_F32, (int64_t)rows * HIDDEN, "dst"), rows, 1, 1, HIDDEN };
     const imx_tid wei = imx_nn_weight(b, prefix, "weight", HIDDEN, local.c + image.c, IMX_INIT_UNIFORM);
     const imx_tid of_local = imx_graph_temp(g, IMX_F32, (int64_t)HIDDEN * local.c, "of_local");
     const imx_tid of_image = imx_graph_temp(g, IMX_F32, (int64_t)HIDDEN * image.c, "of_image");
     imx_graph_node(g, &imx_op_concat_split, &split, (imx_tid[]){ wei, of_local, of_image });
-    const imx_tid at_places = product(b, local.t, of_local, rows, local.c);
+    const imx_tid at_places = repeat(g, product(b, local.t, of_local, imx_map_rows(local), local.c),
+                                     net->coordinates.repeat, local.n, places, HIDDEN, image.n / local.n);
     const imx_tid at_images = product(b, image.t, of_image, image.n, image.c);
     imx_graph_node(g, &imx_op_spread, &add, (imx_tid[]){ at_places, at_images, out.t });
     return out;
@@ -82,7 +99,7 @@ static void predictor(struct imx_net *n, struct imx_map local, struct imx_map im
     char name[48];
     imx_graph_label(b->g, "coordinates.%s", kind);
     snprintf(name, sizeof name, "coordinates.%s.fc1", kind);
-    struct imx_map x = first_layer(b, local, image, name);
+    struct imx_map x = first_layer(n, local, image, name);
     snprintf(name, sizeof name, "coordinates.%s.bn1", kind);
     x = imx_nn_batchnorm(b, x, name, true);
     snprintf(name, sizeof name, "coordinates.%s.fc2", kind);
@@ -95,15 +112,15 @@ static void predictor(struct imx_net *n, struct imx_map local, struct imx_map im
     imx_net_term(n, name, combine(b->g, row, 1, column, 1), n->coordinates.weight, false);
 }
 
-/* concat(local at the source, code) of each image. */
+/* concat(local at the code's source, code) of each code. */
 static struct imx_map with_source(struct imx_net *n, struct imx_map local, struct imx_map y)
 {
     struct imx_graph *g = n->g;
-    const struct imx_gather pick = { local.n, local.h * local.w, local.c, 1 };
-    const struct imx_concat both = { local.n, local.c, y.c, 0 };
-    const imx_tid source = imx_graph_temp(g, IMX_F32, (int64_t)local.n * local.c, "source");
-    const struct imx_map out = { imx_graph_temp(g, IMX_F32, (int64_t)local.n * (local.c + y.c), "with_source"), local.n,
-                                 1, 1, local.c + y.c };
+    const struct imx_gather pick = { local.n, local.h * local.w, local.c, y.n / local.n };
+    const struct imx_concat both = { y.n, local.c, y.c, 0 };
+    const imx_tid source = imx_graph_temp(g, IMX_F32, (int64_t)y.n * local.c, "source");
+    const struct imx_map out = { imx_graph_temp(g, IMX_F32, (int64_t)y.n * (local.c + y.c), "with_source"), y.n, 1, 1,
+                                 local.c + y.c };
     imx_graph_label(g, "coordinates");
     imx_graph_node(g, &imx_op_gather_fwd, &pick, (imx_tid[]){ local.t, n->coordinates.source, source });
     imx_graph_node(g, &imx_op_concat, &both, (imx_tid[]){ source, y.t, out.t });
@@ -114,31 +131,37 @@ void imx_build_coordinates(struct imx_net *n, struct imx_map local, struct imx_m
 {
     struct imx_graph *g = n->g;
     struct imx_coordinates *c = &n->coordinates;
-    const int32_t rows = imx_map_rows(local), places = local.h * local.w;
+    const int32_t places = local.h * local.w;
     if (g->status != IMX_OK)
         return;
-    if (y.h * y.w != 1) {
-        g->status =
-            imx_fail(IMX_E_ARG, "coordinates are predicted from one code per image; this encoder has %d", y.h * y.w);
-        return;
-    }
     if (places < 2) {
         g->status = imx_fail(IMX_E_ARG, "a local map of one place has no coordinates to predict");
         return;
     }
-    *c = (struct imx_coordinates){ .n = local.n, .h = local.h, .w = local.w, .weight = mix->coordinates_weight };
+    y = (struct imx_map){ y.t, imx_map_rows(y), 1, 1, y.c }; /* codes, those of an image behind each other */
+    if ((int64_t)y.n * places > INT32_MAX / HIDDEN) {
+        g->status = imx_fail(IMX_E_ARG,
+                             "%d codes with %d places each are too many to predict coordinates of: use a smaller "
+                             "batch",
+                             y.n, places);
+        return;
+    }
+    const int32_t rows = y.n * places;
+    *c = (struct imx_coordinates){ .n = y.n, .h = local.h, .w = local.w, .weight = mix->coordinates_weight };
     imx_graph_label(g, "coordinates");
+    if (y.n > local.n)
+        c->repeat = imx_graph_keep(g, IMX_I32, rows, "repeat");
     if (mix->coordinates & IMX_COORDINATES_ABSOLUTE) {
         c->absolute[0] = imx_graph_keep(g, IMX_I32, rows, "row");
         c->absolute[1] = imx_graph_keep(g, IMX_I32, rows, "column");
         predictor(n, local, y, "absolute", (int32_t[]){ local.h, local.w }, c->absolute, rows);
     }
     if (mix->coordinates & IMX_COORDINATES_RELATIVE) {
-        c->source = imx_graph_keep(g, IMX_I32, local.n, "source");
+        c->source = imx_graph_keep(g, IMX_I32, y.n, "source");
         c->relative[0] = imx_graph_keep(g, IMX_I32, rows, "rows");
         c->relative[1] = imx_graph_keep(g, IMX_I32, rows, "columns");
         predictor(n, local, with_source(n, local, y), "relative", (int32_t[]){ 2 * local.h - 1, 2 * local.w - 1 },
-                  c->relative, (double)rows - local.n);
+                  c->relative, (double)rows - y.n);
     }
 }
 
@@ -167,6 +190,11 @@ imx_status imx_coordinates_draw(struct imx_net *n, uint64_t seed, uint64_t step)
     uint32_t draw = 0;
     if (!row || !column || !source)
         IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for coordinates"));
+    if (c->repeat) {
+        for (size_t i = 0; i < rows; i++)
+            row[i] = (int32_t)i % (c->h * c->w);
+        IMX_GO(imx_graph_upload(n->g, c->repeat, row));
+    }
     if (c->absolute[0]) {
         labels(c, NULL, row, column);
         IMX_GO(imx_graph_upload(n->g, c->absolute[0], row));

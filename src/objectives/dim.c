@@ -17,12 +17,6 @@ void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
         return;
     if (mix->occlude)
         e.y = y;
-    if (imx_encoded_globals(&e) > 1 && (mix->gamma > 0 || (mix->coordinates && mix->coordinates_weight > 0))) {
-        b->g->status =
-            imx_fail(IMX_E_ARG, "the prior and the coordinates need one code per image; encoder %s makes %d globals",
-                     encoder->name, imx_encoded_globals(&e));
-        return;
-    }
     if (mix->alpha > 0) {
         struct imx_critic_spec spec = n->spec->critic;
         spec.whole = true;

@@ -53,11 +53,12 @@ struct imx_term {
     bool reading; /* reported, no part of any loss */
 };
 
-/* Coordinate prediction on n local maps of h x w: its inputs, i32 [n*h*w] rows and columns, and i32 [n], the place in
- * each image that the others are relative to. 0: not asked for. */
+/* Coordinate prediction by n codes on maps of h x w: its inputs, i32 [n*h*w] rows and columns, and i32 [n], the place
+ * that the others are relative to. 0: not asked for. */
 struct imx_coordinates {
     int32_t n, h, w;
     imx_tid absolute[2], relative[2], source;
+    imx_tid repeat; /* i32 [n*h*w]: places again and again, where an image has several codes */
     double weight;
 };
 

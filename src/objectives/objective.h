@@ -40,12 +40,12 @@ void imx_build_bigan(struct imx_net *n, const struct imx_mix *mix); /* bigan.c *
  * that one. True when building must not go on. */
 bool imx_refuse_terms(struct imx_net *n, const struct imx_mix *mix, bool prior);
 
-/* The prior term (prior.c): draws the codes y [n, units] towards mix->prior. Adds the terms "prior" (weight gamma) and
- * the rival's "discriminator". */
+/* The prior term (prior.c): draws the codes y [n, units] or [n, g, g, units] towards mix->prior. Adds the terms "prior"
+ * (weight gamma) and the rival's "discriminator". */
 void imx_build_prior(struct imx_net *n, struct imx_map y, const struct imx_mix *mix);
 
 /* The terms "coordinates-absolute" and "coordinates-relative" (coordinates.c): where in its image a local stands, told
- * from local [n, h, w, c] and y [n, units]; as mix->coordinates asks. */
+ * from local [n, h, w, c] and the codes y [n, units] or [n, g, g, units]; as mix->coordinates asks. */
 void imx_build_coordinates(struct imx_net *n, struct imx_map local, struct imx_map y, const struct imx_mix *mix);
 /* Fills their inputs for step `step`. */
 IMX_MUST_CHECK imx_status imx_coordinates_draw(struct imx_net *n, uint64_t seed, uint64_t step);

@@ -4,7 +4,7 @@
 #include "shared.h"
 #include "whole.h"
 
-enum { CODE = 3, BATCH = 4 };
+enum { CODE = 3, BATCH = 4, MOST = 3 /* codes of an image */ };
 
 /* A graph without an encoder: locals and codes are inputs. */
 struct lab {
@@ -16,17 +16,18 @@ struct lab {
     int forward;
 };
 
-static imx_status lab_open(struct imx_dev *dev, int32_t h, int32_t w, int32_t c, int kinds, struct lab *l)
+static imx_status lab_open(struct imx_dev *dev, int32_t h, int32_t w, int32_t c, int32_t codes, struct lab *l)
 {
     *l = (struct lab){ .spec = { .critic = { .units = 8, .estimator = IMX_EST_INFONCE } } };
     struct imx_net *n = &l->net;
-    const struct imx_mix mix = { .coordinates = kinds, .coordinates_weight = 1 };
+    const struct imx_mix mix = { .coordinates = IMX_COORDINATES_ABSOLUTE | IMX_COORDINATES_RELATIVE,
+                                 .coordinates_weight = 1 };
     IMX_TRY(imx_store_create(dev, true, &l->store));
     IMX_TRY(imx_graph_create(dev, l->store, &n->g));
     n->spec = &l->spec;
     n->b = (struct imx_build){ .g = n->g, .training = true };
     l->local = (struct imx_map){ imx_graph_keep(n->g, IMX_F32, (int64_t)BATCH * h * w * c, "local"), BATCH, h, w, c };
-    l->y = (struct imx_map){ imx_graph_keep(n->g, IMX_F32, BATCH * CODE, "y"), BATCH, 1, 1, CODE };
+    l->y = (struct imx_map){ imx_graph_keep(n->g, IMX_F32, BATCH * codes * CODE, "y"), BATCH, codes, 1, CODE };
     n->ctr = imx_graph_keep(n->g, IMX_U32, 4, "ctr");
     l->score = imx_critic_build(&n->b, &l->spec.critic, l->local, l->y).loss;
     imx_build_coordinates(n, l->local, l->y, &mix);
@@ -53,12 +54,12 @@ static void random_values(float *x, int64_t count, uint64_t seed)
 /* Plans, draws weights and fills the inputs; local [BATCH, h*w, c] stays with the caller. */
 static imx_status lab_start(struct lab *l, float *local)
 {
-    float y[BATCH * CODE];
+    float y[BATCH * MOST * CODE];
     const int64_t count = (int64_t)imx_map_rows(l->local) * l->local.c;
     IMX_TRY(imx_graph_plan(l->net.g, 0));
     IMX_TRY(imx_store_init(l->store, 5));
     random_values(local, count, 1);
-    random_values(y, BATCH * CODE, 2);
+    random_values(y, BATCH * MOST * CODE, 2);
     IMX_TRY(imx_graph_upload(l->net.g, l->local.t, local));
     IMX_TRY(imx_graph_upload(l->net.g, l->y.t, y));
     return imx_net_draw(&l->net, 9, 1234);
@@ -93,11 +94,11 @@ static imx_status forget(struct lab *l, const char *part)
 }
 
 /* At zero logits the loss is the logarithm of the number of answers. */
-static void knows_nothing(struct imx_dev *dev, int32_t h, int32_t w, double absolute, double relative)
+static void knows_nothing(struct imx_dev *dev, int32_t h, int32_t w, int32_t codes, double absolute, double relative)
 {
     struct lab l;
     float *local = malloc(sizeof *local * (size_t)(BATCH * h * w * 2));
-    imx_status status = lab_open(dev, h, w, 2, IMX_COORDINATES_ABSOLUTE | IMX_COORDINATES_RELATIVE, &l);
+    imx_status status = lab_open(dev, h, w, 2, codes, &l);
     if (status == IMX_OK)
         status = lab_start(&l, local);
     if (status == IMX_OK)
@@ -123,12 +124,14 @@ static void knows_nothing(struct imx_dev *dev, int32_t h, int32_t w, double abso
 }
 
 /* What each place of a 2x3 map is asked. */
-static void questions(struct imx_dev *dev)
+static void questions(struct imx_dev *dev, int codes)
 {
     struct lab l;
     float local[BATCH * 6 * 2];
-    int32_t row[BATCH * 6], column[BATCH * 6], source[BATCH], wrong = 0, nothing = 0, varied = 0, again[BATCH];
-    imx_status status = lab_open(dev, 2, 3, 2, IMX_COORDINATES_ABSOLUTE | IMX_COORDINATES_RELATIVE, &l);
+    const int groups = BATCH * codes;
+    int32_t row[BATCH * MOST * 6], column[BATCH * MOST * 6], source[BATCH * MOST], again[BATCH * MOST];
+    int wrong = 0, nothing = 0, varied = 0;
+    imx_status status = lab_open(dev, 2, 3, 2, codes, &l);
     if (status == IMX_OK)
         status = lab_start(&l, local);
     const struct imx_coordinates *c = &l.net.coordinates;
@@ -138,24 +141,24 @@ static void questions(struct imx_dev *dev)
     tap_ok(imx_graph_download(g, c->absolute[0], row) == IMX_OK &&
                imx_graph_download(g, c->absolute[1], column) == IMX_OK,
            "absolute questions");
-    for (int i = 0; i < BATCH * 6; i++)
+    for (int i = 0; i < groups * 6; i++)
         wrong += row[i] != i % 6 / 3 || column[i] != i % 3;
     tap_ok(!wrong, "absolute: row and column of each place, rows first");
     for (uint64_t step = 0; step < 20; step++) {
         wrong += imx_net_draw(&l.net, 9, step) != IMX_OK || imx_graph_download(g, c->source, source) != IMX_OK ||
                  imx_graph_download(g, c->relative[0], row) != IMX_OK ||
                  imx_graph_download(g, c->relative[1], column) != IMX_OK;
-        for (int i = 0; i < BATCH * 6; i++) {
+        for (int i = 0; i < groups * 6; i++) {
             const int from = source[i / 6], at = i % 6;
             wrong += from < 0 || from > 5;
             nothing += at == from && row[i] == -1 && column[i] == -1;
             wrong += at != from && (row[i] != at / 3 - from / 3 + 1 || column[i] != at % 3 - from % 3 + 2);
         }
-        for (int i = 0; i < BATCH && step; i++)
+        for (int i = 0; i < groups && step; i++)
             varied += source[i] != again[i];
         memcpy(again, source, sizeof again);
     }
-    tap_ok(!wrong && nothing == 20 * BATCH, "relative: offsets from the source, which is asked nothing");
+    tap_ok(!wrong && nothing == 20 * groups, "relative: offsets from the source, which is asked nothing");
     tap_ok(varied > 30, "the source is drawn anew in each step");
     tap_ok(imx_net_draw(&l.net, 9, 7) == IMX_OK && imx_graph_download(g, c->source, again) == IMX_OK &&
                imx_net_draw(&l.net, 9, 8) == IMX_OK && imx_net_draw(&l.net, 9, 7) == IMX_OK &&
@@ -165,13 +168,13 @@ static void questions(struct imx_dev *dev)
 }
 
 /* Image 1's places in reverse order. */
-static void moved(struct imx_dev *dev, const char *where)
+static void shifted(struct imx_dev *dev, const char *where, int codes)
 {
     enum { SIDE = 5, C = 6, PLACES = SIDE * SIDE };
     static float local[BATCH * PLACES * C];
     struct lab l;
     float score[2] = { NAN, NAN }, a[2] = { NAN, NAN }, r[2] = { NAN, NAN };
-    imx_status status = lab_open(dev, SIDE, SIDE, C, IMX_COORDINATES_ABSOLUTE | IMX_COORDINATES_RELATIVE, &l);
+    imx_status status = lab_open(dev, SIDE, SIDE, C, codes, &l);
     if (status == IMX_OK)
         status = lab_start(&l, local);
     for (int k = 0; k < 2 && status == IMX_OK; k++) {
@@ -198,9 +201,15 @@ static void moved(struct imx_dev *dev, const char *where)
     lab_close(&l);
 }
 
+static void moved(struct imx_dev *dev, const char *where)
+{
+    shifted(dev, where, 1);
+    shifted(dev, where, 3);
+}
+
 static void gradients(struct imx_dev *host)
 {
-    const struct imx_net_spec spec = {
+    struct imx_net_spec spec = {
         .encoder = &whole_tiny,
         .critic = { .units = 9, .estimator = IMX_EST_INFONCE },
         .batch = 3,
@@ -216,6 +225,15 @@ static void gradients(struct imx_dev *host)
                  .coordinates_weight = 0.5 },
     };
     whole_check(host, &spec, "dim-local with coordinates", NULL, 40);
+    spec.encoder = &whole_crops;
+    /* Few rows: each of the 512 ReLUs of each is a kink that a difference may meet. */
+    spec.mix.coordinates = IMX_COORDINATES_ABSOLUTE;
+    spec.batch = 4;
+    whole_check(host, &spec, "several globals, absolute coordinates", NULL, 50);
+    spec.mix.coordinates = IMX_COORDINATES_RELATIVE;
+    spec.mix.gamma = 0.5;
+    spec.batch = 2;
+    whole_check(host, &spec, "several globals, relative coordinates and prior", "prior.", 60);
 }
 
 int main(void)
@@ -223,10 +241,12 @@ int main(void)
     struct imx_dev *host = NULL;
     if (!tap_ok(imx_dev_open("host", &host, NULL) == IMX_OK, "the host device opens"))
         return tap_done();
-    knows_nothing(host, 8, 8, 4.158883, 5.416100);
-    knows_nothing(host, 15, 15, 5.416100, 6.734592);
-    knows_nothing(host, 2, 5, log(2) + log(5), log(3) + log(9));
-    questions(host);
+    knows_nothing(host, 8, 8, 1, 4.158883, 5.416100);
+    knows_nothing(host, 15, 15, 1, 5.416100, 6.734592);
+    knows_nothing(host, 2, 5, 1, log(2) + log(5), log(3) + log(9));
+    knows_nothing(host, 2, 5, 3, log(2) + log(5), log(3) + log(9));
+    questions(host, 1);
+    questions(host, 3);
     gradients(host);
     imx_dev_close(host);
     on_devices(moved);
