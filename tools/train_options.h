@@ -116,6 +116,14 @@
           .max = 1e6,                                                                                                  \
           .table = "objective",                                                                                        \
           .help = "weight of each of these predictions" },                                                             \
+        { .name = "activation-penalty",                                                                                \
+          .type = IMX_OPT_FLOAT,                                                                                       \
+          .at = IMX_CONFIG_AT(activation_penalty),                                                                     \
+          .value = "W",                                                                                                \
+          .fallback = "0",                                                                                             \
+          .max = 1e6,                                                                                                  \
+          .table = "objective",                                                                                        \
+          .help = "adds W times the mean squared length of what the critic makes of a global (for each critic)" },     \
         { .name = "cpc-steps",                                                                                         \
           .type = IMX_OPT_INT,                                                                                         \
           .at = IMX_CONFIG_AT(cpc_steps),                                                                              \

@@ -58,11 +58,12 @@ static struct imx_map head(struct imx_build *b, struct imx_map x, const char *si
 }
 
 static struct imx_critic_out score(struct imx_build *b, const struct imx_critic *d, const char *local,
-                                   const imx_tid in[5])
+                                   struct imx_map global, const imx_tid in[5])
 {
     struct imx_graph *g = b->g;
     imx_graph_label(g, "critic");
-    const struct imx_critic_out out = { imx_graph_temp(g, IMX_F32, 1, "loss"), imx_graph_temp(g, IMX_F32, 3, "info") };
+    const struct imx_critic_out out = { imx_graph_temp(g, IMX_F32, 1, "loss"), imx_graph_temp(g, IMX_F32, 3, "info"),
+                                        global };
     const imx_tid pos = imx_graph_temp(g, IMX_F32, (int64_t)d->n * d->q * d->p, "pos");
     const imx_tid stat = imx_graph_temp(g, IMX_F32, (int64_t)d->n * d->q, "stat");
     const imx_tid ema = d->est == IMX_EST_DV_EMA ? imx_nn_vector(b, local, "ema", 2, IMX_INIT_ZERO, 0, true) : 0;
@@ -147,7 +148,7 @@ static struct imx_critic_out encode_dot_quadratic(struct imx_build *b, struct im
     d.d1 = 1;
     d.bias = 1;
     /* The form comes last: its gradients, which take most memory, then come before those of the projections. */
-    return score(b, &d, "local", (imx_tid[]){ dst, q0, r, q1, q2 });
+    return score(b, &d, "local", v, (imx_tid[]){ dst, q0, r, q1, q2 });
 }
 
 /* K of the locals of each image [n, h, w, c], as a map [n, K, 1, c]. */
@@ -190,7 +191,7 @@ struct imx_critic_out imx_critic_build(struct imx_build *b, const struct imx_cri
     if (spec->form == IMX_CRITIC_ENCODE_DOT) {
         const struct imx_map l = head(b, x, l_name, units);
         const struct imx_map v = head(b, y, g_name, units);
-        return score(b, &d, l_name, (imx_tid[]){ l.t, v.t, 0, 0, 0 });
+        return score(b, &d, l_name, v, (imx_tid[]){ l.t, v.t, 0, 0, 0 });
     }
     const struct imx_map h = hidden(b, x, l_name, units);
     char name[2][48];
@@ -206,5 +207,5 @@ struct imx_critic_out imx_critic_build(struct imx_build *b, const struct imx_cri
     const imx_tid q0 = project(b, v, w2, units);
     const imx_tid q1 = project(b, v, s, d.d1);
     const imx_tid q2 = project(b, v, b2, 1);
-    return score(b, &d, l_name, (imx_tid[]){ h.t, q0, x.t, q1, q2 });
+    return score(b, &d, l_name, v, (imx_tid[]){ h.t, q0, x.t, q1, q2 });
 }

@@ -42,8 +42,9 @@ struct imx_critic_spec {
 };
 
 struct imx_critic_out {
-    imx_tid loss; /* [1] */
-    imx_tid info; /* [3]: e_pos, e_neg, mi */
+    imx_tid loss;          /* [1] */
+    imx_tid info;          /* [3]: e_pos, e_neg, mi */
+    struct imx_map global; /* [n*q, units]: the globals as the scores meet them; t 0: the form embeds none (concat) */
 };
 
 float imx_critic_scale(const struct imx_critic_spec *spec);

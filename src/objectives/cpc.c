@@ -59,6 +59,7 @@ static imx_status refuse(const struct imx_mix *mix)
                          : mix->gamma > 0                                  ? "--gamma"
                          : mix->occlude                                    ? "--occlude"
                          : mix->coordinates && mix->coordinates_weight > 0 ? "--coordinates"
+                         : mix->activation > 0                             ? "--activation-penalty"
                                                                            : NULL;
     return option ? imx_fail(IMX_E_ARG, "objective cpc has no term for %s", option) : IMX_OK;
 }

@@ -1,7 +1,29 @@
 /* Deep InfoMax's terms (Hjelm et al. 2019, eq. 8): alpha * global + beta * local + gamma * prior. Estimators are
  * losses, so each is minimised. The global term pairs the code with the whole last convolution map; by a critic that
- * maps both to one space, each code meets each map of the batch. Coordinate prediction comes on top (section 4.3). */
+ * maps both to one space, each code meets each map of the batch. Coordinate prediction comes on top (section 4.3).
+ * The authors' program has a penalty on the embedded globals psi(y), the mean over them of sum_k psi(y)_k^2, off by
+ * default (dim_method 3.1): `activation` is its weight, for each critic. Where a layer norm ends the head it bears on
+ * that norm's own parameters alone. */
+#include "objectives/adversary.h"
 #include "objectives/objective.h"
+#include "ops/eltwise.h"
+#include "ops/reduce.h"
+
+static void penalise_activation(struct imx_net *n, struct imx_map v, const char *name, double weight)
+{
+    struct imx_graph *g = n->g;
+    const int32_t rows = imx_map_rows(v), count = rows * v.c;
+    if (g->status == IMX_OK && weight > 0 && !v.t)
+        g->status = imx_fail(IMX_E_ARG, "the concat critic embeds no globals that --activation-penalty could bear on");
+    if (g->status != IMX_OK || !(weight > 0))
+        return;
+    imx_graph_label(g, "activation");
+    const imx_tid square = imx_graph_temp(g, IMX_F32, count, "square"), mean = imx_graph_temp(g, IMX_F32, 1, "mean");
+    imx_graph_node(g, &imx_op_mul, &(struct imx_mul){ count }, (imx_tid[]){ v.t, v.t, square });
+    imx_graph_node(g, &imx_op_rowreduce, &(struct imx_rowreduce){ 1, count, IMX_REDUCE_MEAN },
+                   (imx_tid[]){ square, mean });
+    imx_net_term(n, name, imx_adversary_sum(g, mean, v.c, 0, 0, 1), weight, false);
+}
 
 void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
 {
@@ -24,12 +46,14 @@ void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
         n->info = c.info;
         n->locals = 1;
         imx_net_term(n, "global", c.loss, mix->alpha, false);
+        penalise_activation(n, c.global, "global-activation", mix->activation);
     }
     if (mix->beta > 0) {
         const struct imx_critic_out c = imx_critic_build(b, &n->spec->critic, e.local, e.y);
         n->info = c.info;
         n->locals = n->spec->critic.locals ? n->spec->critic.locals : e.local.h * e.local.w;
         imx_net_term(n, "local", c.loss, mix->beta, false);
+        penalise_activation(n, c.global, "local-activation", mix->activation);
     }
     if (mix->coordinates && mix->coordinates_weight > 0)
         imx_build_coordinates(n, e.local, e.y, mix);

@@ -29,6 +29,7 @@ struct imx_mix {
     double coordinates_weight; /* of each of them */
     int32_t cpc_steps;         /* rows that cpc looks ahead; 0: 5 */
     double vae_beta;           /* of a variational encoder's divergence */
+    double activation;         /* on the square of what a critic makes of a global (dim_method 3.1) */
 };
 
 struct imx_net_spec {

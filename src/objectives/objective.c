@@ -50,12 +50,14 @@ bool imx_refuse_terms(struct imx_net *n, const struct imx_mix *mix, bool prior)
 {
     if (n->g->status != IMX_OK)
         return true;
-    if (mix->alpha > 0 || mix->beta > 0 || (!prior && mix->gamma > 0) || mix->occlude || mix->coordinates)
+    if (mix->alpha > 0 || mix->beta > 0 || (!prior && mix->gamma > 0) || mix->occlude || mix->coordinates ||
+        mix->activation > 0)
         n->g->status = imx_fail(IMX_E_ARG, "%s has no %s%s", n->spec->objective->name,
                                 mix->alpha > 0             ? "global term (--alpha)"
                                 : mix->beta > 0            ? "local term (--beta)"
                                 : !prior && mix->gamma > 0 ? "prior term (--gamma)"
                                 : mix->occlude             ? "occluded copy (--occlude)"
+                                : mix->activation > 0      ? "critic (--activation-penalty)"
                                                            : "prediction of coordinates (--coordinates)",
                                 n->spec->objective->vae_beta > 0 ? "; --vae-beta weighs its divergence" : "");
     return n->g->status != IMX_OK;

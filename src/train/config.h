@@ -15,6 +15,7 @@ struct imx_config {
     char *prior;               /* auto, uniform, gaussian */
     bool occlude;              /* globals come from an occluded copy of the image */
     char *coordinates;         /* none, absolute, relative, both: where in its image a local stands is predicted */
+    double activation_penalty; /* weight of the square of the embedded globals */
     int64_t cpc_steps;         /* rows that cpc looks ahead; 0: 5 */
     double coordinates_weight; /* of each of the two */
     double vae_beta;           /* weight of a variational encoder's divergence; below 0: the objective's own */

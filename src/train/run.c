@@ -87,6 +87,8 @@ static void describe_network(const struct run *r, char *text, size_t size)
     if (n < size && m.coordinates && m.coordinates_weight > 0)
         n += (size_t)snprintf(text + n, size - n, " coordinates=%s weight=%.9g", r->c->coordinates,
                               m.coordinates_weight);
+    if (n < size && m.activation > 0)
+        n += (size_t)snprintf(text + n, size - n, " activation=%.9g", m.activation);
     if (n < size && o->rebuilds)
         n += (size_t)snprintf(text + n, size - n, " decoder=%s", s->decoder->name);
     if (n < size && o->vae_beta > 0)

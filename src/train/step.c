@@ -89,6 +89,7 @@ imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32
                                   .occlude = c->occlude,
                                   .coordinates = find_coordinates(c->coordinates),
                                   .coordinates_weight = c->coordinates_weight,
+                                  .activation = c->activation_penalty,
                                   .cpc_steps = (int32_t)c->cpc_steps,
                                   .vae_beta = c->vae_beta };
     if (!c->objective)

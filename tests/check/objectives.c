@@ -24,6 +24,9 @@ static void gradients(struct imx_dev *host)
     whole_check(host, &s, "global, bilinear, occluded", NULL, 25);
     s = spec_of("dim-local-global", IMX_CRITIC_BILINEAR, 0, true);
     whole_check(host, &s, "local and global, occluded", NULL, 35);
+    s = spec_of("dim-local-global", IMX_CRITIC_BILINEAR, 0, false);
+    s.mix.activation = 0.75;
+    whole_check(host, &s, "local and global, activation penalty", NULL, 35);
 }
 
 static double term(const struct whole *n, const char *name)
@@ -54,6 +57,28 @@ static void constants(struct imx_dev *dev, const char *where)
     tap_ok(imx_store_count(n.store, "prior.") == 9 * 1000 + 1000 + 1000 * 200 + 200 + 200 + 1,
            "%s: the discriminator's parameters", where);
     whole_close(&n);
+}
+
+/* A layer norm that has learned nothing leaves a mean square of 1 in each unit, of any form of the critic. */
+static void activation(struct imx_dev *dev, const char *where)
+{
+    for (int form = 0; form < 2; form++) {
+        struct imx_net_spec s =
+            spec_of("dim-local-global", form ? IMX_CRITIC_BILINEAR : IMX_CRITIC_ENCODE_DOT, 0, false);
+        struct whole n;
+        s.critic.units = 40;
+        s.mix.activation = 0.5;
+        if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: a network with an activation penalty", where))
+            continue;
+        float loss = NAN;
+        const bool ok = imx_graph_run(n.net.g) == IMX_OK && imx_graph_download(n.net.g, n.net.loss, &loss) == IMX_OK;
+        const double a = term(&n, "local-activation"), b = term(&n, "global-activation");
+        const double rest = 0.1 * term(&n, "local") + 0.5 * term(&n, "global");
+        tap_ok(ok && fabs(a - 40) < 0.1 && fabs(b - 40) < 0.1 && fabs((double)loss - rest - 0.5 * (a + b)) < 1e-4,
+               "%s: the squared lengths of 40 units are %.4f and %.4f, half of them in the loss %.4f", where, a, b,
+               (double)loss);
+        whole_close(&n);
+    }
 }
 
 /* Largest square of the image that the box leaves uncovered. */
@@ -103,6 +128,17 @@ static void refusals(struct imx_dev *host)
            "weights of 0 alone are refused: %s", imx_error_text());
     imx_error_clear();
     imx_store_destroy(store);
+    static const char *const without[] = { "dim-local", "cpc", "ae", "nat" };
+    for (int i = 0; i < 4; i++) {
+        store = NULL;
+        s = spec_of(without[i], IMX_CRITIC_CONCAT, -1, false);
+        s.mix.activation = 1;
+        tap_ok(imx_store_create(host, true, &store) == IMX_OK &&
+                   imx_net_create(host, store, &s, 0, &net) == IMX_E_ARG && strstr(imx_error_text(), "--activation"),
+               "an activation penalty without a head: %s", imx_error_text());
+        imx_error_clear();
+        imx_store_destroy(store);
+    }
     tap_ok(!imx_objective_find("dim") && strstr(imx_error_text(), "dim-local"), "an unknown objective: %s",
            imx_error_text());
     imx_error_clear();
@@ -119,5 +155,6 @@ int main(void)
     refusals(host);
     imx_dev_close(host);
     on_devices(constants);
+    on_devices(activation);
     return tap_done();
 }
