@@ -16,7 +16,7 @@
 enum { MOST = 64, TABLE_SYMBOLS = 24 };
 
 struct values {
-    char *out, *csv, *device;
+    char *out, *csv, *device, *critic;
     struct imx_list estimator, joint, dims, rho, symbols, concentration, batch;
     int64_t test_batch, steps, seeds, seed, tests, hidden, embed, tables;
     double lr, max_time;
@@ -35,6 +35,7 @@ struct lab {
     struct imx_lab_results results;
     char about[512];
     size_t done; /* trainings */
+    bool concat;
 };
 
 /* Numbers of a list; whole ones when `whole`. */
@@ -77,8 +78,8 @@ static imx_status choose_estimators(struct lab *lab)
     for (size_t i = 0; i < w.n; i++) {
         const int32_t est = imx_estimator_find(w.item[i]);
         if (w.n == 1 && !strcmp(w.item[i], "all"))
-            for (; lab->ests < n; lab->ests++)
-                lab->est[lab->ests] = (int32_t)lab->ests;
+            for (int32_t all = lab->concat ? IMX_EST_INFONCE + 1 : 0; (size_t)all < n; all++)
+                lab->est[lab->ests++] = all; /* a network over pairs has no infonce */
         else if (est < 0)
             IMX_GO(unknown("estimator", w.item[i], known, n));
         else
@@ -152,6 +153,7 @@ fail:
 static imx_status choose(struct lab *lab)
 {
     double batch[MOST];
+    lab->concat = !strcmp(lab->v->critic, "concat");
     IMX_TRY(choose_estimators(lab));
     IMX_TRY(choose_tasks(lab));
     IMX_TRY(numbers(&lab->v->batch, "16,128", "batch", true, batch, &lab->batches));
@@ -197,6 +199,7 @@ static imx_status train(struct lab *lab)
         .critic = { .test_batch = (int32_t)v->test_batch,
                     .hidden = (int32_t)v->hidden,
                     .embed = (int32_t)v->embed,
+                    .concat = lab->concat,
                     .steps = (int32_t)v->steps,
                     .tests = (int32_t)v->tests,
                     .lr = v->lr,
@@ -218,9 +221,10 @@ static imx_status train(struct lab *lab)
     if (lab->done < all)
         imx_say("%zu of %zu critics were trained; the rest is missing below", lab->done, all);
     snprintf(lab->about, sizeof lab->about,
-             "Critics g(x).h(y) of two networks with two hidden layers of %lld, %lld steps each on fresh pairs, then "
-             "read on %lld fresh batches; %lld seeds; on %s.",
-             (long long)v->hidden, (long long)v->steps, (long long)v->tests, (long long)v->seeds, lab->dev->caps.name);
+             "Critics %s with two hidden layers of %lld, %lld steps each on fresh pairs, then read on %lld fresh "
+             "batches; %lld seeds; on %s.",
+             lab->concat ? "over pairs (x, y), one negative each," : "g(x).h(y) of two networks", (long long)v->hidden,
+             (long long)v->steps, (long long)v->tests, (long long)v->seeds, lab->dev->caps.name);
     return status;
 }
 
@@ -305,6 +309,7 @@ static imx_status as_json(const struct lab *lab)
     struct imx_json j = { 0 };
     imx_json_object(&j, NULL);
     imx_json_string(&j, "device", lab->dev ? lab->dev->caps.name : NULL);
+    imx_json_string(&j, "critic", lab->v->critic);
     imx_json_int(&j, "steps", lab->v->steps);
     imx_json_array(&j, "rows");
     for (size_t i = 0; i < r->rows; i++)
@@ -405,6 +410,8 @@ static const struct imx_option options[] = {
     IMX_ROW_INT("steps", steps, "400", 1, 100000000, "training steps of each critic"),
     IMX_ROW_INT("seeds", seeds, "3", 1, 1000, "critics of each kind"),
     IMX_ROW_SEED("of the first"),
+    { IMX_ROW("critic", IMX_OPT_CHOICE, critic), .fallback = "dot", .choices = "dot|concat",
+      .help = "dot: g(x).h(y), all others of a batch as negatives; concat: one network over pairs, a shuffled y each" },
     IMX_ROW_INT("hidden", hidden, "64", 1, 65536, "width of the critic's hidden layers"),
     IMX_ROW_INT("embed", embed, "32", 1, 65536, "numbers whose product is the score"),
     IMX_ROW_LR("2e-3", "Adam's step size; falls to 0 over the last half of the steps"),

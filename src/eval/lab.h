@@ -1,8 +1,8 @@
 /* The laboratory: what each bound on mutual information is worth where the truth is known. A task draws pairs (x, y) of
  * a known joint; two small networks g and h score all pairs of a batch, T(x,y) = g(x).h(y) (ops/critic.h with one
- * location per image); they are trained on fresh pairs with an estimator's loss, then frozen, and the estimator reads
- * fresh batches of the same size. Its mean over seeds less the exact value is the bias, the deviation over seeds the
- * spread. (dim_method 4, 8.6, 9.4)
+ * location per image), or one network over pairs does, whose negatives are shuffled; they are trained on fresh pairs
+ * with an estimator's loss, then frozen, and the estimator reads fresh batches of the same size. Its mean over seeds
+ * less the exact value is the bias, the deviation over seeds the spread. (dim_method 4, 8.6, 9.4)
  *
  * How an estimator reads nats:
  *   bound    its own value is a bound on (or, smile, whose loss is another, an estimate of) the mutual information
@@ -49,9 +49,10 @@ double imx_lab_best(const struct imx_lab_task *task, int32_t est);
 struct imx_lab_critic {
     int32_t est, batch, test_batch; /* test_batch 0: batch */
     int32_t hidden, embed;          /* 0: 64 and 32; widths of the two hidden layers and of g and h */
-    int32_t width;                  /* set by imx_lab_train */
-    int32_t steps, tests;           /* training steps; batches to read, 0: 32 */
-    double lr;                      /* 0: 2e-3; Adam (0.9, 0.999), falls to 0 over the last half of the steps */
+    bool concat;          /* a network over pairs, one negative each (nn/critic_net.h), in place of g(x).h(y) */
+    int32_t width;        /* set by imx_lab_train */
+    int32_t steps, tests; /* training steps; batches to read, 0: 32 */
+    double lr;            /* 0: 2e-3; Adam (0.9, 0.999), falls to 0 over the last half of the steps */
     uint64_t seed;
     bool (*go_on)(void *user, int32_t step); /* NULL: always; false stops with E_STOPPED */
     void *user;

@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 #include "eval/lab.h"
-#include "nn/layers.h"
+#include "nn/critic_net.h"
 #include "ops/critic.h"
 #include "ops/optim.h"
 
@@ -17,7 +17,7 @@ static const uint64_t TEST_STEP = (uint64_t)1 << 40; /* test batches are drawn b
 struct net {
     struct imx_graph *g;
     int32_t n;
-    imx_tid x, y, hyp, norm, loss, info, pos;
+    imx_tid x, y, ctr, hyp, norm, loss, info, pos; /* ctr: of the shuffled negatives, 0: none */
 };
 
 /* W3 relu(W2 relu(W1 x)) + S x: [n, width] -> [n, embed]. With the shortcut, as the heads of the published critic have
@@ -62,6 +62,21 @@ static void score(struct net *net, struct imx_build *b, const struct imx_lab_cri
     imx_graph_node(g, &imx_op_critic_fwd, &d, arg);
 }
 
+/* One network over pairs. */
+static void score_pairs(struct net *net, struct imx_build *b, const struct imx_lab_critic *how, bool training)
+{
+    const struct imx_critic_spec spec = { .form = IMX_CRITIC_CONCAT,
+                                          .units = how->hidden,
+                                          .estimator =
+                                              !training && how->est == IMX_EST_DV_EMA ? IMX_EST_DV : how->est };
+    b->ctr = net->ctr = imx_graph_keep(net->g, IMX_U32, 4, "ctr");
+    const struct imx_critic_out out = imx_critic_concat(b, &spec, (struct imx_map){ net->x, net->n, 1, 1, how->width },
+                                                        (struct imx_map){ net->y, net->n, 1, 1, how->width });
+    net->loss = out.loss;
+    net->info = out.info;
+    net->pos = out.pos;
+}
+
 static imx_status build(struct net *net, struct imx_dev *dev, struct imx_store *store, const struct imx_lab_critic *how,
                         bool training)
 {
@@ -71,7 +86,7 @@ static imx_status build(struct net *net, struct imx_dev *dev, struct imx_store *
     net->n = training ? how->batch : how->test_batch;
     net->x = imx_graph_keep(g, IMX_F32, (int64_t)net->n * how->width, "x");
     net->y = imx_graph_keep(g, IMX_F32, (int64_t)net->n * how->width, "y");
-    score(net, &b, how, training);
+    (how->concat ? score_pairs : score)(net, &b, how, training);
     if (training) {
         IMX_TRY(imx_graph_backward(g, net->loss, 0));
         imx_nn_adam(g, &net->hyp, &net->norm);
@@ -86,7 +101,10 @@ static imx_status build(struct net *net, struct imx_dev *dev, struct imx_store *
 static imx_status feed(struct net *net, const struct imx_lab_task *task, float *x, float *y, uint64_t seed,
                        uint64_t step)
 {
+    const uint32_t ctr[4] = { (uint32_t)seed, (uint32_t)(seed >> 32), (uint32_t)step, (uint32_t)(step >> 32) };
     imx_lab_draw(task, x, y, net->n, seed, step);
+    if (net->ctr)
+        IMX_TRY(imx_graph_upload(net->g, net->ctr, ctr));
     IMX_TRY(imx_graph_upload(net->g, net->x, x));
     return imx_graph_upload(net->g, net->y, y);
 }
@@ -150,6 +168,9 @@ static imx_status check(const struct imx_lab_critic *how)
 {
     if (how->batch < 2 || how->test_batch < 2)
         return imx_fail(IMX_E_ARG, "a batch must hold at least 2 pairs: others serve as negatives");
+    if (how->concat && how->est == IMX_EST_INFONCE)
+        return imx_fail(IMX_E_ARG,
+                        "a network over pairs has one negative per positive, so infonce could read ln 2 at most");
     if (how->steps < 0 || how->tests < 1 || how->hidden < 1 || how->embed < 1)
         return imx_fail(IMX_E_ARG, "sizes of the laboratory's critic must be positive");
     return IMX_OK;

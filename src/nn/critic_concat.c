@@ -100,7 +100,8 @@ struct imx_critic_out imx_critic_concat(struct imx_build *b, const struct imx_cr
     const imx_tid fake = shuffled(b, &l, on_x, spec->whole);
     const imx_tid pos = scores(b, &l, on_x, on_y, scale), neg = scores(b, &l, fake, on_y, scale);
     const struct imx_critic_out out = { .loss = imx_graph_temp(g, IMX_F32, 1, "loss"),
-                                        .info = imx_graph_temp(g, IMX_F32, 3, "info") };
+                                        .info = imx_graph_temp(g, IMX_F32, 3, "info"),
+                                        .pos = pos };
     const imx_tid level = imx_graph_temp(g, IMX_F32, 1, "level");
     const imx_tid ema = d.est == IMX_EST_DV_EMA ? imx_nn_vector(b, prefix, "ema", 2, IMX_INIT_ZERO, 0, true) : 0;
     imx_graph_node(g, &imx_op_pairloss_fwd, &d, (imx_tid[]){ pos, neg, out.loss, out.info, level, ema });

@@ -63,12 +63,11 @@ static struct imx_critic_out score(struct imx_build *b, const struct imx_critic 
     struct imx_graph *g = b->g;
     imx_graph_label(g, "critic");
     const struct imx_critic_out out = { imx_graph_temp(g, IMX_F32, 1, "loss"), imx_graph_temp(g, IMX_F32, 3, "info"),
-                                        global };
-    const imx_tid pos = imx_graph_temp(g, IMX_F32, (int64_t)d->n * d->q * d->p, "pos");
+                                        imx_graph_temp(g, IMX_F32, (int64_t)d->n * d->q * d->p, "pos"), global };
     const imx_tid stat = imx_graph_temp(g, IMX_F32, (int64_t)d->n * d->q, "stat");
     const imx_tid ema = d->est == IMX_EST_DV_EMA ? imx_nn_vector(b, local, "ema", 2, IMX_INIT_ZERO, 0, true) : 0;
     imx_graph_node(g, &imx_op_critic_fwd, d,
-                   (imx_tid[]){ in[0], in[1], in[2], in[3], in[4], out.loss, out.info, pos, stat, ema });
+                   (imx_tid[]){ in[0], in[1], in[2], in[3], in[4], out.loss, out.info, out.pos, stat, ema });
     imx_graph_output(g, out.loss);
     imx_graph_output(g, out.info);
     return out;

@@ -44,6 +44,7 @@ struct imx_critic_spec {
 struct imx_critic_out {
     imx_tid loss;          /* [1] */
     imx_tid info;          /* [3]: e_pos, e_neg, mi */
+    imx_tid pos;           /* [n*q*p]: the scores of the positives, without the clip where the form is concat */
     struct imx_map global; /* [n*q, units]: the globals as the scores meet them; t 0: the form embeds none (concat) */
 };
 
