@@ -1,7 +1,7 @@
 /* Training against PyTorch: the six critic x estimator pairs of the golden files, encode-dot in both ways to compute
- * its local layer norm, value by value with the tolerance that stands beside it (formats and images: README.md there).
- * usage: golden-train FOLDER DEVICE [STEPS [few]]     fewer than 20 steps leave out the later losses and the
- * parameters; few: three trainings that cover both critics and all estimators */
+ * its local layer norm, two rivals and the concat critic, value by value with the tolerance that stands beside it
+ * (formats and images: README.md there). usage: golden-train FOLDER DEVICE [STEPS [few]]     fewer than 20 steps leave
+ * out the later losses and the parameters; few: of the pairs three that cover both critics and all estimators */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,17 +177,43 @@ static imx_status train(struct imx_step *s, const struct imx_config *c, struct r
     return IMX_OK;
 }
 
-static void test_pair(struct imx_dev *dev, const char *folder, const char *critic, const char *estimator, int steps,
-                      enum imx_local_norm local_norm)
+/* One training, as the configuration says, against FOLDER/FILE.txt. */
+static void test_training(struct imx_dev *dev, const char *folder, const char *file, const struct imx_config *c,
+                          int steps, enum imx_local_norm local_norm)
 {
-    char pair[64], path[4096], name[3][16];
+    char pair[64], path[4096];
     imx_status status = IMX_OK;
     struct imx_net_spec spec;
     struct imx_step *s = NULL;
     struct run r = { .steps = steps };
+    snprintf(pair, sizeof pair, "%s%s", file, local_norm == IMX_LOCAL_NORM_QUADRATIC ? ", quadratic" : "");
+    snprintf(path, sizeof path, "%s/%s.txt", folder, file);
+    IMX_GO(imx_step_spec(c, SIDE, SIDE, 3, &spec));
+    spec.critic.local_norm = local_norm;
+    IMX_GO(imx_step_create(dev, c, &spec, &s));
+    r.store = s->store;
+    r.grad = calloc((size_t)r.store->n_params, sizeof *r.grad);
+    if (!r.grad)
+        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for the gradients"));
+    IMX_GO(train(s, c, &r));
+    compare(&r, path, pair);
+fail:
+    if (status != IMX_OK)
+        tap_ok(false, "%s: %s", pair, imx_error_text());
+    for (int i = 0; r.grad && i < r.store->n_params; i++)
+        free(r.grad[i]);
+    free(r.grad);
+    imx_step_destroy(s);
+}
+
+static void test_pair(struct imx_dev *dev, const char *folder, const char *critic, const char *estimator, int steps,
+                      enum imx_local_norm local_norm)
+{
+    char file[64], name[3][16];
     snprintf(name[0], sizeof name[0], "%s", critic);
     snprintf(name[1], sizeof name[1], "%s", estimator);
     snprintf(name[2], sizeof name[2], "basic32");
+    snprintf(file, sizeof file, "%s-%s", critic, estimator);
     const struct imx_config c = { .critic = name[0],
                                   .estimator = name[1],
                                   .encoder = name[2],
@@ -198,25 +224,43 @@ static void test_pair(struct imx_dev *dev, const char *folder, const char *criti
                                   .beta1 = 0.5,
                                   .beta2 = 0.999,
                                   .eps = 1e-8 };
-    snprintf(pair, sizeof pair, "%s-%s%s", critic, estimator,
-             local_norm == IMX_LOCAL_NORM_QUADRATIC ? ", quadratic" : "");
-    snprintf(path, sizeof path, "%s/%s-%s.txt", folder, critic, estimator);
-    IMX_GO(imx_step_spec(&c, SIDE, SIDE, 3, &spec));
-    spec.critic.local_norm = local_norm;
-    IMX_GO(imx_step_create(dev, &c, &spec, &s));
-    r.store = s->store;
-    r.grad = calloc((size_t)r.store->n_params, sizeof *r.grad);
-    if (!r.grad)
-        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for the gradients"));
-    IMX_GO(train(s, &c, &r));
-    compare(&r, path, pair);
-fail:
-    if (status != IMX_OK)
-        tap_ok(false, "%s: %s", pair, imx_error_text());
-    for (int i = 0; r.grad && i < r.store->n_params; i++)
-        free(r.grad[i]);
-    free(r.grad);
-    imx_step_destroy(s);
+    test_training(dev, folder, file, &c, steps, local_norm);
+}
+
+/* The rivals that rebuild images, with the engine's own noise, and the concat critic, with its shuffles. */
+static void test_rivals(struct imx_dev *dev, const char *folder, int steps)
+{
+    static const struct {
+        const char *file, *objective, *critic;
+        int64_t seed;
+    } rival[] = { { "ae", "ae", "bilinear", 5 },
+                  { "vae", "vae", "bilinear", 2 },
+                  { "concat-jsd", "dim-local", "concat", 3 } };
+    char estimator[] = "jsd", encoder[] = "tiny16", automatic[] = "auto";
+    for (size_t i = 0; i < sizeof rival / sizeof *rival; i++) {
+        char objective[16], critic[16];
+        snprintf(objective, sizeof objective, "%s", rival[i].objective);
+        snprintf(critic, sizeof critic, "%s", rival[i].critic);
+        const struct imx_config c = { .objective = objective,
+                                      .alpha = -1,
+                                      .beta = -1,
+                                      .gamma = -1,
+                                      .penalty = -1,
+                                      .vae_beta = -1,
+                                      .prior = automatic,
+                                      .decoder = automatic,
+                                      .critic = critic,
+                                      .estimator = estimator,
+                                      .encoder = encoder,
+                                      .critic_units = UNITS,
+                                      .batch = BATCH,
+                                      .seed = rival[i].seed,
+                                      .lr = 1e-5,
+                                      .beta1 = 0.5,
+                                      .beta2 = 0.999,
+                                      .eps = 1e-8 };
+        test_training(dev, folder, rival[i].file, &c, steps, IMX_LOCAL_NORM_AUTO);
+    }
 }
 
 int main(int argc, char **argv)
@@ -255,6 +299,7 @@ int main(int argc, char **argv)
         else
             test_pair(dev, argv[1], "bilinear", estimator[k], steps, IMX_LOCAL_NORM_AUTO);
     }
+    test_rivals(dev, argv[1], steps);
     free(images);
     imx_dev_close(dev);
     return tap_done();

@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import torch  # noqa: E402
 import torch.nn.functional as F  # noqa: E402
 import torch_dim as dim  # noqa: E402
+import torch_rivals as rivals  # noqa: E402
 from safetensors_np import save_safetensors  # noqa: E402
 
 SEED, BATCH, UNITS, STEPS, LR, SAMPLES, BOUND = 2, 8, 64, 20, 1e-5, 4, 1e-4
@@ -57,9 +58,9 @@ class Margin:
 
 
 def run(critic, estimator, dtype, margin):
-    """[(name, value, tolerance)] of one training."""
+    """[(name, value, tolerance)] of one training; estimator None: critic names a kind of torch_rivals.py."""
     images = golden_images(STEPS * BATCH).transpose(0, 3, 1, 2)
-    model = dim.Model('basic32', critic, UNITS, 3, SEED, dtype)
+    model = dim.Model('basic32', critic, UNITS, 3, SEED, dtype) if estimator else rivals.Rival(critic, rivals.KINDS[critic], dtype)
     losses, grads = [], {}
 
     def each(step, _, loss):
@@ -79,6 +80,8 @@ def run(critic, estimator, dtype, margin):
         out.append((f'grad_rms/{name}', rms(g), BOUND * scale))
         for k in range(SAMPLES):
             at = k * g.size // SAMPLES + k
+            if at >= g.size:
+                break
             out.append((f'grad/{name}/{at}', g[at], BOUND * max(scale, abs(g[at]))))
     for name, p in model.par.items():
         v = p.detach().double().numpy().reshape(-1)
@@ -95,7 +98,7 @@ def run(critic, estimator, dtype, margin):
 
 
 def training(folder, critic, estimator):
-    path = os.path.join(folder, f'{critic}-{estimator}.txt')
+    path = os.path.join(folder, f'{critic}-{estimator}.txt' if estimator else f'{critic}.txt')
     with Margin() as margin:
         truth = run(critic, estimator, torch.float64, margin)
     if not (margin.first >= 2e-6 and margin.rows >= 5e-6):
@@ -164,6 +167,8 @@ def main():
     for critic in ('encode-dot', 'bilinear'):
         for estimator in dim.ESTIMATORS:
             training(folder, critic, estimator)
+    for kind in rivals.KINDS:
+        training(folder, kind, None)
     ops(folder)
 
 

@@ -141,7 +141,9 @@ class Model:
     def __init__(self, encoder='basic32', critic='encode-dot', units=2048, channels=3, seed=0, dtype=torch.float32, init=None):
         self.spec, self.critic, self.units = ENCODERS[encoder], critic, units
         names = layout(encoder, channels, critic, units)
-        values = init or draw(names, seed)
+        self.fill(names, init or draw(names, seed), dtype)
+
+    def fill(self, names, values, dtype):
         self.par, self.run = {}, {}
         for name, shape, _ in names:
             if name not in values or tuple(values[name].shape) != shape:
@@ -229,12 +231,12 @@ def default_scale(critic, units):
 
 
 def train_steps(model, images, estimator, scale, lr, each):
-    """One Adam step per batch of the iterable; each(step, batch, loss) is called between backward and update, and
+    """One Adam step per batch of the iterable (estimator None: by the model's own loss(step, batch)); each(step, batch, loss) is called between backward and update, and
     each(step, None, None) after the update."""
     optimizer = torch.optim.Adam(list(model.par.values()), lr=lr, betas=(0.5, 0.999), eps=1e-8)
     for step, x in enumerate(images):
         optimizer.zero_grad()
-        loss = ESTIMATORS[estimator](model.scores(x, scale))
+        loss = model.loss(step, x) if estimator is None else ESTIMATORS[estimator](model.scores(x, scale))
         loss.backward()
         each(step, x, loss)
         optimizer.step()
