@@ -8,6 +8,7 @@
 #ifndef IMX_DATA_DATASET_H
 #define IMX_DATA_DATASET_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@ struct imx_dataset_options {
     bool strict;      /* one unreadable file fails the whole (E_DATA) */
     void (*progress)(void *user, uint64_t done, uint64_t total); /* may be called from several threads */
     void *user;
+    const atomic_bool *stop; /* set from outside: the result is not wanted any more (E_STOPPED); NULL: never */
 };
 
 struct imx_unreadable {

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/parallel.h"
 #include "base/philox.h"
-#include "data/parallel.h"
 #include "data/shape.h"
 #include "io/png_write.h"
 

@@ -14,7 +14,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "data/parallel.h"
+#include "base/parallel.h"
 #include "data/picture.h"
 #include "data/scale.h"
 #include "data/source.h"
@@ -159,12 +159,19 @@ static imx_status read_picture(const struct loading *l, int64_t i, int32_t size,
     return status;
 }
 
+static bool stopped(const struct imx_dataset_options *opt)
+{
+    return opt->stop && atomic_load(opt->stop);
+}
+
 static void load_one(void *user, int64_t i)
 {
     struct loading *l = user;
     struct verdict *v = &l->verdict[i];
     struct imx_dataset *ds = l->ds;
     struct imx_picture p = { 0 };
+    if (stopped(l->opt))
+        return;
     v->status = read_picture(l, i, ds ? ds->w : 0, &p);
     if (v->status == IMX_OK) {
         *v = (struct verdict){ .w = p.full_w, .h = p.full_h, .bits = p.bits, .colour = p.c == 3, .most = p.most };
@@ -296,6 +303,8 @@ static imx_status load(struct tree *t, const struct imx_dataset_options *opt, st
         return imx_fail(IMX_E_NOMEM, "out of memory for %d images", t->n);
     l.ds = ds;
     imx_parallel(opt->threads, t->n, load_one, &l);
+    if (stopped(opt))
+        IMX_GO(imx_fail(IMX_E_STOPPED, "the images of %s are not wanted any more", t->root));
     for (int32_t i = 0; i < t->n; i++)
         colour = colour || (v[i].status == IMX_OK && v[i].colour);
     IMX_GO(close_up(t, v, opt, ds));

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "data/parallel.h"
+#include "base/parallel.h"
 #include "ops/gemm.h"
 
 enum { TEST_TILE = 512, TRAIN_TILE = 2048 };

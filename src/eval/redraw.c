@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "base/philox.h"
-#include "data/parallel.h"
 #include "eval/adjust.h"
 #include "eval/ssim.h"
 #include "ops/act.h"

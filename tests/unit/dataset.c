@@ -2,6 +2,7 @@
  * labels, and what is refused.
  * Length: one folder tree serves all the cases of folders(). */
 #include "data/dataset.h"
+#include "data/reading.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -190,6 +191,24 @@ static void stl(void)
     write_file("stl/train_y.bin", y, 1);
     refused("stl", NULL, IMX_E_FORMAT, "one STL-10 label for two images");
     free(x);
+}
+
+/* A thread of its own reads the same set, carries the text of a fault over, and stops when nobody wants it. */
+static void beside(const char *name)
+{
+    struct imx_dataset *ds = NULL, *same = NULL;
+    struct imx_reading *r = NULL;
+    const struct imx_dataset_options o = { .size = 8 };
+    bool ok = imx_dataset_open(at(name), &o, &ds) == IMX_OK && imx_reading_begin(at(name), &o, &r) == IMX_OK;
+    ok = ok && imx_reading_end(r, &same) == IMX_OK && !strcmp(ds->hash, same->hash) && ds->n == same->n;
+    tap_ok(ok, "a set that a thread reads is the same");
+    imx_dataset_destroy(ds);
+    imx_dataset_destroy(same);
+    imx_error_clear();
+    ok = imx_reading_begin(at("nowhere"), NULL, &r) == IMX_OK && imx_reading_end(r, &same) == IMX_E_DATA && !same;
+    tap_ok(ok && strstr(imx_error_text(), "nowhere"), "what it failed at is told: %s", imx_error_text());
+    ok = imx_reading_begin(at(name), &o, &r) == IMX_OK && imx_reading_end(r, NULL) == IMX_E_STOPPED;
+    tap_ok(ok && imx_reading_end(NULL, NULL) == IMX_OK, "one that is not wanted ends");
 }
 
 static void idx(void)
@@ -391,6 +410,7 @@ int main(void)
     folders();
     cifar();
     stl();
+    beside("tree");
     idx();
     arrays();
     headers();

@@ -1,8 +1,8 @@
 /* One loop over many independent items on several threads. Items are handed out in order,
  * one at a time, so that a slow item holds up nobody else; results must not depend on
  * which thread did what. */
-#ifndef IMX_DATA_PARALLEL_H
-#define IMX_DATA_PARALLEL_H
+#ifndef IMX_BASE_PARALLEL_H
+#define IMX_BASE_PARALLEL_H
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* Work sharing by one atomic counter: no queue, no lock, nothing to tear down. */
-#include "data/parallel.h"
+#include "base/parallel.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
