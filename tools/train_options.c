@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli.h"
+#include "data/reading.h"
 #include "eval/rebuilt.h"
 #include "eval/report.h"
 #include "ops/tuned.h"
@@ -35,21 +36,21 @@ static void tell_progress(void *user, uint64_t done, uint64_t total)
     imx_progress_at(done, " ");
 }
 
-imx_status imx_open_data(const char *path, int64_t size, int64_t channels, bool strict, int64_t threads,
-                         struct imx_dataset **out)
+static struct imx_dataset_options data_options(int64_t size, int64_t channels, bool strict, int64_t threads)
 {
-    const struct imx_dataset_options o = { .size = (int32_t)size,
-                                           .channels = (int32_t)channels,
-                                           .strict = strict,
-                                           .threads = (int32_t)threads,
-                                           .progress = tell_progress };
-    imx_progress_begin("reading images", 0, "images");
-    const imx_status s = imx_dataset_open(path, &o, out);
-    imx_progress_end();
+    return (struct imx_dataset_options){ .size = (int32_t)size,
+                                         .channels = (int32_t)channels,
+                                         .strict = strict,
+                                         .threads = (int32_t)threads,
+                                         .progress = tell_progress };
+}
+
+/* What is told of a set that was read, or why it was not. */
+static imx_status tell_data(const char *path, imx_status s, const struct imx_dataset *ds)
+{
+    char skipped[64] = "";
     if (s != IMX_OK)
         return imx_note(s, "%s", path);
-    const struct imx_dataset *ds = *out;
-    char skipped[64] = "";
     if (ds->unreadables)
         snprintf(skipped, sizeof skipped, ", %d unreadable", ds->unreadables);
     imx_say("%s: %s%s%s, %d images of %dx%dx%d, %d classes%s", path, ds->kind, *ds->part ? " " : "", ds->part, ds->n,
@@ -57,23 +58,43 @@ imx_status imx_open_data(const char *path, int64_t size, int64_t channels, bool 
     return IMX_OK;
 }
 
-imx_status imx_open_device(const char *spec, struct imx_dev **out)
+imx_status imx_open_data(const char *path, int64_t size, int64_t channels, bool strict, int64_t threads,
+                         struct imx_dataset **out)
 {
-    const char *why = "";
-    IMX_TRY(imx_dev_open(spec, out, &why));
+    const struct imx_dataset_options o = data_options(size, channels, strict, threads);
+    imx_progress_begin("reading images", 0, "images");
+    const imx_status s = imx_dataset_open(path, &o, out);
+    imx_progress_end();
+    return tell_data(path, s, s == IMX_OK ? *out : NULL);
+}
+
+static imx_status open_chosen(const struct imx_dev_info *chosen, const char *why, struct imx_dev **out)
+{
+    IMX_TRY(imx_dev_open_chosen(chosen, out));
     (*out)->check = true;
     imx_say("device %s: %s%s%s%s", (*out)->caps.id, (*out)->caps.name, *why ? " (" : "", why, *why ? ")" : "");
     return IMX_OK;
 }
 
-struct bar {
-    const char *device;
+imx_status imx_open_device(const char *spec, struct imx_dev **out)
+{
+    const char *why = "";
+    struct imx_dev_info chosen;
+    IMX_TRY(imx_dev_choose(spec, &chosen, &why));
+    return open_chosen(&chosen, why, out);
+}
+
+struct job {
+    struct imx_dev *dev;
+    struct imx_keeper *keeper;
 };
 
 static void tell_run(void *user, const struct imx_run_report *r)
 {
-    const struct bar *b = user;
-    imx_progress_at(r->step, "epoch %.2f, loss %.4f, %.0f images/s, %s", r->epoch, r->loss, r->images_per_s, b->device);
+    const struct job *j = user;
+    imx_progress_at(r->step, "epoch %.2f, loss %.4f, %.0f images/s, %s", r->epoch, r->loss, r->images_per_s,
+                    j->dev->caps.name);
+    imx_keeper_tell(j->keeper, j->dev);
 }
 
 imx_status imx_use_tuned(struct imx_dev *dev, bool wanted)
@@ -143,25 +164,46 @@ imx_status imx_run_sheet(struct imx_dev *dev, const struct imx_config *c, const 
     return imx_rebuilt_sheet(dev, &r, ds->pix, ds->n, sheet);
 }
 
+/* Device and images at once: the images are read while the driver is loaded. */
+static imx_status open_both(const struct imx_config *c, const char *run, bool resume, struct job *job,
+                            struct imx_dataset **ds)
+{
+    const struct imx_dataset_options o = data_options(c->size, c->channels, c->strict, c->threads);
+    struct imx_dev_info chosen;
+    struct imx_reading *reading = NULL;
+    imx_status status = IMX_OK;
+    const char *why = "";
+    IMX_GO(imx_dev_choose(c->device, &chosen, &why));
+    IMX_GO(imx_keeper_start(&chosen, &job->keeper));
+    imx_progress_begin("reading images", 0, "images");
+    IMX_GO(imx_reading_begin(c->data, &o, &reading));
+    IMX_GO(open_chosen(&chosen, why, &job->dev));
+    job->dev->check = c->selftest;
+    IMX_GO(keep_tuned(job->dev, c, run, resume));
+    status = imx_reading_end(reading, ds);
+    imx_progress_end();
+    return tell_data(c->data, status, *ds);
+fail:
+    imx_reading_end(reading, NULL);
+    imx_progress_end();
+    return status;
+}
+
 imx_status imx_train_command(const struct imx_config *c, const char *run, bool resume)
 {
     imx_status status = IMX_OK;
-    struct imx_dev *dev = NULL;
+    struct job job = { 0 };
     struct imx_dataset *ds = NULL;
     struct imx_run_result result = { 0 };
     char took[24];
-    IMX_GO(imx_open_device(c->device, &dev));
-    dev->check = c->selftest;
-    IMX_GO(keep_tuned(dev, c, run, resume));
-    IMX_GO(imx_open_data(c->data, c->size, c->channels, c->strict, c->threads, &ds));
-    struct bar bar = { dev->caps.name };
-    const struct imx_run_hooks hooks = { imx_stop_flag(), imx_signal_save, tell_run, &bar };
+    IMX_GO(open_both(c, run, resume, &job, &ds));
+    const struct imx_run_hooks hooks = { imx_stop_flag(), imx_signal_save, tell_run, &job };
     imx_signals_catch();
     imx_progress_begin("training", (uint64_t)(ds->n / c->batch) * (uint64_t)c->epochs, "steps");
-    status = imx_run(dev, c, ds, run, resume, &hooks, &result);
+    status = imx_run(job.dev, c, ds, run, resume, &hooks, &result);
     imx_progress_end();
     IMX_GO(status);
-    IMX_GO(imx_run_sheet(dev, c, ds, run));
+    IMX_GO(imx_run_sheet(job.dev, c, ds, run));
     imx_duration_text(result.seconds, took, sizeof took);
     if (!(result.loss == result.loss))
         imx_say("%s: no step was made", run);
@@ -173,7 +215,8 @@ imx_status imx_train_command(const struct imx_config *c, const char *run, bool r
                 (unsigned long long)result.steps, took, result.loss, 100 * result.waited);
     printf("%s/encoder.safetensors\n", run);
 fail:
+    imx_keeper_end(job.keeper);
     imx_dataset_destroy(ds);
-    imx_dev_close(dev);
+    imx_dev_close(job.dev);
     return status;
 }

@@ -20,6 +20,7 @@ struct imx_buf {
     uint64_t bytes;
     struct imx_sub *subs; /* open addressing, capacity a power of two */
     size_t n_subs, cap_subs;
+    bool blank; /* fresh pages that nothing has been written to: all zero */
 };
 
 /* What one kernel with one set of scalars cost, for the launch budget (GPU-type devices only). */
@@ -33,6 +34,7 @@ struct imx_cl_program {
     char *options;
     cl_program program; /* NULL: it did not build; `log` says why */
     char *log;
+    bool unkept; /* has no entry in the disk cache yet */
 };
 
 struct imx_cl_kernel {
@@ -104,6 +106,16 @@ void imx_cl_cache_key(const struct imx_cl *cl, const struct imx_kernel_source *s
                       struct imx_cl_key *key);
 /* Reads an entry; *binary is the caller's (free()). False when there is none that is whole and right. */
 bool imx_cl_cache_read(const struct imx_cl_key *key, unsigned char **binary, size_t *size);
+/* Whether handing out binaries takes long on this driver, so that a child process does it (cl_keep.c). */
+bool imx_cl_keeps_slowly(const struct imx_cl *cl);
+/* Builds a program and writes its entry. */
+void imx_cl_keep(struct imx_cl *cl, const struct imx_kernel_source *source, const char *options);
+/* What all drivers answered at an earlier start (cl_memo.c); *list is the caller's. False: they are to be asked. */
+bool imx_cl_memo_read(struct imx_dev_info **list, size_t *n);
+void imx_cl_memo_write(const struct imx_dev_info *list, size_t n);
+/* Puts the memo aside while a driver is loaded, and back when it did not crash. */
+void imx_cl_memo_aside(bool away);
+
 /* Writes an entry by rename; a folder that cannot be written costs a debug line, nothing else. */
 void imx_cl_cache_write(const struct imx_cl_key *key, const unsigned char *binary, size_t size);
 

@@ -44,6 +44,7 @@ imx_status imx_dev_blas_gemm(struct imx_dev *dev, bool ta, bool tb, int64_t m, i
     IMX_TRY(at(b, k * n, "B", &ob));
     IMX_TRY(at(c, m * n, "C", &oc));
     cl->used_blas = true;
+    c.buf->blank = false;
     const CLBlastStatusCode code = CLBlastSgemm(
         CLBlastLayoutRowMajor, ta ? CLBlastTransposeYes : CLBlastTransposeNo,
         tb ? CLBlastTransposeYes : CLBlastTransposeNo, (size_t)m, (size_t)n, (size_t)k, 1.0f, a.buf->mem, oa,

@@ -46,6 +46,7 @@ imx_status imx_cl_piece(struct imx_cl *cl, struct imx_mem mem, cl_mem *out)
         *out = cl->nothing;
         return mem.bytes ? imx_fail(IMX_E_ARG, "%llu bytes without an allocation", bytes) : IMX_OK;
     }
+    buf->blank = false; /* a kernel may write there */
     if (!mem.off && mem.bytes == buf->bytes) {
         *out = buf->mem;
         return IMX_OK;

@@ -218,11 +218,30 @@ static void find_icds(void)
     qsort(icds, (size_t)n_icds, sizeof *icds, by_name);
 }
 
+/* The list of an earlier start. All drivers were loaded together then, and are now. */
+static bool recall(void)
+{
+    struct imx_dev_info *list = NULL;
+    size_t n = 0;
+    if (!imx_cl_memo_read(&list, &n))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        struct record r = { .platform = -1, .device = -1, .info = list[i] };
+        (void)sscanf(list[i].caps.id, "%d:%d", &r.platform, &r.device);
+        (void)push(&found, &r, r.platform, -1);
+    }
+    free(list);
+    imx_log(IMX_LOG_DEBUG, "the drivers are those of an earlier start; none was asked again");
+    return found.n == n;
+}
+
 static void probe(void)
 {
     struct record bad = { .platform = -1, .device = -1 };
-    if (ask(&found, -1, bad.info.why, sizeof bad.info.why))
+    if (ask(&found, -1, bad.info.why, sizeof bad.info.why)) {
+        imx_cl_memo_write(found.info, found.n);
         return;
+    }
     imx_log(IMX_LOG_DEBUG, "probing all OpenCL drivers at once: %s; each is asked alone", bad.info.why);
     find_icds();
     if (!n_icds) {
@@ -237,10 +256,10 @@ static void probe(void)
         }
 }
 
-imx_status imx_cl_probe(struct imx_dev_info **out, size_t *n)
+imx_status imx_cl_probe(bool remembered, struct imx_dev_info **out, size_t *n)
 {
     pthread_mutex_lock(&lock);
-    if (!asked)
+    if (!asked && !(remembered && recall()))
         probe();
     asked = true;
     *n = found.n;
@@ -284,7 +303,13 @@ imx_status imx_cl_open(int p, int d, struct imx_dev **out)
                         "device %s belongs to another driver than the one this process has loaded, and "
                         "they cannot be loaded together because one of the installed drivers is broken",
                         id);
-    IMX_TRY(imx_cl_open_at(where.p, where.d, out));
+    const bool first = where.icd < 0;
+    if (first)
+        imx_cl_memo_aside(true);
+    const imx_status status = imx_cl_open_at(where.p, where.d, out);
+    if (first && status == IMX_OK)
+        imx_cl_memo_aside(false);
+    IMX_TRY(status);
     snprintf((*out)->caps.id, sizeof(*out)->caps.id, "%s", id);
     return IMX_OK;
 }

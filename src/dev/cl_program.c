@@ -107,7 +107,8 @@ static imx_status program_of(struct imx_cl *cl, const struct imx_kernel_source *
     p->program = from_cache(cl, &key, full);
     if (!p->program) {
         p->program = from_source(cl, source, full, &p->log);
-        if (p->program)
+        p->unkept = p->program && imx_cl_keeps_slowly(cl);
+        if (p->program && !p->unkept)
             to_cache(&key, p->program);
     }
     if (p->program)
@@ -115,6 +116,19 @@ static imx_status program_of(struct imx_cl *cl, const struct imx_kernel_source *
     cl->n_programs++;
     *out = p;
     return IMX_OK;
+}
+
+void imx_cl_keep(struct imx_cl *cl, const struct imx_kernel_source *source, const char *options)
+{
+    struct imx_cl_program *p = NULL;
+    struct imx_cl_key key;
+    char full[512];
+    if (program_of(cl, source, options, &p) != IMX_OK || !p->unkept)
+        return;
+    imx_cl_options(cl, options, full, sizeof full);
+    imx_cl_cache_key(cl, source, full, &key);
+    to_cache(&key, p->program);
+    p->unkept = false;
 }
 
 static size_t slot_of(const struct imx_cl *cl, const struct imx_kernel *kernel, const char *options)

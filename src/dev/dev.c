@@ -11,13 +11,18 @@
 
 static _Thread_local char why_text[512];
 
-imx_status imx_dev_list(struct imx_dev_info **out, size_t *n)
+static imx_status list_devices(bool remembered, struct imx_dev_info **out, size_t *n)
 {
-    IMX_TRY(imx_cl_probe(out, n));
+    IMX_TRY(imx_cl_probe(remembered, out, n));
     struct imx_dev_info *host = &(*out)[(*n)++];
     *host = (struct imx_dev_info){ .usable = true };
     imx_host_caps(&host->caps);
     return IMX_OK;
+}
+
+imx_status imx_dev_list(struct imx_dev_info **out, size_t *n)
+{
+    return list_devices(false, out, n);
 }
 
 static bool contains(const char *text, const char *part)
@@ -50,16 +55,6 @@ static imx_status nothing_there(const struct imx_dev_info *list, size_t n, const
                     "intel-opencl-icd (Intel graphics), mesa-opencl-icd with RUSTICL_ENABLE=radeonsi (AMD), or the GPU "
                     "vendor's own driver; `infomax devices` says what was found, --device host needs none",
                     spec, seen);
-}
-
-static imx_status open_at(const struct imx_dev_info *info, struct imx_dev **out)
-{
-    int p = -1, d = -1;
-    if (info->caps.type == IMX_DEV_HOST)
-        return imx_host_open(out);
-    if (sscanf(info->caps.id, "%d:%d", &p, &d) != 2)
-        return imx_fail(IMX_E_INTERNAL, "device id \"%s\"", info->caps.id);
-    return imx_cl_open(p, d, out);
 }
 
 /* The best of the usable devices for which type is -1 or theirs: GPUs before accelerators before CPUs, since a
@@ -143,7 +138,7 @@ static imx_status find(const struct imx_dev_info *list, size_t n, const char *sp
     return imx_fail(IMX_E_NODEVICE, "no device is called \"%s\"; `infomax devices` lists them", spec);
 }
 
-imx_status imx_dev_open(const char *spec, struct imx_dev **out, const char **why)
+imx_status imx_dev_choose(const char *spec, struct imx_dev_info *chosen, const char **why)
 {
     const char *wanted = spec && *spec ? spec : "auto";
     struct imx_dev_info *list = NULL;
@@ -152,14 +147,33 @@ imx_status imx_dev_open(const char *spec, struct imx_dev **out, const char **why
         *why = why_text;
     if (!strcmp(wanted, "host")) {
         snprintf(why_text, sizeof why_text, "asked for");
-        return imx_host_open(out);
+        *chosen = (struct imx_dev_info){ .usable = true };
+        imx_host_caps(&chosen->caps);
+        return IMX_OK;
     }
-    IMX_TRY(imx_dev_list(&list, &n));
-    imx_status status = find(list, n, wanted, &at);
+    IMX_TRY(list_devices(true, &list, &n));
+    const imx_status status = find(list, n, wanted, &at);
     if (status == IMX_OK)
-        status = open_at(&list[at], out);
+        *chosen = list[at];
     free(list);
     return status;
+}
+
+imx_status imx_dev_open_chosen(const struct imx_dev_info *chosen, struct imx_dev **out)
+{
+    int p = -1, d = -1;
+    if (chosen->caps.type == IMX_DEV_HOST)
+        return imx_host_open(out);
+    if (sscanf(chosen->caps.id, "%d:%d", &p, &d) != 2)
+        return imx_fail(IMX_E_INTERNAL, "device id \"%s\"", chosen->caps.id);
+    return imx_cl_open(p, d, out);
+}
+
+imx_status imx_dev_open(const char *spec, struct imx_dev **out, const char **why)
+{
+    struct imx_dev_info chosen;
+    IMX_TRY(imx_dev_choose(spec, &chosen, why));
+    return imx_dev_open_chosen(&chosen, out);
 }
 
 bool imx_cache_folder(char *path, size_t size)

@@ -110,6 +110,18 @@ struct imx_dev {
  * it cannot be met. *why (may be NULL) receives one sentence on the choice, valid until the device is closed or
  * the next open. */
 IMX_MUST_CHECK imx_status imx_dev_open(const char *spec, struct imx_dev **out, const char **why);
+/* The two halves of imx_dev_open(): which device it is (child processes ask the drivers; start threads only after it),
+ * then opening it, which loads the driver. */
+struct imx_dev_info;
+IMX_MUST_CHECK imx_status imx_dev_choose(const char *spec, struct imx_dev_info *chosen, const char **why);
+IMX_MUST_CHECK imx_status imx_dev_open_chosen(const struct imx_dev_info *chosen, struct imx_dev **out);
+/* A child process that keeps built programs for later starts where a driver does that slowly (dev/cl_keep.c); *out NULL
+ * where none is needed. Started between imx_dev_choose() and opening, told once when the programs that a job needs have
+ * been built, ended with the job (NULL is fine). */
+struct imx_keeper;
+IMX_MUST_CHECK imx_status imx_keeper_start(const struct imx_dev_info *chosen, struct imx_keeper **out);
+void imx_keeper_tell(struct imx_keeper *k, struct imx_dev *dev);
+void imx_keeper_end(struct imx_keeper *k);
 /* Syncs, releases and frees; NULL is fine. */
 void imx_dev_close(struct imx_dev *dev);
 

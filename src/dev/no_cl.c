@@ -10,8 +10,9 @@ imx_status imx_cl_open(int p, int d, struct imx_dev **out)
     return imx_fail(IMX_E_NODEVICE, "this build has no OpenCL");
 }
 
-imx_status imx_cl_probe(struct imx_dev_info **out, size_t *n)
+imx_status imx_cl_probe(bool remembered, struct imx_dev_info **out, size_t *n)
 {
+    (void)remembered;
     *n = 0;
     *out = calloc(1, sizeof **out);
     return *out ? IMX_OK : imx_fail(IMX_E_NOMEM, "no memory for the list of devices");
@@ -28,6 +29,23 @@ imx_status imx_dev_blas_gemm(struct imx_dev *dev, bool ta, bool tb, int64_t m, i
 {
     (void)dev, (void)ta, (void)tb, (void)m, (void)n, (void)k, (void)a, (void)b, (void)c;
     return imx_fail(IMX_E_UNSUPPORTED, "this build has no OpenCL");
+}
+
+imx_status imx_keeper_start(const struct imx_dev_info *chosen, struct imx_keeper **out)
+{
+    (void)chosen;
+    *out = NULL;
+    return IMX_OK;
+}
+
+void imx_keeper_tell(struct imx_keeper *k, struct imx_dev *dev)
+{
+    (void)k, (void)dev;
+}
+
+void imx_keeper_end(struct imx_keeper *k)
+{
+    (void)k;
 }
 
 void imx_cl_race(const struct imx_dev_info *at, size_t n, double *gflops)

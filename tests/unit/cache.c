@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "dev/dev.h"
 #include "imx_kernels.h"
 #include "ops/op.h"
@@ -127,6 +128,61 @@ static void memo(void)
     tap_ok(n == 2, "each has its file");
 }
 
+static bool recalled; /* the drivers were not asked again */
+
+static void listen(void *user, enum imx_log_level level, const char *line)
+{
+    (void)user, (void)level;
+    recalled = recalled || strstr(line, "none was asked again");
+}
+
+/* Whether a new process asks the drivers: 'r' it went by the memo, 'a' it asked, '?' it does not work at all. */
+static char starts(void)
+{
+    int state = 1;
+    const pid_t child = fork();
+    if (child == 0) {
+        execl("/proc/self/exe", "cache", "recall", (char *)NULL);
+        _exit(1);
+    }
+    if (waitpid(child, &state, 0) != child || !WIFEXITED(state) || WEXITSTATUS(state) == 1)
+        return '?';
+    return WEXITSTATUS(state) == 0 ? 'r' : 'a';
+}
+
+/* What the drivers answered holds until something changes, and no longer. */
+static void drivers(void)
+{
+    char seen[512], aside[512], *good = NULL;
+    size_t n = 0;
+    snprintf(seen, sizeof seen, "%s/drivers.seen", folder);
+    snprintf(aside, sizeof aside, "%s/drivers.loading", folder);
+    unlink(seen);
+    const char first = starts();
+    if (first == 'a' && !imx_file_size(seen, NULL)) {
+        tap_skip("the drivers' answer", "one of the drivers here fails, so nothing is remembered");
+        return;
+    }
+    tap_ok(first == 'a' && starts() == 'r', "the drivers are asked once");
+    setenv("POCL_IMX_TEST", "1", 1);
+    tap_ok(starts() == 'a' && starts() == 'r', "again when the environment has changed, once");
+    unsetenv("POCL_IMX_TEST");
+    tap_ok(starts() == 'a' && starts() == 'r', "and when it has changed back");
+    bool healed = imx_file_read(seen, 1 << 20, &good, &n) == IMX_OK && n > 100;
+    for (size_t i = 8; healed && i < n; i += n / 3) {
+        good[i] ^= 4;
+        healed = imx_file_write(seen, good, n) == IMX_OK && starts() == 'a' && starts() == 'r';
+        good[i] ^= 4;
+    }
+    tap_ok(healed, "a memo with a flipped bit is no memo");
+    tap_ok(healed && imx_file_write(seen, good, n / 2) == IMX_OK && starts() == 'a', "nor is half a memo");
+    tap_ok(!rename(seen, aside) && starts() == 'a' && starts() == 'r',
+           "a program that died while it loaded a driver leaves none");
+    free(good);
+    unlink(seen);
+    unlink(aside);
+}
+
 int main(int argc, char **argv)
 {
     char path[512] = "", *good = NULL, *bad = NULL;
@@ -134,7 +190,12 @@ int main(int argc, char **argv)
     size_t n = 0;
     if (argc > 1 && !strcmp(argv[1], "child"))
         return !works();
-    if (!mkdtemp(folder) || setenv("INFOMAX_CACHE", folder, 1))
+    if (argc > 1 && !strcmp(argv[1], "recall")) {
+        imx_log_to(listen, NULL);
+        return !works() ? 1 : recalled ? 0 : 2;
+    }
+    /* every built program is kept at once, also where training leaves that to a child process */
+    if (!mkdtemp(folder) || setenv("INFOMAX_CACHE", folder, 1) || setenv("INFOMAX_BINARIES", "all", 1))
         return 1;
     const imx_status opened = imx_dev_open(getenv("IMX_TEST_DEVICE"), &dev, NULL);
     const bool host = opened != IMX_OK || imx_dev_is_host(dev);
@@ -162,6 +223,7 @@ int main(int argc, char **argv)
     spoilt("an entry of another key", path, good, n, bad, n);
     concurrent(path);
     memo();
+    drivers();
     setenv("INFOMAX_CACHE", "/proc/no/such/folder", 1);
     tap_ok(works(), "a folder that cannot be made");
     setenv("INFOMAX_CACHE", "off", 1);
