@@ -5,6 +5,7 @@ extern const struct imx_command imx_cmd_bench;
 extern const struct imx_command imx_cmd_compare;
 extern const struct imx_command imx_cmd_data;
 extern const struct imx_command imx_cmd_devices;
+extern const struct imx_command imx_cmd_doctor;
 extern const struct imx_command imx_cmd_embed;
 extern const struct imx_command imx_cmd_finetune;
 extern const struct imx_command imx_cmd_lab;
@@ -24,6 +25,7 @@ extern const struct imx_command imx_cmd_tune;
 /* clang-format off */
 static const struct imx_command *const commands[] = {
     &imx_cmd_devices,
+    &imx_cmd_doctor,
     &imx_cmd_selftest,
     &imx_cmd_bench,
     &imx_cmd_tune,
