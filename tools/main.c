@@ -7,6 +7,7 @@ extern const struct imx_command imx_cmd_data;
 extern const struct imx_command imx_cmd_devices;
 extern const struct imx_command imx_cmd_doctor;
 extern const struct imx_command imx_cmd_embed;
+extern const struct imx_command imx_cmd_export;
 extern const struct imx_command imx_cmd_finetune;
 extern const struct imx_command imx_cmd_lab;
 extern const struct imx_command imx_cmd_measure;
@@ -40,6 +41,7 @@ static const struct imx_command *const commands[] = {
     &imx_cmd_predict,
     &imx_cmd_measure,
     &imx_cmd_neighbors,
+    &imx_cmd_export,
     &imx_cmd_report,
     &imx_cmd_compare,
     &imx_cmd_lab,

@@ -225,11 +225,12 @@ class Forked(Work):
 
 
 class Cache(Files):
-    """A device whose programs are cached: only calls about the cache's files count, and none of them may matter."""
+    """A device whose programs, or what the drivers answered, are cached: only calls about those files count, and none of
+    them may matter."""
 
-    def __init__(self, name, faulty, template, device):
+    def __init__(self, name, faulty, template, device, path='.clbin'):
         super().__init__(name, faulty, template, ['embed', 'run', 'pics', '-o', 'x.npy', '--device', device, '-q'], ['x.npy'],
-                         {'INFOMAX_CACHE': 'cache', 'FAULT_PATH': '.clbin'})
+                         {'INFOMAX_CACHE': 'cache', 'FAULT_PATH': path, 'INFOMAX_BINARIES': 'all'})
 
     def loops(self):
         yield 'a request for memory fails', [{'': 'mem', 'AT': k} for k in few(self.memory)]
@@ -364,10 +365,13 @@ def workloads(root, faulty):
         yield Forked('probe-svm', faulty, at('done'), ['probe', 'run', 'pics', '--classifier', 'svm', '--repeats', '2', *host])
     yield Files('neighbors', faulty, at('done'), ['neighbors', 'run', 'pics', '--query', '0', 'pics/disc/photo.jpg', '-o', 'near.png', *host],
                 ['near.png'])
+    for out in ('x.onnx', 'x.npz', 'x.safetensors'):
+        yield Files('export-' + out[2:], faulty, at('done'), ['export', 'run', '-o', out, '-q'], [out])
     found = json.loads(subprocess.run([faulty, 'devices', '--json'], check=True, capture_output=True).stdout)
     usable = [d['id'] for d in found if d['usable'] and d['type'] != 'host']
     if usable:
         yield Cache('cache-cold', faulty, at('done'), usable[0])
+        yield Cache('cache-drivers', faulty, at('done'), usable[0], 'drivers.')
         warm = Cache('cache-warm', faulty, at('warm'), usable[0])
         shutil.copytree(at('done'), at('warm'))
         warm.run_well(at('warm'), warm.args)

@@ -11,7 +11,7 @@ build_packages='gcc libc6-dev meson ninja-build pkg-config python3 ocl-icd-openc
     libclblast-dev libjpeg62-turbo-dev libpng-dev zlib1g-dev nettle-dev libstb-dev
     liblinear-dev'
 # What only the tests need: other OpenCL devices and the checkers; the last three compile kernels for real GPUs.
-test_packages='clang clang-format mesa-opencl-icd oclgrind g++ clang-15 libclc-15 intel-opencl-icd'
+test_packages='clang clang-format mesa-opencl-icd oclgrind g++ python3-onnx clang-15 libclc-15 intel-opencl-icd'
 
 have_package() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
