@@ -10,17 +10,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from tap import ok, plan, skip  # noqa: E402
+
 INFOMAX = sys.argv[1]
 SMALL = ['--op', 'axpby', '--problem', 'n1000_alpha2_beta3', '--device', 'host']
-count = failed = 0
-
-
-def ok(good, name):
-    global count, failed
-    count += 1
-    failed += not good
-    print('%sok %d - %s' % ('' if good else 'not ', count, name.replace('\n', ' | ')), flush=True)
-    return good
 
 
 def run(*args):
@@ -76,13 +70,11 @@ def compare(folder):
 
 def limits(folder):
     """Where peak and copy rate are measured, both ratios are there."""
-    global count
     small = ['bench', '--op', 'gemm', '--problem', 'm64n64k64_ta0tb0_bias0add0_act0', '--no-tuned', '--json']
     r = run(*small)
     j = json.loads(r.stdout) if r.returncode == 0 else {}
     if not j.get('peak_gflops'):
-        count += 1
-        print('ok %d - limits # SKIP there is no OpenCL device' % count)
+        skip('limits', 'there is no OpenCL device')
         return
     j['rows'][0]['of_limit'] = 0.125
     before = os.path.join(folder, 'limits.json')
@@ -123,5 +115,4 @@ try:
     images(folder)
 finally:
     shutil.rmtree(folder, ignore_errors=True)
-print('1..%d' % count)
-sys.exit(failed > 0)
+sys.exit(plan())

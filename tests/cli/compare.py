@@ -14,16 +14,10 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from tap import ok, plan  # noqa: E402
+
 INFOMAX = sys.argv[1]
-count = failed = 0
-
-
-def ok(good, name):
-    global count, failed
-    count += 1
-    failed += not good
-    print('%sok %d - %s' % ('' if good else 'not ', count, name.replace('\n', ' | ')), flush=True)
-    return good
 
 
 def run(*args):
@@ -139,5 +133,4 @@ def lab(folder):
 with tempfile.TemporaryDirectory(prefix='imx-compare-') as folder:
     compare(folder)
     lab(folder)
-print('1..%d' % count)
-sys.exit(failed > 0)
+sys.exit(plan())

@@ -13,19 +13,14 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from tap import ok, plan  # noqa: E402
+
 INFOMAX = sys.argv[1]
 VENDORS = '/nonexistent/vendors'
 USER = 'ann'
-count = failed = 0
 top = tempfile.mkdtemp(prefix='imx-doctor-')
 AMD, INTEL, NVIDIA = '0x1002', '0x8086', '0x10de'
-
-
-def ok(good, name):
-    global count, failed
-    count += 1
-    failed += not good
-    print('%sok %d - %s' % ('' if good else 'not ', count, name), flush=True)
 
 
 class Machine:
@@ -219,5 +214,4 @@ ok(here['usable'] == usable and r.returncode == (0 if usable else 3),
 ok(all(f['level'] in ('note', 'warning', 'fault') and f['what'] and f['why'] for f in here['findings']),
    'every finding says what and why')
 shutil.rmtree(top)
-print('1..%d' % count)
-sys.exit(failed > 0)
+sys.exit(plan())

@@ -8,15 +8,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from tap import ok, plan  # noqa: E402
+
 INFOMAX = sys.argv[1]
-count = failed = 0
-
-
-def ok(good, name):
-    global count, failed
-    count += 1
-    failed += not good
-    print('%sok %d - %s' % ('' if good else 'not ', count, name), flush=True)
 
 
 def run(*args, **more):
@@ -102,5 +97,4 @@ with tempfile.TemporaryDirectory() as folder:
         ok(r.returncode in (2, 5) and word in r.stderr and config in r.stderr, 'config %r: %s' % (text, r.stderr.split('\n')[0]))
     ok(sorted(os.listdir(folder)) == ['c.toml'], 'a refused command leaves nothing behind')
 
-print('1..%d' % count)
-sys.exit(1 if failed else 0)
+sys.exit(plan())

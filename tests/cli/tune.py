@@ -14,17 +14,11 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from tap import ok, plan, skip  # noqa: E402
+
 INFOMAX = sys.argv[1]
 MODEL = ['--encoder', 'basic32', '--critic-units', '16', '--batch', '4']
-count = failed = 0
-
-
-def ok(good, name):
-    global count, failed
-    count += 1
-    failed += not good
-    print('%sok %d - %s' % ('' if good else 'not ', count, name.replace('\n', ' | ')), flush=True)
-    return good
 
 
 folder = tempfile.mkdtemp(prefix='imx-tune-')
@@ -170,8 +164,7 @@ try:
     refusals()
     devices = json.loads(run('devices', '--json').stdout)
     if not any(d['usable'] and d['type'] != 'host' for d in devices):
-        print('ok %d - tune # SKIP there is no OpenCL device' % (count + 1))
-        count += 1
+        skip('tune', 'there is no OpenCL device')
     else:
         pictures = os.path.join(folder, 'pictures')
         run('synth', pictures, '-q', '--count', '8', '--classes', '2', '--size', '32')
@@ -185,5 +178,4 @@ try:
         stops(name)
 finally:
     shutil.rmtree(folder, ignore_errors=True)
-print('1..%d' % count)
-sys.exit(failed > 0)
+sys.exit(plan())

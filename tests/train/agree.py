@@ -16,18 +16,12 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from tap import ok, plan  # noqa: E402
+
 STEPS, BOUND, NOISE = 3, 1e-4, 1e-5
 TRAININGS = [(critic, estimator, 8) for critic in ('bilinear', 'encode-dot') for estimator in ('infonce', 'jsd', 'dv')]
 TRAININGS.append(('encode-dot', 'infonce', 32))
-cases = failed = 0
-
-
-def ok(good, text):
-    global cases, failed
-    cases += 1
-    failed += not good
-    print(f'{"ok" if good else "not ok"} {cases} - {text}', flush=True)
-    return good
 
 
 def load(path):
@@ -122,8 +116,7 @@ def main():
             run('trace', pictures, '-o', out, '-q', '--device', d, '--encoder', 'tiny16', '--critic-units', '16', '--batch', '8', '--steps', '2',
                 '--optimizer', 'sgd', '--momentum', '0.5', '--weight-decay', '0.01', '--lr', '0.1')
             check_sgd(load(out), d)
-    print(f'1..{cases}')
-    return 1 if failed else 0
+    return plan()
 
 
 if __name__ == '__main__':

@@ -14,6 +14,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from tap import ok, plan  # noqa: E402
+
 INFOMAX = os.path.abspath(sys.argv[1])
 DEVICE = sys.argv[2] if len(sys.argv) > 2 else 'auto'
 COMMON = ['--device', DEVICE, '--encoder', 'tiny16', '--batch', '8', '--epochs', '4', '--report-every', '4', '--seed', '3']
@@ -21,19 +24,6 @@ KINDS = {
     'cpc': ['--objective', 'cpc'],
     'coordinates': ['--coordinates', 'both', '--coordinates-weight', '0.5', '--critic-units', '16'],
 }
-cases = 0
-failed = 0
-
-
-def ok(good, text, why=''):
-    global cases, failed
-    cases += 1
-    failed += not good
-    print('%sok %d - %s' % ('' if good else 'not ', cases, text))
-    if not good and why:
-        print('# ' + str(why).replace('\n', '\n# '))
-    sys.stdout.flush()
-    return good
 
 
 def call(*args):
@@ -117,8 +107,7 @@ def main():
             done = call('train', 'set', '-o', 'no', *COMMON, '--objective', 'cpc', *more)
             ok(done.returncode == 2 and more[0] in done.stderr, 'cpc refuses %s' % more[0], done.stderr)
         os.chdir('/')
-    print('1..%d' % cases)
-    return 1 if failed else 0
+    return plan()
 
 
 sys.exit(main())

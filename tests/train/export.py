@@ -16,17 +16,11 @@ import zipfile
 from itertools import product
 from operator import mul
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from tap import ok, plan  # noqa: E402
+
 INFOMAX = os.path.abspath(sys.argv[1])
-count = failed = 0
 top = tempfile.mkdtemp(prefix='imx-export-')
-
-
-def ok(good, name):
-    global count, failed
-    count += 1
-    failed += not good
-    print('%sok %d - %s' % ('' if good else 'not ', count, name), flush=True)
-    return good
 
 
 def run(*args):
@@ -362,5 +356,4 @@ with open(path('tiny16/config.toml'), 'w') as f:
     f.write(config)
 refused(['tiny16', '-o', 'x.onnx'], 'no encoder.safetensors yet')
 shutil.rmtree(top)
-print('1..%d' % count)
-sys.exit(failed > 0)
+sys.exit(plan())

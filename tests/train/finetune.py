@@ -14,22 +14,12 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from tap import ok, plan  # noqa: E402
+
 INFOMAX = os.path.abspath(sys.argv[1])
 DEVICE = sys.argv[2] if len(sys.argv) > 2 else 'auto'
 SIDE = 16
-cases = 0
-failed = 0
-
-
-def ok(good, text, why=''):
-    global cases, failed
-    cases += 1
-    failed += not good
-    print('%sok %d - %s' % ('' if good else 'not ', cases, text))
-    if not good and why:
-        print('# ' + str(why).replace('\n', '\n# '))
-    sys.stdout.flush()
-    return good
 
 
 def call(*args, device=DEVICE):
@@ -185,8 +175,7 @@ def main():
             check_faults()
             check_signal()
         os.chdir('/')
-    print('1..%d' % cases)
-    return 1 if failed else 0
+    return plan()
 
 
 sys.exit(main())

@@ -17,18 +17,12 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from tap import failures, ok, plan  # noqa: E402
+
 EPOCHS, KILLS = 50, 10  # three steps an epoch
 STEPS = 3 * EPOCHS
 LAST = 'checkpoints/last.safetensors'
-cases = failed = 0
-
-
-def ok(good, text):
-    global cases, failed
-    cases += 1
-    failed += not good
-    print(f'{"ok" if good else "not ok"} {cases} - {text}', flush=True)
-    return good
 
 
 def tensors(run):
@@ -199,7 +193,7 @@ def main():
         began = time.monotonic()
         second = trainer.whole('second')
         took = time.monotonic() - began
-        if not failed:
+        if not failures():
             code = trainer.resume(second)
             ok(code == 0 and 'complete already' in trainer.said and f'loss {losses(second)[-1][1]:.4f}' in trainer.said,
                f'a complete run: resume ends with {code} and tells its last loss')
@@ -209,8 +203,7 @@ def main():
             stopped_run = stopped(trainer, truth, signal.SIGINT, 'SIGINT')
             stopped(trainer, truth, signal.SIGTERM, 'SIGTERM')
             damaged(trainer, truth, stopped_run)
-    print(f'1..{cases}')
-    return 1 if failed else 0
+    return plan()
 
 
 if __name__ == '__main__':

@@ -11,16 +11,10 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from tap import ok, plan  # noqa: E402
+
 LAST, BEFORE, SHEET = 'checkpoints/last.safetensors', 'checkpoints/previous-1.safetensors', 'reconstructions.png'
-cases = failed = 0
-
-
-def ok(good, text):
-    global cases, failed
-    cases += 1
-    failed += not good
-    print(f'{"ok" if good else "not ok"} {cases} - {text}', flush=True)
-    return good
 
 
 def call(*args):
@@ -137,5 +131,4 @@ with tempfile.TemporaryDirectory() as folder:
         for objective in 'ae', 'vae', 'beta-vae', 'aae', 'bigan', 'nat':
             trained(objective)
         refused()
-print(f'1..{cases}')
-sys.exit(failed > 0)
+sys.exit(plan())
