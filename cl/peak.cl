@@ -1,5 +1,7 @@
 /* What a device reaches at best: multiply-adds on registers, and copying. See src/dev/peak.c. WIDE is the vector of
- * one accumulator: float16 for CPU devices, float4 for GPUs; twelve independent ones hide the latency. */
+ * one accumulator: of a CPU device one register, for GPUs float4. Twelve independent ones hide the latency, and with
+ * the two factors they just fit the sixteen registers of AVX2 and SSE: wider ones would lie in memory, and what is
+ * measured be the loads and stores. */
 #ifndef WIDE
 #define WIDE float16
 #define LANES 16
@@ -33,6 +35,8 @@ __kernel void peak_mad(
 #if LANES == 16
     const float8 half_sum = sum.lo + sum.hi;
     dst[i] = dot(half_sum.lo, half_sum.hi);
+#elif LANES == 8
+    dst[i] = dot(sum.lo, sum.hi);
 #else
     dst[i] = dot(sum, sum);
 #endif

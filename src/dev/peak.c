@@ -5,11 +5,22 @@
 
 enum { ACCUMULATORS = 12, TRIES = 4 };
 
+/* The vector of peak_mad: a register of a CPU device. */
+static int lanes_of(const struct imx_caps *caps, bool wide)
+{
+    return !wide || caps->vec_float < 8 ? 4 : caps->vec_float < 16 ? 8 : 16;
+}
+
 /* Seconds of one launch of peak_mad. */
 static imx_status time_mad(struct imx_dev *dev, struct imx_mem dst, bool wide, size_t items, int rounds, double *s)
 {
     const size_t most = dev->caps.max_group, local = wide ? 1 : most >= 64 ? 64 : most >= 16 ? 16 : 1;
-    const struct imx_launch launch = { { items, 1, 1 }, { local, 1, 1 }, wide ? NULL : "-DWIDE=float4 -DLANES=4" };
+    const int lanes = lanes_of(&dev->caps, wide);
+    const struct imx_launch launch = { { items, 1, 1 },
+                                       { local, 1, 1 },
+                                       lanes == 16  ? NULL
+                                       : lanes == 8 ? "-DWIDE=float8 -DLANES=8"
+                                                    : "-DWIDE=float4 -DLANES=4" };
     const double start = imx_now();
     IMX_TRY(imx_run_peak_mad(dev, launch,
                              &(struct imx_k_peak_mad){ .dst = dst, .rounds = rounds, .scale = 0.5f, .shift = 1.0f }));
@@ -30,7 +41,7 @@ static imx_status flops(struct imx_dev *dev, struct imx_mem dst, bool wide, size
     *gflops = 0.0;
     for (int i = 0; i < TRIES; i++) {
         IMX_TRY(time_mad(dev, dst, wide, items, rounds, &s));
-        const double rate = 2.0 * ACCUMULATORS * (wide ? 16.0 : 4.0) * (double)items * (double)rounds / s * 1e-9;
+        const double rate = 2.0 * ACCUMULATORS * lanes_of(&dev->caps, wide) * (double)items * (double)rounds / s * 1e-9;
         *gflops = rate > *gflops ? rate : *gflops;
     }
     return IMX_OK;
