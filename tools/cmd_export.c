@@ -8,6 +8,7 @@
 #include "io/npz.h"
 #include "io/safetensors.h"
 #include "nn/encoder_onnx.h"
+#include "option_rows.h"
 #include "trained.h"
 
 struct values {
@@ -154,23 +155,11 @@ fail:
 }
 
 static const struct imx_option options[] = {
-    { .name = "out",
-      .letter = 'o',
-      .type = IMX_OPT_STRING,
-      .at = offsetof(struct values, out),
-      .value = "FILE",
-      .help = "what to write" },
-    { .name = "format",
-      .type = IMX_OPT_CHOICE,
-      .at = offsetof(struct values, format),
-      .choices = "safetensors|onnx|npy",
-      .help = "default: what FILE's name ends in (.safetensors, .onnx, .npz)" },
-    { .name = "input",
-      .type = IMX_OPT_CHOICE,
-      .at = offsetof(struct values, input),
-      .fallback = "uint8",
-      .choices = "uint8|float",
-      .help = "of onnx: pixels 0..255 with the scaling inside, or numbers in [-1, 1]" },
+    IMX_ROW_OUT("FILE", "what to write"),
+    IMX_ROW_CHOICE("format", format, NULL, "safetensors|onnx|npy",
+                   "default: what FILE's name ends in (.safetensors, .onnx, .npz)"),
+    IMX_ROW_CHOICE("input", input, "uint8", "uint8|float",
+                   "of onnx: pixels 0..255 with the scaling inside, or numbers in [-1, 1]"),
     { .name = NULL },
 };
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from checkpoint import tensors  # noqa: E402
 from tap import ok, plan, skip  # noqa: E402
 
 INFOMAX = sys.argv[1]
@@ -39,14 +40,6 @@ def table():
 def seal(lines):
     body = ''.join(line + '\n' for line in lines)
     return body + 'sum ' + hashlib.sha256(body.encode()).hexdigest() + '\n'
-
-
-def tensors(run_folder):
-    with open(os.path.join(run_folder, 'checkpoints/last.safetensors'), 'rb') as f:
-        head = json.loads(f.read(int.from_bytes(f.read(8), 'little')))
-        data = f.read()
-    head.pop('__metadata__')
-    return {n: (t['dtype'], t['shape'], data[t['data_offsets'][0]:t['data_offsets'][1]]) for n, t in head.items()}
 
 
 def variants(r):

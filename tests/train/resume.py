@@ -18,20 +18,11 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from checkpoint import LAST, tensors  # noqa: E402
 from tap import failures, ok, plan  # noqa: E402
 
 EPOCHS, KILLS = 50, 10  # three steps an epoch
 STEPS = 3 * EPOCHS
-LAST = 'checkpoints/last.safetensors'
-
-
-def tensors(run):
-    """{name: (type, shape, bytes)} of the run's last checkpoint."""
-    with open(os.path.join(run, LAST), 'rb') as f:
-        head = json.loads(f.read(int.from_bytes(f.read(8), 'little')))
-        data = f.read()
-    head.pop('__metadata__')
-    return {n: (t['dtype'], t['shape'], data[t['data_offsets'][0]:t['data_offsets'][1]]) for n, t in head.items()}
 
 
 def losses(run):

@@ -12,9 +12,10 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from checkpoint import LAST, tensors  # noqa: E402
 from tap import ok, plan  # noqa: E402
 
-LAST, BEFORE, SHEET = 'checkpoints/last.safetensors', 'checkpoints/previous-1.safetensors', 'reconstructions.png'
+BEFORE, SHEET = 'checkpoints/previous-1.safetensors', 'reconstructions.png'
 
 
 def call(*args):
@@ -22,14 +23,6 @@ def call(*args):
     if done.returncode:
         print('# ' + done.stderr.strip().replace('\n', '\n# '))
     return done
-
-
-def tensors(run):
-    with open(os.path.join(run, LAST), 'rb') as f:
-        head = json.loads(f.read(int.from_bytes(f.read(8), 'little')))
-        data = f.read()
-    head.pop('__metadata__')
-    return {n: (t['dtype'], t['shape'], data[t['data_offsets'][0]:t['data_offsets'][1]]) for n, t in head.items()}
 
 
 def metrics(run):
