@@ -135,8 +135,7 @@ static bool pair_steps(const struct imx_bench_before *b, const struct imx_bench_
         return false;
     *p = (struct pair){ { "step", "", c->critic, "", imx_json_get_number(root, "step_ms", (double)NAN),
                           imx_json_get_number(root, "of_limit", (double)NAN) },
-                        { "step", "", c->critic, "", now->step->ms,
-                          imx_bench_step_of_limit(now->step, now->limit.peak_gflops) } };
+                        { "step", "", c->critic, "", now->step->ms, now->step->of_limit } };
     return true;
 }
 

@@ -16,12 +16,7 @@ static void sort(struct imx_node_time **at, const struct imx_step_time *t)
     }
 }
 
-double imx_bench_step_of_limit(const struct imx_step_time *t, double peak_gflops)
-{
-    return peak_gflops > 0 ? t->flop / (peak_gflops * 1e9) / (t->ms * 1e-3) : (double)NAN;
-}
-
-void imx_bench_step_text(const struct imx_config *c, const struct imx_step_time *t, double peak)
+void imx_bench_step_text(const struct imx_config *c, const struct imx_step_time *t)
 {
     enum { SHOWN = 24, MOST = 512 };
     struct imx_node_time *at[MOST];
@@ -29,8 +24,8 @@ void imx_bench_step_text(const struct imx_config *c, const struct imx_step_time 
     printf("\nstep %s %s %s, batch %lld: %.1f ms (%.1f .. %.1f, %d runs), %.0f images/s, %.2f GFLOP, %.0f GFLOP/s",
            c->objective, c->critic, c->estimator, (long long)c->batch, t->ms, t->ms_min, t->ms_max, t->runs,
            (double)c->batch / t->ms * 1e3, t->flop * 1e-9, t->flop * 1e-6 / t->ms);
-    if (peak > 0)
-        printf(", %.0f%% of peak", 100 * imx_bench_step_of_limit(t, peak));
+    if (t->peak_gflops > 0)
+        printf(", %.0f%% of %.0f beside it", 100 * t->of_limit, t->peak_gflops);
     printf("\nmemory %.1f MB, lower bound %.1f MB\n", (double)t->peak_bytes / 1048576.0,
            (double)t->lower_bound_bytes / 1048576.0);
     if (t->slices)
@@ -49,7 +44,7 @@ void imx_bench_step_text(const struct imx_config *c, const struct imx_step_time 
         printf("... and %d smaller ones (--json shows all)\n", t->n - SHOWN);
 }
 
-void imx_bench_step_json(struct imx_json *j, const struct imx_config *c, const struct imx_step_time *t, double peak)
+void imx_bench_step_json(struct imx_json *j, const struct imx_config *c, const struct imx_step_time *t)
 {
     imx_json_string(j, "objective", c->objective);
     imx_json_string(j, "critic", c->critic);
@@ -61,7 +56,8 @@ void imx_bench_step_json(struct imx_json *j, const struct imx_config *c, const s
     imx_json_double(j, "step_ms_max", t->ms_max);
     imx_json_double(j, "images_per_s", (double)c->batch / t->ms * 1e3);
     imx_json_double(j, "flop_per_step", t->flop);
-    imx_json_double(j, "of_limit", imx_bench_step_of_limit(t, peak));
+    imx_json_double(j, "step_peak_gflops", t->peak_gflops > 0 ? t->peak_gflops : (double)NAN);
+    imx_json_double(j, "of_limit", t->of_limit);
     imx_json_uint(j, "peak_bytes", t->peak_bytes);
     imx_json_uint(j, "lower_bound_bytes", t->lower_bound_bytes);
     imx_json_uint(j, "store_bytes", t->store_bytes);

@@ -1,5 +1,5 @@
-/* infomax bench: how fast the ops of the model run here, and what fraction of the possible that is. Peak and copy rate
- * are measured in the same process just before, so that a fraction means something on a busy machine, too. */
+/* infomax bench: how fast the ops of the model run here, and what fraction of the possible that is. The copy rate is
+ * measured just before, the peak around every sample, so that a fraction means something on a busy machine, too. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +25,7 @@ struct bench {
     struct imx_step_time step; /* n == 0: not timed */
     struct imx_io io;          /* n == 0: not timed */
     const char *variant;       /* NULL: the one that the device would use; "all": every one that supports the problem */
+    struct imx_meter meter;
     struct imx_bench_limit limit;
     struct imx_bench_before before; /* zeroed: nothing to compare with */
     struct imx_bench_row *row;
@@ -167,13 +168,14 @@ static imx_status print_json(const struct bench *b)
         imx_json_double(&j, "ms_max", r->ms_max);
         imx_json_double(&j, "gflops", r->gflops);
         imx_json_double(&j, "gbps", r->gbps);
+        imx_json_double(&j, "peak_gflops", r->peak_gflops > 0 ? r->peak_gflops : (double)NAN);
         imx_json_double(&j, "of_limit", known ? r->of_limit : (double)NAN);
         imx_json_int(&j, "runs", r->runs);
         imx_json_end(&j);
     }
     imx_json_end(&j);
     if (b->step.n)
-        imx_bench_step_json(&j, b->config, &b->step, b->limit.peak_gflops);
+        imx_bench_step_json(&j, b->config, &b->step);
     if (b->io.n)
         imx_bench_io_json(&j, &b->io);
     if (b->before.doc.root) {
@@ -198,7 +200,7 @@ static imx_status time_step(struct bench *b, const char *name)
     free(b->step.node);
     IMX_TRY(imx_step_measure(b->dev, c, side, side, channels, runs, &b->step));
     if (!imx_cli.json)
-        imx_bench_step_text(c, &b->step, b->limit.peak_gflops);
+        imx_bench_step_text(c, &b->step);
     return IMX_OK;
 }
 
@@ -267,8 +269,11 @@ static imx_status run(void *values, int n, char **word)
     imx_signals_catch();
     IMX_GO(imx_dev_open(v->config.device, &b.dev, &why));
     IMX_GO(imx_use_tuned(b.dev, v->config.tuned));
-    if (!imx_dev_is_host(b.dev))
+    if (!imx_dev_is_host(b.dev)) {
         IMX_GO(imx_dev_peak(b.dev, &b.limit.peak_gflops, &b.limit.copy_gbps));
+        IMX_GO(imx_meter_open(b.dev, &b.meter));
+        b.limit.meter = &b.meter;
+    }
     imx_say("%s (%s)", b.dev->caps.name, why);
     if (!imx_cli.json)
         print_head(&b);
@@ -283,6 +288,7 @@ static imx_status run(void *values, int n, char **word)
         status = b.last; /* its text is the latest one recorded */
 fail:
     imx_bench_before_close(&b.before);
+    imx_meter_close(&b.meter);
     imx_dev_close(b.dev);
     free(b.row);
     free(b.step.node);
@@ -332,7 +338,9 @@ const struct imx_command imx_cmd_bench = {
     .summary = "times ops, as fractions of what the device can do",
     .usage = "[gemm|conv2d|critic|step|io...] [options]",
     .about =
-        "The last column is the least time that the device's measured peak and copy rate allow, over the time taken.\n"
+        "The last column is the least time that the device's measured peak and copy rate allow, over the time taken; "
+        "the\n"
+        "peak is measured again around each sample, because a shared machine's changes from one moment to the next.\n"
         "Milliseconds are medians; their range stands beside them. Nothing else should run meanwhile.\n"
         "io: images a second that are decoded and scaled and that are batched (--data PATH, else drawn JPEG files and\n"
         "CIFAR-10 binaries), beside those that a training step takes and the time the device waits for them.",

@@ -137,6 +137,19 @@ void *imx_host_ptr(struct imx_dev *dev, struct imx_mem mem);
  * writes) that simple kernels reach here; blocks for some tenths of a second. E_UNSUPPORTED on the host. */
 IMX_MUST_CHECK imx_status imx_dev_peak(struct imx_dev *dev, double *gflops, double *copy_gbps);
 
+/* The multiply-add rate again, in some milliseconds, to be read between timings: what a machine that others share can
+ * do changes from one moment to the next, and a time is worth something beside the rate of its own moment. On the host
+ * it opens and reads 0. */
+struct imx_meter {
+    struct imx_dev *dev;
+    struct imx_buf *buf;
+    int rounds;
+};
+IMX_MUST_CHECK imx_status imx_meter_open(struct imx_dev *dev, struct imx_meter *out);
+IMX_MUST_CHECK imx_status imx_meter_read(struct imx_meter *m, double *gflops);
+/* Zeroed is fine. */
+void imx_meter_close(struct imx_meter *m);
+
 /* One line of `infomax devices`: a usable device or what keeps one from being used. */
 struct imx_dev_info {
     struct imx_caps caps;

@@ -29,19 +29,42 @@ static imx_status time_mad(struct imx_dev *dev, struct imx_mem dst, bool wide, s
     return IMX_OK;
 }
 
-static imx_status flops(struct imx_dev *dev, struct imx_mem dst, bool wide, size_t items, double *gflops)
+static bool wide_of(const struct imx_dev *dev)
 {
-    double s = 0.0;
-    int rounds = 256;
+    return dev->caps.type == IMX_DEV_CPU;
+}
+
+static size_t items_of(const struct imx_dev *dev)
+{
+    return (size_t)dev->caps.compute_units * (wide_of(dev) ? 16 : 2048);
+}
+
+/* One launch's rate; *rounds is doubled until it takes `least` seconds if it is still 0. */
+static imx_status mad_rate(struct imx_dev *dev, struct imx_mem dst, double least, int *rounds, double *gflops)
+{
+    const bool wide = wide_of(dev);
+    const size_t items = items_of(dev);
     /* Not more rounds in a work-item than llvmpipe runs (see limit.cl); there are many work-items instead. */
     const int most = wide ? 1 << 24 : 1 << 15;
-    IMX_TRY(time_mad(dev, dst, wide, items, rounds, &s)); /* builds */
-    for (s = 0.0; s < 0.02 && rounds < most; rounds *= 2)
-        IMX_TRY(time_mad(dev, dst, wide, items, rounds, &s));
+    double s = 0.0;
+    if (!*rounds) {
+        *rounds = 256;
+        IMX_TRY(time_mad(dev, dst, wide, items, *rounds, &s)); /* builds */
+        for (s = 0.0; s < least && *rounds < most; *rounds *= 2)
+            IMX_TRY(time_mad(dev, dst, wide, items, *rounds, &s));
+    }
+    IMX_TRY(time_mad(dev, dst, wide, items, *rounds, &s));
+    *gflops = 2.0 * ACCUMULATORS * lanes_of(&dev->caps, wide) * (double)items * (double)*rounds / s * 1e-9;
+    return IMX_OK;
+}
+
+static imx_status flops(struct imx_dev *dev, struct imx_mem dst, double *gflops)
+{
+    int rounds = 0;
     *gflops = 0.0;
     for (int i = 0; i < TRIES; i++) {
-        IMX_TRY(time_mad(dev, dst, wide, items, rounds, &s));
-        const double rate = 2.0 * ACCUMULATORS * lanes_of(&dev->caps, wide) * (double)items * (double)rounds / s * 1e-9;
+        double rate = 0.0;
+        IMX_TRY(mad_rate(dev, dst, 0.02, &rounds, &rate));
         *gflops = rate > *gflops ? rate : *gflops;
     }
     return IMX_OK;
@@ -66,8 +89,6 @@ static imx_status copies(struct imx_dev *dev, struct imx_mem src, struct imx_mem
 
 imx_status imx_dev_peak(struct imx_dev *dev, double *gflops, double *copy_gbps)
 {
-    const bool wide = dev->caps.type == IMX_DEV_CPU;
-    const size_t items = (size_t)dev->caps.compute_units * (wide ? 16 : 2048);
     uint64_t bytes = (uint64_t)64 << 20;
     struct imx_buf *a = NULL, *b = NULL;
     imx_status status = IMX_OK;
@@ -80,11 +101,42 @@ imx_status imx_dev_peak(struct imx_dev *dev, double *gflops, double *copy_gbps)
     const struct imx_mem src = { a, 0, bytes }, dst = { b, 0, bytes };
     IMX_GO(dev->vt->fill(dev, src, 0));
     IMX_GO(copies(dev, src, dst, copy_gbps));
-    IMX_GO(flops(dev, dst, wide, items, gflops));
+    IMX_GO(flops(dev, dst, gflops));
 fail:
     if (!dev->lost)
         (void)dev->vt->sync(dev);
     dev->vt->free(dev, a);
     dev->vt->free(dev, b);
     return status;
+}
+
+imx_status imx_meter_open(struct imx_dev *dev, struct imx_meter *out)
+{
+    double first = 0.0;
+    imx_status status = IMX_OK;
+    *out = (struct imx_meter){ .dev = dev };
+    if (imx_dev_is_host(dev))
+        return IMX_OK;
+    IMX_GO(dev->vt->alloc(dev, items_of(dev) * sizeof(float), &out->buf));
+    IMX_GO(mad_rate(dev, (struct imx_mem){ out->buf, 0, items_of(dev) * sizeof(float) }, 0.005, &out->rounds, &first));
+fail:
+    if (status != IMX_OK)
+        imx_meter_close(out);
+    return status;
+}
+
+imx_status imx_meter_read(struct imx_meter *m, double *gflops)
+{
+    *gflops = 0.0;
+    if (!m->buf)
+        return IMX_OK;
+    const struct imx_mem dst = { m->buf, 0, items_of(m->dev) * sizeof(float) };
+    return mad_rate(m->dev, dst, 0.0, &m->rounds, gflops);
+}
+
+void imx_meter_close(struct imx_meter *m)
+{
+    if (m->dev)
+        m->dev->vt->free(m->dev, m->buf);
+    *m = (struct imx_meter){ 0 };
 }

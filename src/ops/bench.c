@@ -105,10 +105,34 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static imx_status measure(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *v,
-                          const void *problem, const struct imx_args *args, struct imx_bench_row *row)
+double imx_bench_median(double *value, int n)
 {
-    double t[MAX_SAMPLES], once = 0, total = 0;
+    qsort(value, (size_t)n, sizeof *value, ascending);
+    return n % 2 ? value[n / 2] : (value[n / 2 - 1] + value[n / 2]) / 2;
+}
+
+/* What one op's samples are set against. */
+struct limit {
+    double flop, move_s; /* move_s: least time of its arguments */
+    struct imx_meter *meter;
+    double peak; /* GFLOP/s, of the latest reading */
+};
+
+/* Peak around a sample: the mean of the reading before it and of a new one. */
+static imx_status peak_around(struct limit *l, double *peak)
+{
+    double now = l->peak;
+    if (l->meter)
+        IMX_TRY(imx_meter_read(l->meter, &now));
+    *peak = (l->peak + now) / 2;
+    l->peak = now;
+    return IMX_OK;
+}
+
+static imx_status measure(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *v,
+                          const void *problem, const struct imx_args *args, struct limit *l, struct imx_bench_row *row)
+{
+    double t[MAX_SAMPLES], peak[MAX_SAMPLES], part[MAX_SAMPLES], once = 0, total = 0, ignored;
     int n = 0;
     IMX_TRY(imx_bench_sample(dev, op, v, problem, args, 1, &once)); /* builds the programs, touches the memory */
     if (once < 2) {
@@ -116,15 +140,20 @@ static imx_status measure(struct imx_dev *dev, const struct imx_op *op, const st
     }
     const int inner = once < 1e-3 ? (int)(1e-3 / (once > 1e-6 ? once : 1e-6)) + 1 : 1;
     const int least = once > 0.5 ? 1 : 5;
+    IMX_TRY(peak_around(l, &ignored));
     while (n < MAX_SAMPLES && (n < least || total < 0.2)) {
         IMX_TRY(imx_bench_sample(dev, op, v, problem, args, inner, &t[n]));
+        IMX_TRY(peak_around(l, &peak[n]));
+        const double compute_s = peak[n] > 0 ? l->flop / peak[n] * 1e-9 : 0;
+        part[n] = (compute_s > l->move_s ? compute_s : l->move_s) / t[n];
         total += t[n++] * inner;
     }
-    qsort(t, (size_t)n, sizeof *t, ascending);
     row->runs = n;
-    row->ms = 1e3 * (n % 2 ? t[n / 2] : (t[n / 2 - 1] + t[n / 2]) / 2);
+    row->ms = 1e3 * imx_bench_median(t, n);
     row->ms_min = 1e3 * t[0];
     row->ms_max = 1e3 * t[n - 1];
+    row->peak_gflops = l->meter ? imx_bench_median(peak, n) : 0;
+    row->of_limit = l->peak > 0 && l->move_s > 0 ? imx_bench_median(part, n) : 0;
     return IMX_OK;
 }
 
@@ -141,15 +170,13 @@ imx_status imx_bench_run(struct imx_dev *dev, const struct imx_op *op, const voi
         return imx_fail(IMX_E_UNSUPPORTED, "no variant of %s runs %s on %s", op->name, row->problem, dev->caps.name);
     strncpy(row->variant, v->name, sizeof row->variant - 1);
     IMX_GO(imx_bench_prepare(dev, op, problem, v->workspace ? v->workspace(&dev->caps, problem) : 0, &args));
-    IMX_GO(measure(dev, op, v, problem, &args, row));
-
     const double flop = op->flop ? op->flop(problem) : 0, bytes = imx_bench_bytes(op, problem);
+    struct limit l = { .flop = flop };
+    if (limit && limit->copy_gbps > 0)
+        l = (struct limit){ flop, bytes / limit->copy_gbps * 1e-9, limit->meter, limit->peak_gflops };
+    IMX_GO(measure(dev, op, v, problem, &args, &l, row));
     row->gflops = flop / row->ms * 1e-6;
     row->gbps = bytes / row->ms * 1e-6;
-    if (limit && limit->peak_gflops > 0 && limit->copy_gbps > 0) {
-        const double compute = flop / limit->peak_gflops * 1e-6, move = bytes / limit->copy_gbps * 1e-6; /* ms */
-        row->of_limit = (compute > move ? compute : move) / row->ms;
-    }
 fail:
     imx_bench_release(dev, &args);
     return status == IMX_OK ? IMX_OK : imx_note(status, "timing %s %s", op->name, row->problem);

@@ -1,15 +1,18 @@
 /* Timing of ops: one op, problem and variant on a device, and the list of problems that `infomax bench` shows.
  * A figure is worth something as a fraction of a limit: no variant can be faster than the time in which the device
- * does the op's arithmetic at its measured peak, or moves the op's arguments once at its measured copy bandwidth. */
+ * does the op's arithmetic at its measured peak, or moves the op's arguments once at its measured copy bandwidth. The
+ * peak is that of the same moment: it is read before and after each sample. */
 #ifndef IMX_OPS_BENCH_H
 #define IMX_OPS_BENCH_H
 
+#include "dev/dev.h"
 #include "ops/op.h"
 
-/* What the device reached when it was measured just before; 0: not known. */
+/* What the device reaches; 0: not known. */
 struct imx_bench_limit {
-    double peak_gflops;
-    double copy_gbps; /* bytes read plus bytes written */
+    double peak_gflops;      /* measured once, before */
+    double copy_gbps;        /* bytes read plus bytes written */
+    struct imx_meter *meter; /* read beside each sample, it takes peak_gflops' place */
 };
 
 struct imx_bench_row {
@@ -20,7 +23,8 @@ struct imx_bench_row {
     int runs;                  /* samples behind the median */
     double ms, ms_min, ms_max; /* one execution: median and extremes of the samples */
     double gflops, gbps;       /* of the op's own arithmetic and arguments */
-    double of_limit;           /* limit's time / ms; 0 when the limit is not known */
+    double peak_gflops;        /* median of what was read between the samples; 0 without a meter */
+    double of_limit;           /* limit's time / time, median of the samples; 0 when the limit is not known */
 };
 
 /* A problem of the model. */
@@ -29,6 +33,9 @@ struct imx_bench_case {
     const char *op, *direction;
     const void *problem; /* the struct of that op */
 };
+
+/* Median of n > 0 values, which are put in order. */
+double imx_bench_median(double *value, int n);
 
 /* Every problem, grouped, ends with group NULL. */
 extern const struct imx_bench_case imx_bench_cases[];

@@ -114,18 +114,6 @@ fail:
     return status;
 }
 
-static int ascending(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, int n)
-{
-    qsort(x, (size_t)n, sizeof *x, ascending);
-    return n % 2 ? x[n / 2] : (x[n / 2 - 1] + x[n / 2]) / 2;
-}
-
 /* Pairs of samples, the order within a pair changing, so that a drift of the machine's speed hits both. On a busy
  * machine the median of the pairs' ratios may deceive and so may the shortest times, but hardly both in the same
  * direction: the one that speaks less for `b` counts. */
@@ -162,7 +150,7 @@ static imx_status do_duel(struct worker *w, const struct imx_request *q, struct 
     }
     r->ms[0] = least[0] * 1e3;
     r->ms[1] = least[1] * 1e3;
-    r->ratio = median(ratio, n);
+    r->ratio = imx_bench_median(ratio, n);
     r->ratio = least[1] / least[0] > r->ratio ? least[1] / least[0] : r->ratio;
 fail:
     free(t[0]);

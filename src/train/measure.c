@@ -1,18 +1,15 @@
 /* See measure.h. */
 #include "train/measure.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/philox.h"
-
-static int by_value(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return x < y ? -1 : x > y;
-}
+#include "dev/dev.h"
+#include "ops/bench.h"
 
 static void random_bytes(uint8_t *bytes, size_t n)
 {
@@ -24,23 +21,30 @@ static void random_bytes(uint8_t *bytes, size_t n)
     }
 }
 
+/* Steps, with the device's peak read before and after each. */
 static imx_status time_steps(struct imx_step *s, const struct imx_config *c, const uint8_t *bytes, const int32_t *aug,
-                             int runs, struct imx_step_time *out)
+                             int runs, struct imx_meter *meter, struct imx_step_time *out)
 {
-    double ms[64];
+    double ms[64], peak[64], part[64], before = 0, after = 0;
     struct imx_step_result r;
     runs = runs > 64 ? 64 : runs < 1 ? 1 : runs;
     for (int i = 0; i < 2; i++)
         IMX_TRY(imx_step_run(s, c, (uint64_t)i, bytes, aug, &r));
+    IMX_TRY(imx_meter_read(meter, &before));
     for (int i = 0; i < runs; i++) {
         const double start = imx_now();
         IMX_TRY(imx_step_run(s, c, (uint64_t)i + 2, bytes, aug, &r));
         ms[i] = (imx_now() - start) * 1e3;
+        IMX_TRY(imx_meter_read(meter, &after));
+        peak[i] = (before + after) / 2;
+        part[i] = out->flop / (peak[i] * 1e6) / ms[i];
+        before = after;
     }
-    qsort(ms, (size_t)runs, sizeof *ms, by_value);
-    out->ms = ms[runs / 2];
+    out->ms = imx_bench_median(ms, runs);
     out->ms_min = ms[0];
     out->ms_max = ms[runs - 1];
+    out->peak_gflops = imx_bench_median(peak, runs);
+    out->of_limit = before > 0 ? imx_bench_median(part, runs) : (double)NAN;
     out->runs = runs;
     return IMX_OK;
 }
@@ -63,12 +67,19 @@ static imx_status profile(struct imx_graph *g, struct imx_step_time *out)
         snprintf(t->variant, sizeof t->variant, "%s", n->variant->name);
         t->ms = seconds[i] * 1e3 / TIMES;
         t->flop = n->op->flop ? n->op->flop(n->problem) : 0;
-        out->flop += t->flop;
     }
     out->n = g->n_nodes;
 fail:
     free(seconds);
     return status;
+}
+
+static double flop_of(const struct imx_graph *g)
+{
+    double sum = 0;
+    for (int i = 0; i < g->n_nodes; i++)
+        sum += g->node[i].op->flop ? g->node[i].op->flop(g->node[i].problem) : 0;
+    return sum;
 }
 
 static uint64_t store_bytes(const struct imx_store *s)
@@ -84,6 +95,7 @@ imx_status imx_step_measure(struct imx_dev *dev, const struct imx_config *c, int
 {
     imx_status status = IMX_OK;
     struct imx_step *s = NULL;
+    struct imx_meter meter = { 0 };
     struct imx_net_spec spec;
     memset(out, 0, sizeof *out);
     IMX_TRY(imx_step_spec(c, h, w, ch, &spec));
@@ -94,7 +106,9 @@ imx_status imx_step_measure(struct imx_dev *dev, const struct imx_config *c, int
         IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for a batch"));
     random_bytes(bytes, n);
     IMX_GO(imx_step_create(dev, c, &spec, &s));
-    IMX_GO(time_steps(s, c, bytes, aug, runs, out));
+    out->flop = flop_of(s->graph.g);
+    IMX_GO(imx_meter_open(dev, &meter));
+    IMX_GO(time_steps(s, c, bytes, aug, runs, &meter, out));
     IMX_GO(profile(s->graph.g, out));
     const struct imx_graph *g = s->graph.g;
     out->store_bytes = store_bytes(s->store);
@@ -104,6 +118,7 @@ imx_status imx_step_measure(struct imx_dev *dev, const struct imx_config *c, int
     out->again = g->n_again;
     out->lower_bound_bytes = g->lower_bound + g->keep_bytes + store_bytes(s->store);
 fail:
+    imx_meter_close(&meter);
     imx_step_destroy(s);
     free(bytes);
     free(aug);

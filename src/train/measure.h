@@ -13,6 +13,8 @@ struct imx_step_time {
     double ms, ms_min, ms_max; /* of whole steps, loss read back; ms is the median */
     int runs;
     double flop;                /* of all nodes */
+    double peak_gflops;         /* read between the steps, their median; 0 on the host */
+    double of_limit;            /* the arithmetic at that peak over the time, median; NaN on the host */
     uint64_t peak_bytes;        /* everything that the step keeps on the device */
     uint64_t store_bytes;       /* of it, parameters with gradients and moments, whatever the batch */
     uint64_t lower_bound_bytes; /* least that any plan of these nodes could take */
