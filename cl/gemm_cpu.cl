@@ -65,9 +65,10 @@ static void gemm_store(const vec acc[MR][2], __global float *dst, __global const
                        const int has_bias, const int has_add, const int relu)
 {
     const int have = min(NR, n - j0);
+#pragma unroll
     for (int i = 0; i < MR; i++) {
         if (i0 + i >= m)
-            break;
+            continue;
         const size_t at = (size_t)(i0 + i) * n + j0;
         if (have == NR) {
 #pragma unroll
@@ -92,6 +93,46 @@ static void gemm_store(const vec acc[MR][2], __global float *dst, __global const
         }
     }
 }
+
+/* The rows that the next tile adds to are fetched while this one is worked out. Only where the compiler makes code of
+ * the CPU itself: every pointer is then an address. */
+#if defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
+    #define FETCH(p) __builtin_prefetch((const void *)(size_t)(p), 1)
+#else
+    #define FETCH(p)
+#endif
+
+/* panel = `depth` rows of the matrix [k,n], from column j0 on, with zeros beyond the last one. */
+static void gemm_copy_panel(vec panel[KC][2], __global const float *from, const int depth, const int n, const int j0)
+{
+    if (j0 + NR <= n) {
+        for (int l = 0; l < depth; l++) {
+            panel[l][0] = VLOAD(from + (size_t)l * n);
+            panel[l][1] = VLOAD(from + (size_t)l * n + VW);
+        }
+        return;
+    }
+    for (int l = 0; l < depth; l++) {
+        float t[NR];
+        for (int j = 0; j < NR; j++)
+            t[j] = j0 + j < n ? from[(size_t)l * n + j] : 0.0f;
+        panel[l][0] = VLOAD(t);
+        panel[l][1] = VLOAD(t + VW);
+    }
+}
+
+/* Adds `depth` products of MR rows and the columns of one panel: PANEL(l, h) is vector h of its row l. */
+#define GEMM_WALK(acc, row, depth, PANEL)                \
+    for (int l = 0; l < (depth); l++) {                  \
+        const vec b0 = PANEL(l, 0), b1 = PANEL(l, 1);    \
+        _Pragma("unroll") for (int i = 0; i < MR; i++) { \
+            const vec v = (vec)((row)[i][l * A_STEP]);   \
+            acc[i][0] = fma(v, b0, acc[i][0]);           \
+            acc[i][1] = fma(v, b1, acc[i][1]);           \
+        }                                                \
+    }
+#define IN_PLACE(l, h) VLOAD(from + (l) * NR + (h) * VW)
+#define COPIED(l, h)   panel[l][h]
 
 /* One work-item per tile of tile_m x tile_n results (dimensions 1 and 0) and slice of k (dimension 2). a:
  * rows as they lie (A_STEP 1, a_row = k) or panels. b: rows [k,n] as they lie (b_packed 0), or panels. With
@@ -129,41 +170,40 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
             const int i_first = lower ? max(i_begin, j0 / MR * MR) : i_begin;
             if (i_first >= i_end)
                 break;
-            if (b_packed || j0 + NR <= n) {
-                const size_t step = b_packed ? NR : n;
-                __global const float *from =
-                    b + (b_packed ? (size_t)l0 * n_up + (size_t)j0 * depth : (size_t)l0 * n + j0);
-                for (int l = 0; l < depth; l++) {
-                    panel[l][0] = VLOAD(from + l * step);
-                    panel[l][1] = VLOAD(from + l * step + VW);
-                }
-            } else {
-                for (int l = 0; l < depth; l++) {
-                    float t[NR];
-                    for (int j = 0; j < NR; j++)
-                        t[j] = j0 + j < n ? b[(size_t)(l0 + l) * n + j0 + j] : 0.0f;
-                    panel[l][0] = VLOAD(t);
-                    panel[l][1] = VLOAD(t + VW);
-                }
-            }
+            __global const float *from = b + (b_packed ? (size_t)l0 * n_up + (size_t)j0 * depth : (size_t)l0 * n + j0);
+            if (!b_packed)
+                gemm_copy_panel(panel, from, depth, n, j0);
             for (int i0 = i_first; i0 < i_end; i0 += MR) {
                 __global const float *row[MR];
                 vec acc[MR][2];
+                const bool whole = i0 + MR <= m && j0 + NR <= n;
+                __global float *to = out + (size_t)i0 * n + j0;
                 cpu_clear(acc);
+                if (whole && !first)
+#pragma unroll
+                    for (int i = 0; i < MR; i++) {
+                        acc[i][0] = VLOAD(to + (size_t)i * n);
+                        acc[i][1] = VLOAD(to + (size_t)i * n + VW);
+                    }
 #pragma unroll
                 for (int i = 0; i < MR; i++)
                     row[i] = A_STEP == 1 ? a + (size_t)min(i0 + i, m - 1) * k + l0
                                          : a + (size_t)l0 * m_up + (size_t)i0 * depth + i;
-                for (int l = 0; l < depth; l++) {
-                    const vec b0 = panel[l][0], b1 = panel[l][1];
+#pragma unroll
+                for (int i = 0; i < MR; i++)
+                    FETCH(to + (size_t)(MR + i) * n);
+                if (b_packed)
+                    GEMM_WALK(acc, row, depth, IN_PLACE)
+                else
+                    GEMM_WALK(acc, row, depth, COPIED)
+                if (whole && !(last && (has_bias || has_add || relu)))
 #pragma unroll
                     for (int i = 0; i < MR; i++) {
-                        const vec v = (vec)(row[i][l * A_STEP]);
-                        acc[i][0] = fma(v, b0, acc[i][0]);
-                        acc[i][1] = fma(v, b1, acc[i][1]);
+                        VSTORE(acc[i][0], to + (size_t)i * n);
+                        VSTORE(acc[i][1], to + (size_t)i * n + VW);
                     }
-                }
-                gemm_store(acc, out, bia, add, i0, j0, m, n, first, last, has_bias, has_add, relu);
+                else
+                    gemm_store(acc, out, bia, add, i0, j0, m, n, first || whole, last, has_bias, has_add, relu);
             }
         }
     }
