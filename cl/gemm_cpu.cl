@@ -1,7 +1,8 @@
 /* Matrix product for devices of type CPU: packing, and the product in register tiles with blocks of k; see
  * tile_cpu.h and src/ops/gemm_pack.c. Packed form: for each block of KC of k, panels of `width` rows or columns,
  * [k/KC][count/width][KC][width], the last panel filled up with zeros and the last block as deep as k leaves it. So what
- * a tile reads lies in one piece: rows at a power of two from each other would share a few sets of the caches. */
+ * a tile reads lies in one piece: rows at a power of two from each other would share a few sets of the caches.
+ * Length: gemm_cpu is one loop nest around one register tile; cut up, its accumulators would spill. */
 #include "shared.h"
 #include "tile_cpu.h"
 
@@ -94,30 +95,49 @@ static void gemm_store(const vec acc[MR][2], __global float *dst, __global const
     }
 }
 
-/* The rows that the next tile adds to are fetched while this one is worked out. Only where the compiler makes code of
- * the CPU itself: every pointer is then an address. */
-#if defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
-    #define FETCH(p) __builtin_prefetch((const void *)(size_t)(p), 1)
-#else
-    #define FETCH(p)
-#endif
+/* The right matrix as rows [k,n] is copied into panels, a lot of KC rows and SPAN columns at a time: rows that lie at a
+ * power of two from each other share a few sets of every cache, so what lies there cannot wait. While one lot is used
+ * the next is copied bit by bit. One row more than a panel has keeps equal rows of the panels in different sets. */
+#define SPAN    64
+#define PANELS  (SPAN / NR)
+/* Pieces, one row of a panel each, that are copied at a time: fewer are not worth the call. */
+#define COPY_AT 12
+typedef vec gemm_lot[PANELS][KC + 1][2];
 
-/* panel = `depth` rows of the matrix [k,n], from column j0 on, with zeros beyond the last one. */
-static void gemm_copy_panel(vec panel[KC][2], __global const float *from, const int depth, const int n, const int j0)
+/* What of a lot has been copied: the first l rows, and q panels of the next one. */
+struct gemm_copy {
+    __global const float *from;
+    int n, cols; /* floats from row to row; columns that the matrix has there */
+    int panels, depth, l, q;
+};
+
+static struct gemm_copy gemm_begin(__global const float *b, const int l0, const int j0, const int n, const int depth,
+                                   const int cols)
 {
-    if (j0 + NR <= n) {
-        for (int l = 0; l < depth; l++) {
-            panel[l][0] = VLOAD(from + (size_t)l * n);
-            panel[l][1] = VLOAD(from + (size_t)l * n + VW);
+    return (struct gemm_copy){ b + (size_t)l0 * n + j0, n, n - j0, (min(SPAN, cols) + NR - 1) / NR, depth, 0, 0 };
+}
+
+/* Copies the next `pieces` rows of panels, zeros beyond the last column, and asks for as many after them. */
+static void gemm_copy(struct gemm_copy *c, gemm_lot lot, const int pieces)
+{
+    const int ahead = min(pieces / c->panels + 1, 2 * COPY_AT);
+    for (int t = 0; t < pieces && c->l < c->depth; t++) {
+        __global const float *from = c->from + (size_t)c->l * c->n + c->q * NR;
+        if ((c->q + 1) * NR <= c->cols) {
+            FETCH(from + (size_t)ahead * c->n, 0);
+            lot[c->q][c->l][0] = VLOAD(from);
+            lot[c->q][c->l][1] = VLOAD(from + VW);
+        } else {
+            float edge[NR];
+            for (int j = 0; j < NR; j++)
+                edge[j] = c->q * NR + j < c->cols ? from[j] : 0.0f;
+            lot[c->q][c->l][0] = VLOAD(edge);
+            lot[c->q][c->l][1] = VLOAD(edge + VW);
         }
-        return;
-    }
-    for (int l = 0; l < depth; l++) {
-        float t[NR];
-        for (int j = 0; j < NR; j++)
-            t[j] = j0 + j < n ? from[(size_t)l * n + j] : 0.0f;
-        panel[l][0] = VLOAD(t);
-        panel[l][1] = VLOAD(t + VW);
+        if (++c->q == c->panels) {
+            c->q = 0;
+            c->l++;
+        }
     }
 }
 
@@ -131,8 +151,8 @@ static void gemm_copy_panel(vec panel[KC][2], __global const float *from, const 
             acc[i][1] = fma(v, b1, acc[i][1]);           \
         }                                                \
     }
-#define IN_PLACE(l, h) VLOAD(from + (l) * NR + (h) * VW)
-#define COPIED(l, h)   panel[l][h]
+#define PACKED(l, h) VLOAD(packed + (l) * NR + (h) * VW)
+#define COPIED(l, h) lot[turn][q][l][h]
 
 /* One work-item per tile of tile_m x tile_n results (dimensions 1 and 0) and slice of k (dimension 2). a:
  * rows as they lie (A_STEP 1, a_row = k) or panels. b: rows [k,n] as they lie (b_packed 0), or panels. With
@@ -158,21 +178,30 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
 {
     const int tiles = (m + tile_m - 1) / tile_m, tile = get_global_id(1);
     const int i_begin = (!lower ? tile : tile % 2 ? tiles - 1 - tile / 2 : tile / 2) * tile_m, i_end = min(m, i_begin + tile_m);
-    const int j_begin = (int)get_global_id(0) * tile_n, j_end = min(n, j_begin + tile_n);
+    const int j_begin = (int)get_global_id(0) * tile_n, j_end = min(lower ? i_end : n, j_begin + tile_n);
     const int slice = get_global_id(2), k_begin = slice * slice_k, k_end = min(k, k_begin + slice_k);
-    __global float *out = dst + (size_t)slice * m * n;
     const int m_up = (m + MR - 1) / MR * MR, n_up = (n + NR - 1) / NR * NR;
-    vec panel[KC][2];
+    __global float *out = dst + (size_t)slice * m * n;
+    gemm_lot lot[2];
+    struct gemm_copy next = gemm_begin(b, k_begin, j_begin, n, min(KC, k_end - k_begin), j_end - j_begin);
+    if (j_begin >= j_end || k_begin >= k_end)
+        return;
+    int turn = 0, q = 0, due = 0;
+    if (!b_packed)
+        gemm_copy(&next, lot[0], KC * PANELS);
     for (int l0 = k_begin; l0 < k_end; l0 += KC) {
         const int depth = min(KC, k_end - l0);
         const bool first = l0 == k_begin, last = l0 + KC >= k_end;
         for (int j0 = j_begin; j0 < j_end; j0 += NR) {
+            __global const float *packed = b + (size_t)l0 * n_up + (size_t)j0 * depth;
             const int i_first = lower ? max(i_begin, j0 / MR * MR) : i_begin;
-            if (i_first >= i_end)
-                break;
-            __global const float *from = b + (b_packed ? (size_t)l0 * n_up + (size_t)j0 * depth : (size_t)l0 * n + j0);
-            if (!b_packed)
-                gemm_copy_panel(panel, from, depth, n, j0);
+            const int panels = (min(SPAN, j_end - j0) + NR - 1) / NR;
+            if (!b_packed && q == 0) {
+                const bool along = j0 + SPAN < j_end, more = along || !last;
+                const int next_l = along ? l0 : l0 + KC, next_j = along ? j0 + SPAN : j_begin;
+                next = gemm_begin(b, next_l, next_j, n, more ? min(KC, k_end - next_l) : 0, j_end - next_j);
+            }
+            const int pieces = (next.depth * next.panels * MR - 1) / ((i_end - i_begin) * panels) + 1;
             for (int i0 = i_first; i0 < i_end; i0 += MR) {
                 __global const float *row[MR];
                 vec acc[MR][2];
@@ -191,11 +220,17 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
                                          : a + (size_t)l0 * m_up + (size_t)i0 * depth + i;
 #pragma unroll
                 for (int i = 0; i < MR; i++)
-                    FETCH(to + (size_t)(MR + i) * n);
-                if (b_packed)
-                    GEMM_WALK(acc, row, depth, IN_PLACE)
-                else
+                    FETCH(to + (size_t)(MR + i) * n, 1);
+                if (b_packed) {
+                    GEMM_WALK(acc, row, depth, PACKED)
+                } else {
+                    due += pieces;
+                    if (due >= COPY_AT) {
+                        gemm_copy(&next, lot[!turn], due);
+                        due = 0;
+                    }
                     GEMM_WALK(acc, row, depth, COPIED)
+                }
                 if (whole && !(last && (has_bias || has_add || relu)))
 #pragma unroll
                     for (int i = 0; i < MR; i++) {
@@ -204,6 +239,12 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
                     }
                 else
                     gemm_store(acc, out, bia, add, i0, j0, m, n, first || whole, last, has_bias, has_add, relu);
+            }
+            if (++q == PANELS || j0 + NR >= j_end) {
+                if (!b_packed)
+                    gemm_copy(&next, lot[!turn], KC * PANELS);
+                turn = !turn;
+                q = 0;
             }
         }
     }

@@ -32,6 +32,14 @@ typedef float4 vec;
     #define A_STEP 1
 #endif
 
+/* A line is asked for before it is needed. Only where the compiler makes code of the CPU itself: every pointer is then
+ * an address. */
+#if defined(__clang__) && (defined(__x86_64__) || defined(__aarch64__))
+    #define FETCH(p, writes) __builtin_prefetch((const void *)(size_t)(p), writes)
+#else
+    #define FETCH(p, writes) ((void)(p))
+#endif
+
 static void cpu_clear(vec acc[MR][2])
 {
 #pragma unroll
