@@ -23,40 +23,77 @@ static void pack_four_rows(__global const float *from, const size_t step, __glob
         vstore4((float4)(from[l], from[step + l], from[2 * step + l], from[3 * step + l]), 0, to + (size_t)l * width);
 }
 
-/* dst = packed form of the matrix whose element (j, l) is src[j * step_j + l * step_k]. Dimension 0: pieces of 64
- * k; dimension 1: panels. */
+/* The same of two rows. */
+static void pack_two_rows(__global const float *from, const size_t step, __global float *to, const int width,
+                          const int l0, const int l1)
+{
+    int l = l0;
+    for (; l + 4 <= l1; l += 4) {
+        const float4 a = vload4(0, from + l), b = vload4(0, from + step + l);
+        vstore2((float2)(a.s0, b.s0), 0, to + (size_t)l * width);
+        vstore2((float2)(a.s1, b.s1), 0, to + (size_t)(l + 1) * width);
+        vstore2((float2)(a.s2, b.s2), 0, to + (size_t)(l + 2) * width);
+        vstore2((float2)(a.s3, b.s3), 0, to + (size_t)(l + 3) * width);
+    }
+    for (; l < l1; l++)
+        vstore2((float2)(from[l], from[step + l]), 0, to + (size_t)l * width);
+}
+
+/* `have` neighbours of a row, times their weight, then zeros up to `width`. */
+static void pack_row(__global const float *from, __global float *to, const float w, const int have, const int width)
+{
+    int j = 0;
+    for (; j + 8 <= have; j += 8)
+        vstore8(w * vload8(0, from + j), 0, to + j);
+    for (; j < width; j++)
+        to[j] = j < have ? w * from[j] : 0.0f;
+}
+
+/* Rows l0..l1-1 of one panel whose columns lie side by side. A row of fewer than eight is stored as eight where the
+ * next one overwrites what is too much. */
+static void pack_columns(__global const float *from, const size_t step, __global const float *wgt, __global float *to,
+                         const int have, const int width, const int l0, const int l1, const int weighted)
+{
+    int l = l0;
+    for (; have == width && width < 8 && l + 2 < l1; l++)
+        vstore8((weighted ? wgt[l] : 1.0f) * vload8(0, from + l * step), 0, to + (size_t)l * width);
+    for (; l < l1; l++)
+        pack_row(from + l * step, to + (size_t)l * width, weighted ? wgt[l] : 1.0f, have, width);
+}
+
+/* dst = packed form of the matrix whose element (j, l) is src[j * step_j + l * step_k], with weighted (then step_j is 1)
+ * times wgt[l]. Dimension 0: pieces of 64 k; dimension 1: as many panels as fit 64 columns, which find each other's
+ * cache lines loaded. */
 __kernel void gemm_pack(
     __global const float *restrict src,
+    __global const float *restrict wgt,
     __global float *restrict dst,
     const int count,
     const int k,
     const int width,
     const int step_j,
-    const int step_k)
+    const int step_k,
+    const int weighted)
 {
-    const int l0 = (int)get_global_id(0) * 64, j0 = (int)get_global_id(1) * width;
-    if (l0 >= k || j0 >= count)
-        return;
-    const int l1 = min(k, l0 + 64), have = min(width, count - j0);
+    const int span = 64 / width * width, l0 = (int)get_global_id(0) * 64, j_begin = (int)get_global_id(1) * span;
+    const int l1 = min(k, l0 + 64), j_end = min(count, j_begin + span);
     const int block = l0 / KC * KC, depth = min(KC, k - block), all = (count + width - 1) / width * width;
-    __global float *to = dst + (size_t)block * all + (size_t)j0 * depth - (size_t)block * width;
-    if (step_j == 1) {
-        for (int l = l0; l < l1; l++) {
-            __global const float *from = src + (size_t)l * step_k + j0;
-            for (int j = 0; j < have; j++)
-                to[(size_t)l * width + j] = from[j];
-            for (int j = have; j < width; j++)
-                to[(size_t)l * width + j] = 0.0f;
+    for (int j0 = j_begin; j0 < j_end; j0 += width) {
+        const int have = min(width, count - j0);
+        __global float *to = dst + (size_t)block * all + (size_t)j0 * depth - (size_t)block * width;
+        if (step_j == 1) {
+            pack_columns(src + j0, step_k, wgt, to, have, width, l0, l1, weighted);
+            continue;
         }
-        return;
-    }
-    int j = 0;
-    for (; step_k == 1 && j + 4 <= have; j += 4)
-        pack_four_rows(src + (size_t)(j0 + j) * step_j, step_j, to + j, width, l0, l1);
-    for (; j < width; j++) {
-        __global const float *from = src + (size_t)(j0 + min(j, have - 1)) * step_j;
-        for (int l = l0; l < l1; l++)
-            to[(size_t)l * width + j] = j < have ? from[(size_t)l * step_k] : 0.0f;
+        __global const float *from = src + (size_t)j0 * step_j;
+        int j = 0;
+        for (; step_k == 1 && j + 4 <= have; j += 4)
+            pack_four_rows(from + (size_t)j * step_j, step_j, to + j, width, l0, l1);
+        for (; step_k == 1 && j + 2 <= have; j += 2)
+            pack_two_rows(from + (size_t)j * step_j, step_j, to + j, width, l0, l1);
+        for (; j < width; j++)
+            for (int l = l0; l < l1; l++)
+                to[(size_t)l * width + j] = j < have ? from[(size_t)j * step_j + (size_t)l * step_k] : 0.0f;
     }
 }
 

@@ -1,43 +1,11 @@
-/* What a Gram matrix needs besides the matrix product (src/ops/gram.h): on CPU devices gemm_cpu computes the lower
- * triangle, here are the packing with weights and the copy to the upper one; on GPUs gram_tile does all in tiles of
- * local memory. */
+/* What a Gram matrix needs besides the matrix product (src/ops/gram.h): on CPU devices gemm_pack brings in
+ * the weights, gemm_cpu computes the lower triangle, here is the copy to the upper one; on GPUs gram_tile does all in
+ * tiles of local memory. */
 #include "shared.h"
 #include "tile_local.h"
 
-/* Rows of KC, as in tile_cpu.h: the depth of a block of the packed form of gemm_cpu.cl. */
-#define PACK_KC 256
 /* Edge of the squares that gram_mirror turns. */
 #define EDGE 32
-
-/* dst = packed form (gemm_cpu.cl), panels of `width` columns, of src[rows,k] with each row times its weight; the sum
- * runs over the rows. Dimension 0: pieces of 64 rows; dimension 1: as many panels as fit 64 columns, which find the
- * rows' cache lines loaded. */
-__kernel void gram_pack(
-    __global const float *restrict src,
-    __global const float *restrict wgt,
-    __global float *restrict dst,
-    const int rows,
-    const int k,
-    const int width,
-    const int weighted)
-{
-    const int span = 64 / width * width, r0 = (int)get_global_id(0) * 64, j_begin = (int)get_global_id(1) * span;
-    const int r1 = min(rows, r0 + 64), j_end = min(k, j_begin + span);
-    const int block = r0 / PACK_KC * PACK_KC, depth = min(PACK_KC, rows - block), all = (k + width - 1) / width * width;
-    for (int j0 = j_begin; j0 < j_end; j0 += width) {
-        const int have = min(width, k - j0);
-        __global float *to = dst + (size_t)block * all + (size_t)j0 * depth + (size_t)(r0 - block) * width;
-        for (int r = r0; r < r1; r++, to += width) {
-            __global const float *from = src + (size_t)r * k + j0;
-            const float w = weighted ? wgt[r] : 1.0f;
-            int j = 0;
-            for (; j + 8 <= have; j += 8)
-                vstore8(w * vload8(0, from + j), 0, to + j);
-            for (; j < width; j++)
-                to[j] = j < have ? w * from[j] : 0.0f;
-        }
-    }
-}
 
 /* dst[j,i] = dst[i,j] for i > j. One work-item per square of EDGE x EDGE on or below the diagonal. */
 __kernel void gram_mirror(

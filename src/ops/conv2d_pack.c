@@ -178,8 +178,9 @@ static imx_status wei_run(struct imx_dev *dev, const void *problem, const struct
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
     const struct wei_plan p = wei_plan(&dev->caps, d);
     const struct imx_mem ddst = imx_part(a->ws, 0, p.ddst_bytes), part = imx_part(a->ws, p.ddst_bytes, p.part_bytes);
+    const struct imx_mem none = { 0 };
     const struct imx_launch launch = { { (size_t)p.panels, (size_t)p.slices, 1 }, { 1, 1, 1 }, t.options };
-    IMX_TRY(imx_cpu_pack(dev, a->m[IMX_CONV2D_BWD_WEI_DDST], ddst, d->o, p.pixels, t.mr, 1, d->o));
+    IMX_TRY(imx_cpu_pack(dev, a->m[IMX_CONV2D_BWD_WEI_DDST], none, ddst, d->o, p.pixels, t.mr, 1, d->o));
     IMX_TRY(imx_run_conv2d_cpu_wei(
         dev, launch,
         &(struct imx_k_conv2d_cpu_wei){ .src = a->m[IMX_CONV2D_BWD_WEI_SRC],

@@ -115,16 +115,23 @@ static uint64_t workspace(const struct imx_caps *caps, const void *problem)
     return p.a_bytes + p.b_bytes + p.part_bytes;
 }
 
-imx_status imx_cpu_pack(struct imx_dev *dev, struct imx_mem src, struct imx_mem dst, int32_t count, int32_t k,
-                        int32_t width, int32_t step_j, int32_t step_k)
+imx_status imx_cpu_pack(struct imx_dev *dev, struct imx_mem src, struct imx_mem wgt, struct imx_mem dst, int32_t count,
+                        int32_t k, int32_t width, int32_t step_j, int32_t step_k)
 {
-    const struct imx_launch launch = { { ((size_t)k + 63) / 64, (size_t)((count + width - 1) / width), 1 },
+    const int32_t span = 64 / width * width; /* as in the kernel */
+    const struct imx_launch launch = { { ((size_t)k + 63) / 64, (size_t)((count + span - 1) / span), 1 },
                                        { 1, 1, 1 },
                                        imx_cpu_tile(&dev->caps).options };
-    return imx_run_gemm_pack(
-        dev, launch,
-        &(struct imx_k_gemm_pack){
-            .src = src, .dst = dst, .count = count, .k = k, .width = width, .step_j = step_j, .step_k = step_k });
+    return imx_run_gemm_pack(dev, launch,
+                             &(struct imx_k_gemm_pack){ .src = src,
+                                                        .wgt = wgt,
+                                                        .dst = dst,
+                                                        .count = count,
+                                                        .k = k,
+                                                        .width = width,
+                                                        .step_j = step_j,
+                                                        .step_k = step_k,
+                                                        .weighted = wgt.bytes > 0 });
 }
 
 static imx_status run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
@@ -133,16 +140,16 @@ static imx_status run(struct imx_dev *dev, const void *problem, const struct imx
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
     const struct plan p = make_plan(&dev->caps, g);
     struct imx_mem a = args->m[p.turned ? IMX_GEMM_B : IMX_GEMM_A], b = args->m[p.turned ? IMX_GEMM_A : IMX_GEMM_B];
-    const struct imx_mem parts = imx_part(args->ws, p.a_bytes + p.b_bytes, p.part_bytes);
+    const struct imx_mem none = { 0 }, parts = imx_part(args->ws, p.a_bytes + p.b_bytes, p.part_bytes);
     const bool a_rows = p.turned ? g->tb : !g->ta, b_rows = p.turned ? g->ta : !g->tb;
     if (p.a_packed) {
         const struct imx_mem packed = imx_part(args->ws, 0, p.a_bytes);
-        IMX_TRY(imx_cpu_pack(dev, a, packed, p.m, g->k, t.mr, a_rows ? g->k : 1, a_rows ? 1 : p.m));
+        IMX_TRY(imx_cpu_pack(dev, a, none, packed, p.m, g->k, t.mr, a_rows ? g->k : 1, a_rows ? 1 : p.m));
         a = packed;
     }
     if (p.b_packed) {
         const struct imx_mem packed = imx_part(args->ws, p.a_bytes, p.b_bytes);
-        IMX_TRY(imx_cpu_pack(dev, b, packed, p.n, g->k, t.nr, b_rows ? 1 : g->k, b_rows ? p.n : 1));
+        IMX_TRY(imx_cpu_pack(dev, b, none, packed, p.n, g->k, t.nr, b_rows ? 1 : g->k, b_rows ? p.n : 1));
         b = packed;
     }
     const struct imx_launch launch = {

@@ -18,9 +18,10 @@ static inline bool imx_cpu_clashes(int32_t floats)
     return floats % 256 == 0;
 }
 
-/* dst = packed form (cl/gemm_cpu.cl) of the matrix with element (j, l) at src[j * step_j + l * step_k]. */
-imx_status imx_cpu_pack(struct imx_dev *dev, struct imx_mem src, struct imx_mem dst, int32_t count, int32_t k,
-                        int32_t width, int32_t step_j, int32_t step_k);
+/* dst = packed form (cl/gemm_cpu.cl) of the matrix with element (j, l) at src[j * step_j + l * step_k], times wgt[l]
+ * unless that is absent (with it, step_j is 1). */
+imx_status imx_cpu_pack(struct imx_dev *dev, struct imx_mem src, struct imx_mem wgt, struct imx_mem dst, int32_t count,
+                        int32_t k, int32_t width, int32_t step_j, int32_t step_k);
 
 extern const struct imx_variant imx_variant_gemm_cpu;
 extern const struct imx_variant imx_variant_conv2d_fwd_cpu, imx_variant_conv2d_data_cpu, imx_variant_conv2d_wei_cpu;

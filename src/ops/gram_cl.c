@@ -28,7 +28,7 @@ static uint64_t pack_workspace(const struct imx_caps *caps, const void *problem)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(caps);
     const struct imx_gram *d = problem;
-    return packed_bytes(d, t.mr) + (imx_cpu_clashes(d->k) ? packed_bytes(d, t.nr) : 0);
+    return packed_bytes(d, t.mr) + (packed_bytes(d, t.nr));
 }
 
 static int pack_rank(const struct imx_caps *caps, const void *problem)
@@ -37,30 +37,12 @@ static int pack_rank(const struct imx_caps *caps, const void *problem)
     return caps->type == IMX_DEV_CPU ? 0 : 4;
 }
 
-static imx_status pack(struct imx_dev *dev, const struct imx_gram *d, const struct imx_args *a, struct imx_mem dst,
-                       int32_t width, bool weighted)
-{
-    const int32_t span = 64 / width * width; /* as in gram.cl */
-    const struct imx_launch launch = { { ((size_t)d->rows + 63) / 64, (size_t)up(d->k, span) / (size_t)span, 1 },
-                                       { 1, 1, 1 },
-                                       NULL };
-    return imx_run_gram_pack(dev, launch,
-                             &(struct imx_k_gram_pack){ .src = a->m[IMX_GRAM_SRC],
-                                                        .wgt = a->m[IMX_GRAM_WGT],
-                                                        .dst = dst,
-                                                        .rows = d->rows,
-                                                        .k = d->k,
-                                                        .width = width,
-                                                        .weighted = weighted });
-}
-
 static imx_status pack_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_gram *d = problem;
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
     const struct imx_mem left = imx_part(a->ws, 0, packed_bytes(d, t.mr));
-    const bool right_packed = imx_cpu_clashes(d->k);
-    const struct imx_mem right = right_packed ? imx_part(a->ws, left.bytes, packed_bytes(d, t.nr)) : a->m[IMX_GRAM_SRC];
+    const struct imx_mem right = imx_part(a->ws, left.bytes, packed_bytes(d, t.nr));
     const int32_t tile_m = up(240, t.mr), tile_n = up(256, t.nr);
     const size_t squares = (size_t)up(d->k, MIRROR_EDGE) / MIRROR_EDGE;
     const struct imx_launch launch = {
@@ -68,9 +50,9 @@ static imx_status pack_run(struct imx_dev *dev, const void *problem, const struc
         { 1, 1, 1 },
         t.options_packed,
     };
-    IMX_TRY(pack(dev, d, a, left, t.mr, d->weighted));
-    if (right_packed)
-        IMX_TRY(pack(dev, d, a, right, t.nr, false));
+    const struct imx_mem src = a->m[IMX_GRAM_SRC], none = { 0 };
+    IMX_TRY(imx_cpu_pack(dev, src, d->weighted ? a->m[IMX_GRAM_WGT] : none, left, d->k, d->rows, t.mr, 1, d->k));
+    IMX_TRY(imx_cpu_pack(dev, src, none, right, d->k, d->rows, t.nr, 1, d->k));
     IMX_TRY(imx_run_gemm_cpu(dev, launch,
                              &(struct imx_k_gemm_cpu){ .a = left,
                                                        .b = right,
@@ -78,7 +60,7 @@ static imx_status pack_run(struct imx_dev *dev, const void *problem, const struc
                                                        .m = d->k,
                                                        .n = d->k,
                                                        .k = d->rows,
-                                                       .b_packed = right_packed,
+                                                       .b_packed = true,
                                                        .tile_m = tile_m,
                                                        .tile_n = tile_n,
                                                        .slice_k = up(d->rows, 256),

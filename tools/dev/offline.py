@@ -80,7 +80,7 @@ QUICK = {
 QUICK.update({f: TILES[:2] for f in ('conv2d', 'gemm', 'gram')}, **{f: [''] for f in ON_GPU if ON_GPU[f] == GROUPS})
 # Kernels of variants that are meant for devices of type CPU: one work-item does much, in private arrays that such a
 # device keeps in its first-level cache. tests/unit/gpu_choice.c sees that a GPU gets none of them by default.
-CPU_KERNELS = re.compile(r'_cpu(_|$)|^gemm_pack$|^gram_(pack|mirror)$|_strip$|'
+CPU_KERNELS = re.compile(r'_cpu(_|$)|^gemm_pack$|^gram_mirror$|_strip$|'
                          r'^(broadcast|gradnorm|ln_fwd|ln_back|quad_fwd|quad_bwd|rowreduce|rowreduce_spread)_row$')
 
 
