@@ -136,8 +136,39 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu(
     }
 }
 
-/* part[slice][o][r,s,c] = the weight gradient from the pixels of one slice (dimension 1); one work-item per
- * panel of NR columns r,s,c (dimension 0). ddst: as gemm_pack leaves it. */
+/* Where the patches of a weight gradient lie: h x w pixels of c channels, kernel rows of `run` = k c neighbours. */
+struct patches {
+    __global const float *src;
+    int h, w, c, run, ahead; /* ahead: floats to the same column of a pixel that comes some pixels later */
+};
+
+/* Columns j0..j0+have-1 of one pixel's patch, whose corner is (top, left) of an image, into row l of a lot: runs of
+ * neighbouring elements, one for each kernel row, with zeros for what is padding. */
+static void wei_gather(const struct patches *p, const int image, const int top, const int left, const int j0,
+                       const int have, float lot[PANELS][KC + 1][NR], const int l)
+{
+    for (int j = 0, r = j0 / p->run, in = j0 % p->run; j < have; r++, in = 0) {
+        const int length = min(p->run - in, have - j), along = left * p->c + in, width = p->w * p->c;
+        const bool row = (uint)(top + r) < (uint)p->h;
+        __global const float *from = p->src + ((long)image * p->h + top + r) * width + along;
+        int t = 0;
+        if (row && along >= 0 && along + length <= width && j % 4 == 0) {
+            for (; t + NR <= length && (j + t) % NR == 0; t += NR) {
+                FETCH(from + t + p->ahead, 0);
+                VSTORE(VLOAD(from + t), lot[(j + t) / NR][l]);
+                VSTORE(VLOAD(from + t + VW), lot[(j + t) / NR][l] + VW);
+            }
+            for (; t + 4 <= length; t += 4)
+                vstore4(vload4(0, from + t), 0, &lot[(j + t) / NR][l][(j + t) % NR]);
+        }
+        for (; t < length; t++)
+            lot[(j + t) / NR][l][(j + t) % NR] = row && (uint)(along + t) < (uint)width ? from[t] : 0.0f;
+        j += length;
+    }
+}
+
+/* part[slice][o][r,s,c] = the weight gradient from the pixels of one slice (dimension 1); one work-item per SPAN columns
+ * r,s,c (dimension 0). ddst: as gemm_pack leaves it. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
     __global const float *restrict src,
     __global const float *restrict ddst,
@@ -153,38 +184,19 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
     const int slice_pixels)
 {
     const int p = (h + 2 * pad - k) / stride + 1, q = (w + 2 * pad - k) / stride + 1, pixels = n * p * q;
-    const int j0 = (int)get_global_id(0) * NR, cols = k * k * c, have = min(NR, cols - j0), run = k * c, o_up = (o + MR - 1) / MR * MR;
+    const int j0 = (int)get_global_id(0) * SPAN, cols = k * k * c, span = min(SPAN, cols - j0), o_up = (o + MR - 1) / MR * MR;
     const int slice = get_global_id(1), begin = slice * slice_pixels, end = min(pixels, begin + slice_pixels);
-    const int first_r = j0 / run, first_in = j0 % run;
+    const struct patches patches = { src, h, w, c, k * c, 6 * stride * c };
     __global float *out = part + (size_t)slice * o * cols + j0;
-    float panel[KC * NR];
+    float lot[PANELS][KC + 1][NR] __attribute__((aligned(64)));
+    for (int j = span; j < (span + NR - 1) / NR * NR; j++)
+        for (int l = 0; l < KC; l++)
+            lot[j / NR][l][j % NR] = 0.0f;
     for (int l0 = begin; l0 < end; l0 += KC) {
         const int depth = min(KC, end - l0);
         int x = l0 % q, y = l0 / q % p, image = l0 / q / p;
         for (int l = 0; l < depth; l++) {
-            const int top = y * stride - pad, left = x * stride - pad;
-            float *to = panel + l * NR;
-            /* The panel's columns are runs of neighbouring elements, one for each kernel row r. */
-            for (int j = 0, r = first_r, in = first_in; j < NR; r++, in = 0) {
-                const int length = j < have ? min(run - in, have - j) : NR - j;
-                const bool row = j < have && top + r >= 0 && top + r < h;
-                const int at = ((image * h + top + r) * w + left) * c + in;
-                if (row && left * c + in >= 0 && left * c + in + length <= w * c) {
-                    if (length == NR) {
-                        VSTORE(VLOAD(src + at), to);
-                        VSTORE(VLOAD(src + at + VW), to + VW);
-                    } else {
-                        for (int t = 0; t < length; t++)
-                            to[j + t] = src[at + t];
-                    }
-                } else {
-                    for (int t = 0; t < length; t++) {
-                        const int along = left * c + in + t;
-                        to[j + t] = row && along >= 0 && along < w * c ? src[at + t] : 0.0f;
-                    }
-                }
-                j += length;
-            }
+            wei_gather(&patches, image, y * stride - pad, x * stride - pad, j0, span, lot, l);
             if (++x == q) {
                 x = 0;
                 if (++y == p) {
@@ -193,26 +205,33 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
                 }
             }
         }
-        for (int i0 = 0; i0 < o; i0 += MR) {
-            __global const float *row = ddst + (size_t)l0 * o_up + (size_t)i0 * min(KC, pixels - l0);
-            vec acc[MR][2];
-            cpu_clear(acc);
-            for (int l = 0; l < depth; l++) {
-                const vec b0 = VLOAD(panel + l * NR), b1 = VLOAD(panel + l * NR + VW);
+        for (int j = 0; j < span; j += NR)
+            for (int i0 = 0; i0 < o; i0 += MR) {
+                __global const float *row = ddst + (size_t)l0 * o_up + (size_t)i0 * min(KC, pixels - l0);
+                __global float *to = out + (size_t)i0 * cols + j;
+                const bool whole = i0 + MR <= o && j + NR <= span, first = l0 == begin;
+                const float(*panel)[NR] = lot[j / NR];
+                vec acc[MR][2];
+                cpu_clear(acc);
+                if (whole && !first)
+                    cpu_load(acc, to, cols);
+                for (int l = 0; l < depth; l++) {
+                    const vec b0 = VLOAD(panel[l]), b1 = VLOAD(panel[l] + VW);
 #pragma unroll
-                for (int i = 0; i < MR; i++) {
-                    const vec s = (vec)(row[l * MR + i]);
-                    acc[i][0] = fma(s, b0, acc[i][0]);
-                    acc[i][1] = fma(s, b1, acc[i][1]);
+                    for (int i = 0; i < MR; i++) {
+                        const vec s = (vec)(row[l * MR + i]);
+                        acc[i][0] = fma(s, b0, acc[i][0]);
+                        acc[i][1] = fma(s, b1, acc[i][1]);
+                    }
                 }
+                if (whole) {
+                    cpu_store(acc, to, cols);
+                    continue;
+                }
+#pragma unroll
+                for (int i = 0; i < MR; i++)
+                    if (i0 + i < o) /* what the earlier blocks left is added the way a bias is */
+                        conv2d_store(acc[i], to + (size_t)i * cols, to + (size_t)i * cols, min(NR, span - j), !first);
             }
-#pragma unroll
-            for (int i = 0; i < MR; i++)
-                if (i0 + i < o) {
-                    /* What the earlier blocks left is added the way a bias is. */
-                    __global float *to = out + (size_t)(i0 + i) * cols;
-                    conv2d_store(acc[i], to, to, have, l0 > begin);
-                }
-        }
     }
 }

@@ -62,7 +62,7 @@ static void pack_columns(__global const float *from, const size_t step, __global
 }
 
 /* dst = packed form of the matrix whose element (j, l) is src[j * step_j + l * step_k], with weighted (then step_j is 1)
- * times wgt[l]. Dimension 0: pieces of 64 k; dimension 1: as many panels as fit 64 columns, which find each other's
+ * times wgt[l]. Dimension 0: pieces of 64 k; dimension 1: as many panels as fit SPAN columns, which find each other's
  * cache lines loaded. */
 __kernel void gemm_pack(
     __global const float *restrict src,
@@ -75,7 +75,7 @@ __kernel void gemm_pack(
     const int step_k,
     const int weighted)
 {
-    const int span = 64 / width * width, l0 = (int)get_global_id(0) * 64, j_begin = (int)get_global_id(1) * span;
+    const int span = SPAN / width * width, l0 = (int)get_global_id(0) * 64, j_begin = (int)get_global_id(1) * span;
     const int l1 = min(k, l0 + 64), j_end = min(count, j_begin + span);
     const int block = l0 / KC * KC, depth = min(KC, k - block), all = (count + width - 1) / width * width;
     for (int j0 = j_begin; j0 < j_end; j0 += width) {
@@ -135,11 +135,9 @@ static void gemm_store(const vec acc[MR][2], __global float *dst, __global const
 /* The right matrix as rows [k,n] is copied into panels, a lot of KC rows and SPAN columns at a time: rows that lie at a
  * power of two from each other share a few sets of every cache, so what lies there cannot wait. While one lot is used
  * the next is copied bit by bit. One row more than a panel has keeps equal rows of the panels in different sets. */
-#define SPAN    64
-#define PANELS  (SPAN / NR)
+typedef vec gemm_lot[PANELS][KC + 1][2];
 /* Pieces, one row of a panel each, that are copied at a time: fewer are not worth the call. */
 #define COPY_AT 12
-typedef vec gemm_lot[PANELS][KC + 1][2];
 
 /* What of a lot has been copied: the first l rows, and q panels of the next one. */
 struct gemm_copy {
@@ -246,11 +244,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
                 __global float *to = out + (size_t)i0 * n + j0;
                 cpu_clear(acc);
                 if (whole && !first)
-#pragma unroll
-                    for (int i = 0; i < MR; i++) {
-                        acc[i][0] = VLOAD(to + (size_t)i * n);
-                        acc[i][1] = VLOAD(to + (size_t)i * n + VW);
-                    }
+                    cpu_load(acc, to, n);
 #pragma unroll
                 for (int i = 0; i < MR; i++)
                     row[i] = A_STEP == 1 ? a + (size_t)min(i0 + i, m - 1) * k + l0
@@ -269,11 +263,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
                     GEMM_WALK(acc, row, depth, COPIED)
                 }
                 if (whole && !(last && (has_bias || has_add || relu)))
-#pragma unroll
-                    for (int i = 0; i < MR; i++) {
-                        VSTORE(acc[i][0], to + (size_t)i * n);
-                        VSTORE(acc[i][1], to + (size_t)i * n + VW);
-                    }
+                    cpu_store(acc, to, n);
                 else
                     gemm_store(acc, out, bia, add, i0, j0, m, n, first || whole, last, has_bias, has_add, relu);
             }

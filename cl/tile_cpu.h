@@ -27,6 +27,9 @@ typedef float4 vec;
 #define NR (2 * VW)
 /* Depth of a block of k: a panel of it stays in the first-level cache. */
 #define KC 256
+/* Columns of the right matrix that are brought into panels together. */
+#define SPAN   64
+#define PANELS (SPAN / NR)
 /* Distance of neighbouring k in a row of the left matrix: 1 as it lies, MR when it was packed into panels. */
 #ifndef A_STEP
     #define A_STEP 1
@@ -45,6 +48,25 @@ static void cpu_clear(vec acc[MR][2])
 #pragma unroll
     for (int i = 0; i < MR; i++)
         acc[i][0] = acc[i][1] = (vec)(0.0f);
+}
+
+/* A whole tile from or to rows that lie `step` apart. */
+static inline void cpu_load(vec acc[MR][2], __global const float *from, const int step)
+{
+#pragma unroll
+    for (int i = 0; i < MR; i++) {
+        acc[i][0] = VLOAD(from + (size_t)i * step);
+        acc[i][1] = VLOAD(from + (size_t)i * step + VW);
+    }
+}
+
+static inline void cpu_store(const vec acc[MR][2], __global float *to, const int step)
+{
+#pragma unroll
+    for (int i = 0; i < MR; i++) {
+        VSTORE(acc[i][0], to + (size_t)i * step);
+        VSTORE(acc[i][1], to + (size_t)i * step + VW);
+    }
 }
 
 #endif

@@ -145,7 +145,7 @@ static imx_status data_run(struct imx_dev *dev, const void *problem, const struc
 }
 
 struct wei_plan {
-    int32_t pixels, cols, panels, slices, slice_pixels;
+    int32_t pixels, cols, lots, slices, slice_pixels; /* lots: of columns, one work-item each */
     uint64_t ddst_bytes, part_bytes;
 };
 
@@ -154,8 +154,8 @@ static struct wei_plan wei_plan(const struct imx_caps *caps, const struct imx_co
     const struct imx_cpu_tile t = imx_cpu_tile(caps);
     int32_t tuned[IMX_MAX_TUNABLES];
     struct wei_plan p = { .pixels = d->n * imx_conv2d_p(d) * imx_conv2d_q(d), .cols = d->k * d->k * d->c };
-    p.panels = (p.cols + t.nr - 1) / t.nr;
-    p.slices = least(pieces(caps) / p.panels, p.pixels / 512);
+    p.lots = (p.cols + IMX_CPU_SPAN - 1) / IMX_CPU_SPAN;
+    p.slices = least(pieces(caps) / p.lots, p.pixels / 512);
     p.slices = p.slices < 1 ? 1 : p.slices > 16 ? 16 : p.slices;
     if (imx_tuned_values(caps, &imx_op_conv2d_bwd_wei, &imx_variant_conv2d_wei_cpu, d, tuned))
         p.slices = tuned[0];
@@ -179,7 +179,7 @@ static imx_status wei_run(struct imx_dev *dev, const void *problem, const struct
     const struct wei_plan p = wei_plan(&dev->caps, d);
     const struct imx_mem ddst = imx_part(a->ws, 0, p.ddst_bytes), part = imx_part(a->ws, p.ddst_bytes, p.part_bytes);
     const struct imx_mem none = { 0 };
-    const struct imx_launch launch = { { (size_t)p.panels, (size_t)p.slices, 1 }, { 1, 1, 1 }, t.options };
+    const struct imx_launch launch = { { (size_t)p.lots, (size_t)p.slices, 1 }, { 1, 1, 1 }, t.options };
     IMX_TRY(imx_cpu_pack(dev, a->m[IMX_CONV2D_BWD_WEI_DDST], none, ddst, d->o, p.pixels, t.mr, 1, d->o));
     IMX_TRY(imx_run_conv2d_cpu_wei(
         dev, launch,

@@ -118,7 +118,7 @@ static uint64_t workspace(const struct imx_caps *caps, const void *problem)
 imx_status imx_cpu_pack(struct imx_dev *dev, struct imx_mem src, struct imx_mem wgt, struct imx_mem dst, int32_t count,
                         int32_t k, int32_t width, int32_t step_j, int32_t step_k)
 {
-    const int32_t span = 64 / width * width; /* as in the kernel */
+    const int32_t span = IMX_CPU_SPAN / width * width;
     const struct imx_launch launch = { { ((size_t)k + 63) / 64, (size_t)((count + span - 1) / span), 1 },
                                        { 1, 1, 1 },
                                        imx_cpu_tile(&dev->caps).options };

@@ -12,6 +12,9 @@ struct imx_cpu_tile {
 };
 struct imx_cpu_tile imx_cpu_tile(const struct imx_caps *caps);
 
+/* Columns that are packed together: SPAN of cl/tile_cpu.h. */
+enum { IMX_CPU_SPAN = 64 };
+
 /* Rows that lie so many floats apart share a few sets of a first-level cache: multiples of 1 KB. */
 static inline bool imx_cpu_clashes(int32_t floats)
 {
