@@ -137,43 +137,53 @@ static void gemm_store(const vec acc[MR][2], __global float *dst, __global const
  * the next is copied bit by bit. One row more than a panel has keeps equal rows of the panels in different sets. */
 typedef vec gemm_lot[PANELS][KC + 1][2];
 /* Pieces, one row of a panel each, that are copied at a time: fewer are not worth the call. */
-#define COPY_AT 12
+#define COPY_AT 16
 
-/* What of a lot has been copied: the first l rows, and q panels of the next one. */
+/* What of a lot has been copied: the first l rows. */
 struct gemm_copy {
     __global const float *from;
     int n, cols; /* floats from row to row; columns that the matrix has there */
-    int panels, depth, l, q;
+    int panels, depth, l;
 };
 
 static struct gemm_copy gemm_begin(__global const float *b, const int l0, const int j0, const int n, const int depth,
                                    const int cols)
 {
-    return (struct gemm_copy){ b + (size_t)l0 * n + j0, n, n - j0, (min(SPAN, cols) + NR - 1) / NR, depth, 0, 0 };
+    return (struct gemm_copy){ b + (size_t)l0 * n + j0, n, n - j0, (min(SPAN, cols) + NR - 1) / NR, depth, 0 };
 }
 
-/* Copies the next `pieces` rows of panels, zeros beyond the last column, and asks for as many after them. */
-static void gemm_copy(struct gemm_copy *c, gemm_lot lot, const int pieces)
+static void gemm_copy_part(const struct gemm_copy *c, gemm_lot lot, const int l)
 {
-    const int ahead = min(pieces / c->panels + 1, 2 * COPY_AT);
-    for (int t = 0; t < pieces && c->l < c->depth; t++) {
-        __global const float *from = c->from + (size_t)c->l * c->n + c->q * NR;
-        if ((c->q + 1) * NR <= c->cols) {
-            FETCH(from + (size_t)ahead * c->n, 0);
-            lot[c->q][c->l][0] = VLOAD(from);
-            lot[c->q][c->l][1] = VLOAD(from + VW);
-        } else {
-            float edge[NR];
-            for (int j = 0; j < NR; j++)
-                edge[j] = c->q * NR + j < c->cols ? from[j] : 0.0f;
-            lot[c->q][c->l][0] = VLOAD(edge);
-            lot[c->q][c->l][1] = VLOAD(edge + VW);
+    __global const float *from = c->from + (size_t)l * c->n;
+    float edge[NR];
+    for (int q = 0; q < c->panels; q++) {
+        for (int j = 0; j < NR; j++)
+            edge[j] = q * NR + j < c->cols ? from[q * NR + j] : 0.0f;
+        lot[q][l][0] = VLOAD(edge);
+        lot[q][l][1] = VLOAD(edge + VW);
+    }
+}
+
+/* Copies the next rows, zeros beyond the last column, and asks for as many after them. */
+static void gemm_copy(struct gemm_copy *c, gemm_lot lot, const int rows)
+{
+    const int stop = min(c->depth, c->l + rows), ahead = min(rows + 1, COPY_AT);
+    for (int l = c->l; l < stop; l++) {
+        __global const float *from = c->from + (size_t)l * c->n;
+        if (c->panels < PANELS || c->cols < SPAN) {
+            gemm_copy_part(c, lot, l);
+            continue;
         }
-        if (++c->q == c->panels) {
-            c->q = 0;
-            c->l++;
+#pragma unroll
+        for (int j = 0; j < SPAN; j += 16)
+            FETCH(from + (size_t)ahead * c->n + j, 0);
+#pragma unroll
+        for (int q = 0; q < PANELS; q++) {
+            lot[q][l][0] = VLOAD(from + q * NR);
+            lot[q][l][1] = VLOAD(from + q * NR + VW);
         }
     }
+    c->l = stop;
 }
 
 /* Adds `depth` products of MR rows and the columns of one panel: PANEL(l, h) is vector h of its row l. */
@@ -223,7 +233,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
         return;
     int turn = 0, q = 0, due = 0;
     if (!b_packed)
-        gemm_copy(&next, lot[0], KC * PANELS);
+        gemm_copy(&next, lot[0], KC);
     for (int l0 = k_begin; l0 < k_end; l0 += KC) {
         const int depth = min(KC, k_end - l0);
         const bool first = l0 == k_begin, last = l0 + KC >= k_end;
@@ -257,8 +267,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
                 } else {
                     due += pieces;
                     if (due >= COPY_AT) {
-                        gemm_copy(&next, lot[!turn], due);
-                        due = 0;
+                        gemm_copy(&next, lot[!turn], due / next.panels);
+                        due %= next.panels;
                     }
                     GEMM_WALK(acc, row, depth, COPIED)
                 }
@@ -269,7 +279,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
             }
             if (++q == PANELS || j0 + NR >= j_end) {
                 if (!b_packed)
-                    gemm_copy(&next, lot[!turn], KC * PANELS);
+                    gemm_copy(&next, lot[!turn], KC);
                 turn = !turn;
                 q = 0;
             }

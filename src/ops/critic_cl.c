@@ -31,9 +31,7 @@ struct layout {
 static int tile_rows(const struct imx_critic *d, int64_t rows)
 {
     const int64_t cols = (int64_t)d->n * d->q;
-    int64_t most = cols * TILE_ROWS > MEGA ? cols * TILE_ROWS : MEGA;
-    if (d->n >= 64 && most > rows * cols / 4)
-        most = rows * cols / 4;
+    const int64_t most = cols * TILE_ROWS > MEGA ? cols * TILE_ROWS : MEGA;
     const int64_t tile = most / cols / TILE_ROWS * TILE_ROWS;
     if (most >= rows * cols)
         return (int)rows;
