@@ -202,7 +202,8 @@ static void gemm_copy(struct gemm_copy *c, gemm_lot lot, const int rows)
 /* One work-item per tile of tile_m x tile_n results (dimensions 1 and 0) and slice of k (dimension 2). a:
  * rows as they lie (A_STEP 1, a_row = k) or panels. b: rows [k,n] as they lie (b_packed 0), or panels. With
  * slices > 1, dst is slices x m x n partial sums. lower: register tiles above the diagonal are left
- * out; rows of tiles come from both ends in turn, so that each lot of work-items has the same share of what is left. */
+ * out; rows of tiles come from both ends in turn, so that each lot of work-items has the same share of what is left. more: adds
+ * to what dst holds. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
     __global const float *restrict a,
     __global const float *restrict b,
@@ -219,7 +220,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
     const int has_bias,
     const int has_add,
     const int relu,
-    const int lower)
+    const int lower,
+    const int more)
 {
     const int tiles = (m + tile_m - 1) / tile_m, tile = get_global_id(1);
     const int i_begin = (!lower ? tile : tile % 2 ? tiles - 1 - tile / 2 : tile / 2) * tile_m, i_end = min(m, i_begin + tile_m);
@@ -236,7 +238,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
         gemm_copy(&next, lot[0], KC);
     for (int l0 = k_begin; l0 < k_end; l0 += KC) {
         const int depth = min(KC, k_end - l0);
-        const bool first = l0 == k_begin, last = l0 + KC >= k_end;
+        const bool first = l0 == k_begin && !more, last = l0 + KC >= k_end;
         for (int j0 = j_begin; j0 < j_end; j0 += NR) {
             __global const float *packed = b + (size_t)l0 * n_up + (size_t)j0 * depth;
             const int i_first = lower ? max(i_begin, j0 / MR * MR) : i_begin;

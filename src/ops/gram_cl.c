@@ -13,9 +13,13 @@ static int32_t up(int32_t x, int32_t to)
     return (x + to - 1) / to * to;
 }
 
+/* Rows that are packed and multiplied at a time, so that scratch does not grow with them. */
+enum { PASS_ROWS = 2048 };
+
 static uint64_t packed_bytes(const struct imx_gram *d, int32_t width)
 {
-    return ((uint64_t)up(d->k, width) * (uint64_t)d->rows * sizeof(float) + 4095) / 4096 * 4096;
+    const int32_t rows = d->rows < PASS_ROWS ? d->rows : PASS_ROWS;
+    return ((uint64_t)up(d->k, width) * (uint64_t)rows * sizeof(float) + 4095) / 4096 * 4096;
 }
 
 static bool pack_supports(const struct imx_caps *caps, const void *problem)
@@ -27,8 +31,7 @@ static bool pack_supports(const struct imx_caps *caps, const void *problem)
 static uint64_t pack_workspace(const struct imx_caps *caps, const void *problem)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(caps);
-    const struct imx_gram *d = problem;
-    return packed_bytes(d, t.mr) + (packed_bytes(d, t.nr));
+    return packed_bytes(problem, t.mr) + packed_bytes(problem, t.nr);
 }
 
 static int pack_rank(const struct imx_caps *caps, const void *problem)
@@ -37,34 +40,45 @@ static int pack_rank(const struct imx_caps *caps, const void *problem)
     return caps->type == IMX_DEV_CPU ? 0 : 4;
 }
 
-static imx_status pack_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+/* Adds rows r0.. to the lower triangle. */
+static imx_status pack_pass(struct imx_dev *dev, const struct imx_gram *d, const struct imx_args *a, int32_t r0)
 {
-    const struct imx_gram *d = problem;
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
-    const struct imx_mem left = imx_part(a->ws, 0, packed_bytes(d, t.mr));
-    const struct imx_mem right = imx_part(a->ws, left.bytes, packed_bytes(d, t.nr));
     const int32_t tile_m = up(240, t.mr), tile_n = up(256, t.nr);
-    const size_t squares = (size_t)up(d->k, MIRROR_EDGE) / MIRROR_EDGE;
+    const int32_t rows = d->rows - r0 < PASS_ROWS ? d->rows - r0 : PASS_ROWS;
+    const struct imx_mem left = imx_part(a->ws, 0, packed_bytes(d, t.mr)), none = { 0 };
+    const struct imx_mem right = imx_part(a->ws, left.bytes, packed_bytes(d, t.nr));
+    const uint64_t at = (uint64_t)r0 * sizeof(float), width = (uint64_t)d->k;
+    const struct imx_mem src = imx_part(a->m[IMX_GRAM_SRC], at * width, (uint64_t)rows * width * sizeof(float));
+    const struct imx_mem wgt = d->weighted ? imx_part(a->m[IMX_GRAM_WGT], at, (uint64_t)rows * sizeof(float)) : none;
     const struct imx_launch launch = {
         { (size_t)up(d->k, tile_n) / (size_t)tile_n, (size_t)up(d->k, tile_m) / (size_t)tile_m, 1 },
         { 1, 1, 1 },
         t.options_packed,
     };
-    const struct imx_mem src = a->m[IMX_GRAM_SRC], none = { 0 };
-    IMX_TRY(imx_cpu_pack(dev, src, d->weighted ? a->m[IMX_GRAM_WGT] : none, left, d->k, d->rows, t.mr, 1, d->k));
-    IMX_TRY(imx_cpu_pack(dev, src, none, right, d->k, d->rows, t.nr, 1, d->k));
-    IMX_TRY(imx_run_gemm_cpu(dev, launch,
-                             &(struct imx_k_gemm_cpu){ .a = left,
-                                                       .b = right,
-                                                       .dst = a->m[IMX_GRAM_DST],
-                                                       .m = d->k,
-                                                       .n = d->k,
-                                                       .k = d->rows,
-                                                       .b_packed = true,
-                                                       .tile_m = tile_m,
-                                                       .tile_n = tile_n,
-                                                       .slice_k = up(d->rows, 256),
-                                                       .lower = 1 }));
+    IMX_TRY(imx_cpu_pack(dev, src, wgt, left, d->k, rows, t.mr, 1, d->k));
+    IMX_TRY(imx_cpu_pack(dev, src, none, right, d->k, rows, t.nr, 1, d->k));
+    return imx_run_gemm_cpu(dev, launch,
+                            &(struct imx_k_gemm_cpu){ .a = left,
+                                                      .b = right,
+                                                      .dst = a->m[IMX_GRAM_DST],
+                                                      .m = d->k,
+                                                      .n = d->k,
+                                                      .k = rows,
+                                                      .b_packed = true,
+                                                      .tile_m = tile_m,
+                                                      .tile_n = tile_n,
+                                                      .slice_k = up(rows, 256),
+                                                      .lower = 1,
+                                                      .more = r0 > 0 });
+}
+
+static imx_status pack_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_gram *d = problem;
+    const size_t squares = (size_t)up(d->k, MIRROR_EDGE) / MIRROR_EDGE;
+    for (int32_t r0 = 0; r0 < d->rows; r0 += PASS_ROWS)
+        IMX_TRY(pack_pass(dev, d, a, r0));
     return imx_run_gram_mirror(dev, (struct imx_launch){ { squares, squares, 1 }, { 1, 1, 1 }, NULL },
                                &(struct imx_k_gram_mirror){ .dst = a->m[IMX_GRAM_DST], .k = d->k });
 }
