@@ -58,6 +58,20 @@ static void conv2d_store(const vec acc[2], __global float *dst, __global const f
         dst[j] = has_bias ? t[j] + bia[j] : t[j];
 }
 
+static void conv2d_load(vec acc[2], __global const float *dst, const int have)
+{
+    if (have == NR) {
+        acc[0] = VLOAD(dst);
+        acc[1] = VLOAD(dst + VW);
+        return;
+    }
+    float t[NR];
+    for (int j = 0; j < NR; j++)
+        t[j] = j < have ? dst[j] : 0.0f;
+    acc[0] = VLOAD(t);
+    acc[1] = VLOAD(t + VW);
+}
+
 /* One work-item per tile of tile_m output pixels (dimension 0) and panel of columns (dimension 1). wei: as
  * conv2d_pack_wei leaves it. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu(
@@ -85,32 +99,37 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu(
     const int tile_m,
     const int has_bias)
 {
-    const int m = images * out_h * out_w, k = taps_a * taps_b * in_c;
+    const int m = images * out_h * out_w, taps = taps_a * taps_b, k = taps * in_c, block = max(1, KC / in_c);
     const int i_begin = (int)get_global_id(0) * tile_m, i_end = min(m, i_begin + tile_m);
     const int j0 = (int)get_global_id(1) * NR, have = min(NR, cols - j0);
     __global const float *zeros = wei + (size_t)((cols + NR - 1) / NR) * k * NR;
-    int u = i_begin % out_w, v = i_begin / out_w % out_h, image = i_begin / out_w / out_h;
-    for (int i0 = i_begin; i0 < i_end; i0 += MR) {
-        __global const float *panel = wei + (size_t)j0 * k;
-        int row_y[MR], row_x[MR], row_at[MR], row_dst[MR];
-        vec acc[MR][2];
-        cpu_clear(acc);
+    /* As many taps at a time as leave their weights in the first-level cache; dst holds the sums between. A residue of
+     * backward-data may have no tap at all: zeros. */
+    for (int t0 = 0; t0 == 0 || t0 < taps; t0 += block) {
+        const int t1 = min(taps, t0 + block);
+        int u = i_begin % out_w, v = i_begin / out_w % out_h, image = i_begin / out_w / out_h;
+        for (int i0 = i_begin; i0 < i_end; i0 += MR) {
+            __global const float *panel = wei + (size_t)j0 * k + (size_t)t0 * in_c * NR;
+            int row_y[MR], row_x[MR], row_at[MR], row_dst[MR];
+            vec acc[MR][2];
+            cpu_clear(acc);
 #pragma unroll
-        for (int i = 0; i < MR; i++) {
-            row_y[i] = v * step + base_y;
-            row_x[i] = u * step + base_x;
-            row_at[i] = image * in_h * in_w;
-            row_dst[i] = dst_0 + image * dst_n + v * dst_t + u * dst_u;
-            if (i0 + i + 1 < i_end && ++u == out_w) { /* past the end, the last pixel is computed again */
-                u = 0;
-                if (++v == out_h) {
-                    v = 0;
-                    image++;
+            for (int i = 0; i < MR; i++) {
+                row_y[i] = v * step + base_y;
+                row_x[i] = u * step + base_x;
+                row_at[i] = image * in_h * in_w;
+                row_dst[i] = dst_0 + image * dst_n + v * dst_t + u * dst_u + j0;
+                if (t0)
+                    conv2d_load(acc[i], dst + row_dst[i], have);
+                if (i0 + i + 1 < i_end && ++u == out_w) { /* past the end, the last pixel is computed again */
+                    u = 0;
+                    if (++v == out_h) {
+                        v = 0;
+                        image++;
+                    }
                 }
             }
-        }
-        for (int a = 0; a < taps_a; a++)
-            for (int b = 0; b < taps_b; b++) {
+            for (int t = t0, a = t0 / taps_b, b = t0 % taps_b; t < t1; t++) {
                 __global const float *row[MR];
 #pragma unroll
                 for (int i = 0; i < MR; i++) {
@@ -128,11 +147,16 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu(
                     }
                     panel += NR;
                 }
+                if (++b == taps_b) {
+                    b = 0;
+                    a++;
+                }
             }
 #pragma unroll
-        for (int i = 0; i < MR; i++)
-            if (i0 + i < i_end)
-                conv2d_store(acc[i], dst + row_dst[i] + j0, bia + j0, have, has_bias);
+            for (int i = 0; i < MR; i++)
+                if (i0 + i < i_end)
+                    conv2d_store(acc[i], dst + row_dst[i], bia + j0, have, has_bias && t1 == taps);
+        }
     }
 }
 
