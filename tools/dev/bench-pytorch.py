@@ -15,7 +15,8 @@ Settings: installed (nothing set) · zen, haswell and, with AVX-512, skylakex, c
           (skylakex and AVX-512 dispatch in ATen, or haswell; an allocator that keeps its pages). One process for each setting; a round visits each in turn, then the other program.
 Batch 64, 3x32x32, 2048 critic units, Adam, float32, all cores. A visit repeats the work for about a second after a warm-up;
 medians over all rounds are reported, with the spread, the ratio to the other program, and the most memory resident. --engine times the same work with
-`infomax bench`: the published step against encode-dot and against bilinear, a product or convolution against its own row.
+`infomax bench`: the published step against encode-dot and against bilinear, a product or convolution against its own row, the encoder
+against its nodes of a step, each with a wait behind it.
 --against COMMAND: a JSON answer with step_ms or rows is taken as its time, anything else is timed from outside."""
 import argparse
 import json
@@ -219,8 +220,8 @@ class Worker:
         return json.loads(self.process.stdout.readline())
 
 
-def against(command):
-    """(milliseconds, MiB at its peak)"""
+def against(command, part=()):
+    """(milliseconds, MiB at its peak); part: of the nodes whose names begin so"""
     begin = time.perf_counter()
     program = subprocess.Popen(shlex.split(command), stdout=subprocess.PIPE, text=True)
     text = program.stdout.read()
@@ -230,7 +231,10 @@ def against(command):
         sys.exit(f'{command}: ended with {program.returncode}')
     try:
         answer = json.loads(text)
-        ms = float(answer['step_ms'] if 'step_ms' in answer else answer['rows'][0]['ms'])
+        if part:
+            ms = sum(n['ms'] for n in answer['nodes'] if n['node'].startswith(part))
+        else:
+            ms = float(answer['step_ms'] if 'step_ms' in answer else answer['rows'][0]['ms'])
     except (ValueError, KeyError, TypeError, IndexError):
         ms = outside
     return ms, usage.ru_maxrss / 1024
@@ -241,6 +245,8 @@ def engine_commands(engine, work):
     run = shlex.quote(engine) + ' bench --json -q '
     if work in STEPS:
         return {c: f'{run} step --critic {c} --batch {BATCH} --critic-units {UNITS}' for c in ('encode-dot', 'bilinear')}
+    if work == 'encoder':
+        return {'engine': f'{run} step --critic bilinear --batch {BATCH} --critic-units 128'}
     kind, rest = (work.split('-', 1) + [''])[:2]
     if kind == 'gemm':
         m, n, k = rest.split('x')
@@ -288,7 +294,7 @@ def main():
                 times[s] += answer['ms']
                 macs, mib[s] = answer['macs'], answer['mib']
             for name, command in others.items():
-                ms, mib[name] = against(command)
+                ms, mib[name] = against(command, ('encoder.', 'd_encoder.') if work == 'encoder' and o.engine else ())
                 other[name].append(ms)
         theirs = {name: statistics.median(t) for name, t in other.items()}
         for name, t in {**times, **other}.items():
