@@ -160,11 +160,89 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu(
     }
 }
 
-/* Where the patches of a weight gradient lie: h x w pixels of c channels, kernel rows of `run` = k c neighbours. */
+/* Where patches lie: h x w pixels of c channels, kernel rows of `run` = k c neighbours. */
 struct patches {
     __global const float *src;
     int h, w, c, run, ahead; /* ahead: floats to the same column of a pixel that comes some pixels later */
 };
+
+/* The whole patch of one pixel, whose corner is (top, left) of an image: runs of neighbouring elements, one for each of
+ * the k kernel rows, with zeros for what is padding. */
+static void patch_gather(const struct patches *p, const int k, const int image, const int top, const int left, float *to)
+{
+    const int along = left * p->c, width = p->w * p->c;
+    for (int r = 0; r < k; r++, to += p->run) {
+        const bool row = (uint)(top + r) < (uint)p->h;
+        __global const float *from = p->src + ((long)image * p->h + top + r) * width + along;
+        int t = 0;
+        if (row && along >= 0 && along + p->run <= width)
+            for (; t + 4 <= p->run; t += 4)
+                vstore4(vload4(0, from + t), 0, to + t);
+        for (; t < p->run; t++)
+            to[t] = row && (uint)(along + t) < (uint)width ? from[t] : 0.0f;
+    }
+}
+
+/* A forward pass with few channels, k k c <= KC: a tap is then no more than a few steps, so the patches of MR pixels are
+ * gathered first, and all columns use them. One work-item per tile of tile_m pixels. wei: as conv2d_pack_wei leaves
+ * it. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_few(
+    __global const float *restrict src,
+    __global const float *restrict wei,
+    __global const float *restrict bia,
+    __global float *restrict dst,
+    const int n,
+    const int h,
+    const int w,
+    const int c,
+    const int o,
+    const int k,
+    const int stride,
+    const int pad,
+    const int tile_m,
+    const int has_bias)
+{
+    const int p = (h + 2 * pad - k) / stride + 1, q = (w + 2 * pad - k) / stride + 1, pixels = n * p * q;
+    const int i_begin = (int)get_global_id(0) * tile_m, i_end = min(pixels, i_begin + tile_m), depth = k * k * c;
+    const struct patches patches = { src, h, w, c, k * c, 0 };
+    float patch[MR][KC];
+    int x = i_begin % q, y = i_begin / q % p, image = i_begin / q / p;
+    for (int i0 = i_begin; i0 < i_end; i0 += MR) {
+        for (int i = 0; i < MR; i++) {
+            patch_gather(&patches, k, image, y * stride - pad, x * stride - pad, patch[i]);
+            if (i0 + i + 1 < i_end && ++x == q) { /* past the end, the last pixel is computed again */
+                x = 0;
+                if (++y == p) {
+                    y = 0;
+                    image++;
+                }
+            }
+        }
+        for (int j0 = 0; j0 < o; j0 += NR) {
+            __global const float *panel = wei + (size_t)j0 * depth;
+            __global float *to = dst + (size_t)i0 * o + j0;
+            vec acc[MR][2];
+            cpu_clear(acc);
+            for (int l = 0; l < depth; l++) {
+                const vec b0 = VLOAD(panel + l * NR), b1 = VLOAD(panel + l * NR + VW);
+#pragma unroll
+                for (int i = 0; i < MR; i++) {
+                    const vec s = (vec)(patch[i][l]);
+                    acc[i][0] = fma(s, b0, acc[i][0]);
+                    acc[i][1] = fma(s, b1, acc[i][1]);
+                }
+            }
+            if (i0 + MR <= i_end && j0 + NR <= o && !has_bias) {
+                cpu_store(acc, to, o);
+                continue;
+            }
+#pragma unroll
+            for (int i = 0; i < MR; i++)
+                if (i0 + i < i_end)
+                    conv2d_store(acc[i], to + (size_t)i * o, bia + j0, min(NR, o - j0), has_bias);
+        }
+    }
+}
 
 /* Columns j0..j0+have-1 of one pixel's patch, whose corner is (top, left) of an image, into row l of a lot: runs of
  * neighbouring elements, one for each kernel row, with zeros for what is padding. */

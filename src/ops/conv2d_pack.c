@@ -57,29 +57,36 @@ static int32_t own_tile_m(const struct imx_caps *caps, const struct imx_conv2d_w
     return up(least(512, rows * panels / pieces(caps) + 1), 2 * t.mr);
 }
 
+static imx_status pack_wei(struct imx_dev *dev, const struct imx_conv2d_work *k, struct imx_mem wei, struct imx_mem dst)
+{
+    const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
+    const int32_t taps = k->taps_a * k->taps_b, panels = (k->cols + t.nr - 1) / t.nr;
+    const struct imx_launch launch = { { taps ? (size_t)taps : 1, (size_t)panels, 1 }, { 1, 1, 1 }, t.options };
+    return imx_run_conv2d_pack_wei(dev, launch,
+                                   &(struct imx_k_conv2d_pack_wei){ .wei = wei,
+                                                                    .dst = dst,
+                                                                    .in_c = k->in_c,
+                                                                    .taps_a = k->taps_a,
+                                                                    .taps_b = k->taps_b,
+                                                                    .w_0 = k->w_0,
+                                                                    .w_a = k->w_a,
+                                                                    .w_b = k->w_b,
+                                                                    .w_c = k->w_c,
+                                                                    .w_j = k->w_j,
+                                                                    .cols = k->cols });
+}
+
 /* tuned: pixels of one work-item, 0: its own. */
 static imx_status run_work(struct imx_dev *dev, const struct imx_conv2d_work *k, struct imx_mem src, struct imx_mem wei,
                            struct imx_mem bia, struct imx_mem dst, bool has_bias, struct imx_mem ws, int32_t tuned)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
-    const int32_t rows = k->images * k->out_h * k->out_w, taps = k->taps_a * k->taps_b;
+    const int32_t rows = k->images * k->out_h * k->out_w;
     const size_t panels = (size_t)((k->cols + t.nr - 1) / t.nr);
     const int32_t tile_m = tuned ? tuned : own_tile_m(&dev->caps, k);
     if (!rows)
         return IMX_OK;
-    const struct imx_launch pack = { { taps ? (size_t)taps : 1, panels, 1 }, { 1, 1, 1 }, t.options };
-    IMX_TRY(imx_run_conv2d_pack_wei(dev, pack,
-                                    &(struct imx_k_conv2d_pack_wei){ .wei = wei,
-                                                                     .dst = ws,
-                                                                     .in_c = k->in_c,
-                                                                     .taps_a = k->taps_a,
-                                                                     .taps_b = k->taps_b,
-                                                                     .w_0 = k->w_0,
-                                                                     .w_a = k->w_a,
-                                                                     .w_b = k->w_b,
-                                                                     .w_c = k->w_c,
-                                                                     .w_j = k->w_j,
-                                                                     .cols = k->cols }));
+    IMX_TRY(pack_wei(dev, k, wei, ws));
     const struct imx_launch launch = { { (size_t)((rows + tile_m - 1) / tile_m), panels, 1 }, { 1, 1, 1 }, t.options };
     return imx_run_conv2d_cpu(dev, launch,
                               &(struct imx_k_conv2d_cpu){ .src = src,
@@ -113,12 +120,45 @@ static uint64_t fwd_workspace(const struct imx_caps *caps, const void *problem)
     return packed_bytes(caps, &work);
 }
 
+/* A forward pass whose taps are too short to be walked one by one, and whose patches fit KC of cl/tile_cpu.h. */
+static bool few_channels(const struct imx_conv2d *d)
+{
+    return d->c < 16 && d->k * d->k * d->c <= 256;
+}
+
+static imx_status run_few(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, int32_t tuned)
+{
+    const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
+    const struct imx_conv2d_work work = imx_conv2d_work_fwd(d);
+    const int32_t pixels = d->n * imx_conv2d_p(d) * imx_conv2d_q(d);
+    const int32_t tile_m = tuned ? tuned : up(least(512, pixels / pieces(&dev->caps) + 1), 2 * t.mr);
+    const struct imx_launch launch = { { (size_t)((pixels + tile_m - 1) / tile_m), 1, 1 }, { 1, 1, 1 }, t.options };
+    IMX_TRY(pack_wei(dev, &work, a->m[IMX_CONV2D_FWD_WEI], a->ws));
+    return imx_run_conv2d_cpu_few(dev, launch,
+                                  &(struct imx_k_conv2d_cpu_few){ .src = a->m[IMX_CONV2D_FWD_SRC],
+                                                                  .wei = a->ws,
+                                                                  .bia = a->m[IMX_CONV2D_FWD_BIA],
+                                                                  .dst = a->m[IMX_CONV2D_FWD_DST],
+                                                                  .n = d->n,
+                                                                  .h = d->h,
+                                                                  .w = d->w,
+                                                                  .c = d->c,
+                                                                  .o = d->o,
+                                                                  .k = d->k,
+                                                                  .stride = d->stride,
+                                                                  .pad = d->pad,
+                                                                  .tile_m = tile_m,
+                                                                  .has_bias = d->bias });
+}
+
 static imx_status fwd_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_conv2d *d = problem;
     const struct imx_conv2d_work work = imx_conv2d_work_fwd(d);
     int32_t tuned[IMX_MAX_TUNABLES] = { 0 };
     (void)imx_tuned_values(&dev->caps, &imx_op_conv2d_fwd, &imx_variant_conv2d_fwd_cpu, d, tuned);
+    if (few_channels(d))
+        return run_few(dev, d, a, tuned[0]);
     return run_work(dev, &work, a->m[IMX_CONV2D_FWD_SRC], a->m[IMX_CONV2D_FWD_WEI], a->m[IMX_CONV2D_FWD_BIA],
                     a->m[IMX_CONV2D_FWD_DST], d->bias, a->ws, tuned[0]);
 }
