@@ -270,7 +270,7 @@ static void wei_gather(const struct patches *p, const int image, const int top, 
 }
 
 /* part[slice][o][r,s,c] = the weight gradient from the pixels of one slice (dimension 1); one work-item per SPAN columns
- * r,s,c (dimension 0). ddst: as gemm_pack leaves it. */
+ * r,s,c (dimension 0). ddst: as gemm_pack leaves it, or, not packed, as it lies [pixels, o]. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
     __global const float *restrict src,
     __global const float *restrict ddst,
@@ -283,11 +283,13 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
     const int k,
     const int stride,
     const int pad,
-    const int slice_pixels)
+    const int slice_pixels,
+    const int packed)
 {
     const int p = (h + 2 * pad - k) / stride + 1, q = (w + 2 * pad - k) / stride + 1, pixels = n * p * q;
     const int j0 = (int)get_global_id(0) * SPAN, cols = k * k * c, span = min(SPAN, cols - j0), o_up = (o + MR - 1) / MR * MR;
     const int slice = get_global_id(1), begin = slice * slice_pixels, end = min(pixels, begin + slice_pixels);
+    const int row_step = packed ? MR : o;
     const struct patches patches = { src, h, w, c, k * c, 6 * stride * c };
     __global float *out = part + (size_t)slice * o * cols + j0;
     float lot[PANELS][KC + 1][NR] __attribute__((aligned(64)));
@@ -309,7 +311,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
         }
         for (int j = 0; j < span; j += NR)
             for (int i0 = 0; i0 < o; i0 += MR) {
-                __global const float *row = ddst + (size_t)l0 * o_up + (size_t)i0 * min(KC, pixels - l0);
+                __global const float *row[MR];
                 __global float *to = out + (size_t)i0 * cols + j;
                 const bool whole = i0 + MR <= o && j + NR <= span, first = l0 == begin;
                 const float(*panel)[NR] = lot[j / NR];
@@ -317,11 +319,15 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
                 cpu_clear(acc);
                 if (whole && !first)
                     cpu_load(acc, to, cols);
+#pragma unroll
+                for (int i = 0; i < MR; i++)
+                    row[i] = packed ? ddst + (size_t)l0 * o_up + (size_t)i0 * min(KC, pixels - l0) + i
+                                    : ddst + (size_t)l0 * o + min(i0 + i, o - 1);
                 for (int l = 0; l < depth; l++) {
                     const vec b0 = VLOAD(panel[l]), b1 = VLOAD(panel[l] + VW);
 #pragma unroll
                     for (int i = 0; i < MR; i++) {
-                        const vec s = (vec)(row[l * MR + i]);
+                        const vec s = (vec)(row[i][l * row_step]);
                         acc[i][0] = fma(s, b0, acc[i][0]);
                         acc[i][1] = fma(s, b1, acc[i][1]);
                     }

@@ -201,7 +201,7 @@ static struct wei_plan wei_plan(const struct imx_caps *caps, const struct imx_co
         p.slices = tuned[0];
     p.slice_pixels = up((p.pixels + p.slices - 1) / p.slices, 256);
     p.slices = (p.pixels + p.slice_pixels - 1) / p.slice_pixels;
-    p.ddst_bytes = page((uint64_t)up(d->o, t.mr) * (uint64_t)p.pixels * sizeof(float));
+    p.ddst_bytes = p.lots == 1 ? 0 : page((uint64_t)up(d->o, t.mr) * (uint64_t)p.pixels * sizeof(float));
     p.part_bytes = p.slices == 1 ? 0 : page((uint64_t)p.slices * (uint64_t)d->o * (uint64_t)p.cols * sizeof(float));
     return p;
 }
@@ -220,11 +220,13 @@ static imx_status wei_run(struct imx_dev *dev, const void *problem, const struct
     const struct imx_mem ddst = imx_part(a->ws, 0, p.ddst_bytes), part = imx_part(a->ws, p.ddst_bytes, p.part_bytes);
     const struct imx_mem none = { 0 };
     const struct imx_launch launch = { { (size_t)p.lots, (size_t)p.slices, 1 }, { 1, 1, 1 }, t.options };
-    IMX_TRY(imx_cpu_pack(dev, a->m[IMX_CONV2D_BWD_WEI_DDST], none, ddst, d->o, p.pixels, t.mr, 1, d->o));
+    /* What is read once or twice is not worth packing. */
+    if (p.ddst_bytes)
+        IMX_TRY(imx_cpu_pack(dev, a->m[IMX_CONV2D_BWD_WEI_DDST], none, ddst, d->o, p.pixels, t.mr, 1, d->o));
     IMX_TRY(imx_run_conv2d_cpu_wei(
         dev, launch,
         &(struct imx_k_conv2d_cpu_wei){ .src = a->m[IMX_CONV2D_BWD_WEI_SRC],
-                                        .ddst = ddst,
+                                        .ddst = p.ddst_bytes ? ddst : a->m[IMX_CONV2D_BWD_WEI_DDST],
                                         .part = p.slices == 1 ? a->m[IMX_CONV2D_BWD_WEI_DWEI] : part,
                                         .n = d->n,
                                         .h = d->h,
@@ -234,7 +236,8 @@ static imx_status wei_run(struct imx_dev *dev, const void *problem, const struct
                                         .k = d->k,
                                         .stride = d->stride,
                                         .pad = d->pad,
-                                        .slice_pixels = p.slice_pixels }));
+                                        .slice_pixels = p.slice_pixels,
+                                        .packed = p.ddst_bytes > 0 }));
     if (p.slices == 1)
         return IMX_OK;
     return imx_run_conv2d_sum_slices(
