@@ -12,7 +12,7 @@
 #include "ops/tuned.h"
 
 /* A matrix that is read again for this many rows or columns of the other is packed even if it lies the right way
- * round, on the left only if its rows fall on each other in the caches. */
+ * round, if its rows fall on each other in the caches. */
 #define PACK_FROM 512
 
 struct plan {
@@ -80,7 +80,7 @@ static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm 
     p.m = p.turned ? g->n : g->m;
     p.n = p.turned ? g->m : g->n;
     const bool a_helps = p.n >= PACK_FROM && g->k >= PACK_FROM && imx_cpu_clashes(g->k);
-    const bool b_helps = p.m >= PACK_FROM && g->k >= PACK_FROM;
+    const bool b_helps = p.m >= PACK_FROM && g->k >= PACK_FROM && imx_cpu_clashes(p.n);
     p.a_packed = (p.turned ? !g->tb : g->ta) || (set ? form & 2 : a_helps);
     p.b_packed = (p.turned ? !g->ta : g->tb) || (set ? form & 1 : b_helps);
     if (set) {
