@@ -164,15 +164,17 @@ imx_status imx_run_sheet(struct imx_dev *dev, const struct imx_config *c, const 
     return imx_rebuilt_sheet(dev, &r, ds->pix, ds->n, sheet);
 }
 
-/* Device and images at once: the images are read while the driver is loaded. */
+/* Device and images at once: the images are read while the driver is loaded, and summed by imx_run, which has to know
+ * that they are the same ones only when it resumes. */
 static imx_status open_both(const struct imx_config *c, const char *run, bool resume, struct job *job,
                             struct imx_dataset **ds)
 {
-    const struct imx_dataset_options o = data_options(c->size, c->channels, c->strict, c->threads);
+    struct imx_dataset_options o = data_options(c->size, c->channels, c->strict, c->threads);
     struct imx_dev_info chosen;
     struct imx_reading *reading = NULL;
     imx_status status = IMX_OK;
     const char *why = "";
+    o.unsummed = !resume;
     IMX_GO(imx_dev_choose(c->device, &chosen, &why));
     IMX_GO(imx_keeper_start(&chosen, &job->keeper));
     imx_progress_begin("reading images", 0, "images");

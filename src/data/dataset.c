@@ -199,8 +199,14 @@ static void summarise_chunk(void *user, int64_t i)
     sum_values(pix, (size_t)(to - from) * image, ds->c, c);
 }
 
-/* Mean, deviation, hash and class counts of finished pixels. */
-static imx_status summarise(struct imx_dataset *ds, int32_t threads)
+static void count_classes(struct imx_dataset *ds)
+{
+    for (int32_t i = 0; i < ds->n; i++)
+        if (ds->label[i] >= 0)
+            ds->class[ds->label[i]].images++;
+}
+
+imx_status imx_dataset_sum(struct imx_dataset *ds, int32_t threads)
 {
     const int64_t chunks = ((int64_t)ds->n + CHUNK - 1) / CHUNK;
     struct summary s = { ds, calloc((size_t)chunks, sizeof *s.chunk) };
@@ -229,9 +235,6 @@ static imx_status summarise(struct imx_dataset *ds, int32_t threads)
         ds->mean[k] = mean / 255;
         ds->std[k] = sqrt(var > 0 ? var : 0) / 255;
     }
-    for (int32_t i = 0; i < ds->n; i++)
-        if (ds->label[i] >= 0)
-            ds->class[ds->label[i]].images++;
     free(s.chunk);
     return IMX_OK;
 }
@@ -351,12 +354,13 @@ imx_status imx_dataset_open(const char *path, const struct imx_dataset_options *
         status = reshape(ds, opt);
     if (status == IMX_OK)
         status = imx_source_number_classes(ds);
-    if (status == IMX_OK)
-        status = summarise(ds, opt->threads);
+    if (status == IMX_OK && !opt->unsummed)
+        status = imx_dataset_sum(ds, opt->threads);
     if (status != IMX_OK) {
         imx_dataset_destroy(ds);
         return status;
     }
+    count_classes(ds);
     *out = ds;
     return IMX_OK;
 }
@@ -394,7 +398,8 @@ imx_status imx_dataset_of_pixels(uint8_t *pix, int32_t *label, int32_t n, int32_
             ds->label[i] = -1;
     }
     IMX_GO(imx_source_number_classes(ds));
-    IMX_GO(summarise(ds, 0));
+    IMX_GO(imx_dataset_sum(ds, 0));
+    count_classes(ds);
     *out = ds;
     return IMX_OK;
 fail:

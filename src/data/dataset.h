@@ -23,6 +23,7 @@ struct imx_dataset_options {
                          as the file says */
     int32_t threads;  /* that decode; 0: one per core */
     bool strict;      /* one unreadable file fails the whole (E_DATA) */
+    bool unsummed;    /* mean, std and hash are left for imx_dataset_sum */
     void (*progress)(void *user, uint64_t done, uint64_t total); /* may be called from several threads */
     void *user;
     const atomic_bool *stop; /* set from outside: the result is not wanted any more (E_STOPPED); NULL: never */
@@ -48,10 +49,10 @@ struct imx_dataset {
     struct imx_class *class;
     int32_t unreadables;
     struct imx_unreadable *unreadable;
-    double mean[4], std[4];             /* per channel, of values in [0,1] */
+    double mean[4], std[4];             /* per channel, of values in [0,1]; 0 while there is no hash */
     int32_t bits;                       /* the deepest source sample */
     int32_t min_w, max_w, min_h, max_h; /* of the source images */
-    char hash[33];                      /* 128 bits of SHA-256 over shape, labels and pixels, in hex */
+    char hash[33];                      /* 128 bits of SHA-256 over shape, labels and pixels, in hex; "": unsummed */
 };
 
 /* Opens `path`, which may end in #part (train, test, val, unlabeled; for a folder tree
@@ -67,6 +68,10 @@ IMX_MUST_CHECK imx_status imx_dataset_open(const char *path, const struct imx_da
  * [n], or NULL: none), also on failure. Class names are "0", "1", ... */
 IMX_MUST_CHECK imx_status imx_dataset_of_pixels(uint8_t *pix, int32_t *label, int32_t n, int32_t h, int32_t w,
                                                 int32_t c, struct imx_dataset **out);
+
+/* Mean, deviation and hash of a set that was opened unsummed, by up to `threads` threads (0: one per core). Reads
+ * pixels and labels, which other threads may read meanwhile. */
+IMX_MUST_CHECK imx_status imx_dataset_sum(struct imx_dataset *ds, int32_t threads);
 
 /* NULL is fine. */
 void imx_dataset_destroy(struct imx_dataset *ds);

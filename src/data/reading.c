@@ -1,4 +1,4 @@
-/* See reading.h. Texts of faults belong to a thread, so the reader's is carried over. */
+/* See reading.h. Texts of faults belong to a thread, so those of the threads here are carried over. */
 #include "data/reading.h"
 
 #include <pthread.h>
@@ -62,5 +62,56 @@ imx_status imx_reading_end(struct imx_reading *r, struct imx_dataset **out)
         imx_dataset_destroy(r->ds);
     free(r->path);
     free(r);
+    return status;
+}
+
+struct imx_summing {
+    struct imx_dataset *ds;
+    int32_t threads;
+    bool threaded;
+    pthread_t thread;
+    atomic_bool done;
+    imx_status status;
+    char text[1024];
+};
+
+static void *sum_set(void *arg)
+{
+    struct imx_summing *s = arg;
+    s->status = imx_dataset_sum(s->ds, s->threads);
+    snprintf(s->text, sizeof s->text, "%s", s->status == IMX_OK ? "" : imx_error_text());
+    atomic_store(&s->done, true);
+    return NULL;
+}
+
+imx_status imx_summing_begin(struct imx_dataset *ds, int32_t threads, struct imx_summing **out)
+{
+    struct imx_summing *s = calloc(1, sizeof *s);
+    if (!s)
+        return imx_fail(IMX_E_NOMEM, "no memory to sum %d images", ds->n);
+    s->ds = ds;
+    s->threads = threads;
+    s->threaded = !pthread_create(&s->thread, NULL, sum_set, s);
+    *out = s;
+    return IMX_OK;
+}
+
+bool imx_summing_done(struct imx_summing *s)
+{
+    return !s || atomic_load(&s->done);
+}
+
+imx_status imx_summing_end(struct imx_summing *s)
+{
+    if (!s)
+        return IMX_OK;
+    if (s->threaded)
+        pthread_join(s->thread, NULL);
+    else
+        sum_set(s);
+    const imx_status status = s->status;
+    if (status != IMX_OK && s->threaded)
+        (void)imx_fail(status, "%s", s->text);
+    free(s);
     return status;
 }

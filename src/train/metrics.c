@@ -186,20 +186,20 @@ static void describe_data(struct imx_json *j, const struct imx_dataset *ds)
     imx_json_int(j, "width", ds->w);
     imx_json_int(j, "channels", ds->c);
     imx_json_int(j, "unreadable", ds->unreadables);
-    imx_json_string(j, "hash", ds->hash);
+    imx_json_string(j, "hash", *ds->hash ? ds->hash : NULL);
     imx_json_end(j);
 }
 
-imx_status imx_env_write(const char *run, const struct imx_dev *dev, const struct imx_dataset *ds, const char *network)
+imx_status imx_env_write(const char *run, const struct imx_dev *dev, const struct imx_dataset *ds, const char *network,
+                         const char *started)
 {
-    char path[4096], when[32];
+    char path[4096];
     struct utsname os = { 0 };
     struct imx_json j = { .pretty = true };
     uname(&os);
-    imx_wall_text(when);
     imx_json_object(&j, NULL);
     imx_json_string(&j, "infomax", IMX_VERSION);
-    imx_json_string(&j, "started", when);
+    imx_json_string(&j, "started", started);
     imx_json_string(&j, "system", os.sysname);
     imx_json_string(&j, "release", os.release);
     imx_json_string(&j, "machine", os.machine);

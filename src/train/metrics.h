@@ -31,8 +31,8 @@ IMX_MUST_CHECK imx_status imx_metrics_add(struct imx_metrics *m, const struct im
 void imx_metrics_log(struct imx_metrics *m, const char *fmt, ...) IMX_PRINTF(2, 3);
 void imx_metrics_close(struct imx_metrics *m);
 
-/* env.json: device, driver, versions, data. */
+/* env.json: device, driver, versions, data; "hash" is null while the set is unsummed. started: see imx_wall_text. */
 IMX_MUST_CHECK imx_status imx_env_write(const char *run, const struct imx_dev *dev, const struct imx_dataset *ds,
-                                        const char *network);
+                                        const char *network, const char *started);
 
 #endif

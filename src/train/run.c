@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "data/batch.h"
+#include "data/reading.h"
 #include "graph/weights.h"
 #include "ops/critic.h"
 #include "ops/tuned.h"
@@ -22,7 +23,8 @@
 struct run {
     struct imx_dev *dev;
     const struct imx_config *c;
-    const struct imx_dataset *ds;
+    struct imx_dataset *ds;
+    struct imx_summing *summing; /* NULL: the hash of ds is known */
     const char *folder;
     const struct imx_run_hooks *hooks;
     struct imx_step *step;
@@ -32,6 +34,7 @@ struct run {
     uint64_t per_epoch, steps;
     bool found; /* a checkpoint, whose step is first */
     uint64_t first;
+    char began[32];                  /* this session, on the wall clock */
     double started, before;          /* clock at the start of this session; seconds of the sessions before */
     double saved_at;                 /* clock of the last checkpoint */
     uint64_t saved_step;             /* and its step + 1; 0: none in this session */
@@ -97,8 +100,32 @@ static void describe_network(const struct run *r, char *text, size_t size)
         describe_scores(&s->critic, text + n, size - n);
 }
 
+/* Ends the sum over the images and writes what waited for it: their hash, for env.json and every checkpoint. */
+static imx_status settle(struct run *r)
+{
+    struct imx_summing *s = r->summing;
+    if (!s)
+        return IMX_OK;
+    r->summing = NULL;
+    IMX_TRY(imx_summing_end(s));
+    snprintf(r->at.data_hash, sizeof r->at.data_hash, "%s", r->ds->hash);
+    return imx_env_write(r->folder, r->dev, r->ds, r->at.network, r->began);
+}
+
+/* The same for a run that failed with `status`, whose text stays what it was. */
+static void settle_failed(struct run *r, imx_status status)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "%s", imx_error_text());
+    if (settle(r) == IMX_OK)
+        return;
+    imx_log(IMX_LOG_WARN, "the hash of the images: %s", imx_error_text());
+    (void)imx_fail(status, "%s", text);
+}
+
 static imx_status save(struct run *r)
 {
+    IMX_TRY(settle(r));
     r->at.seconds = seconds(r);
     IMX_TRY(imx_nat_keep(r->step->graph.nat));
     IMX_TRY(imx_checkpoint_save(r->folder, r->step->store, &r->at));
@@ -126,6 +153,20 @@ static void log_tuned(const struct run *r)
         imx_metrics_log(r->metrics, "tuned choices for %d of %d nodes, see tuned.txt", nodes, g->n_nodes);
 }
 
+/* A checkpoint that was found must be of this network and these images, before a step is made on them. */
+static imx_status check_found(struct run *r, const char *network)
+{
+    if (strcmp(r->at.network, network))
+        return imx_fail(IMX_E_DATA, "the checkpoint is of \"%s\", the configuration says \"%s\"", r->at.network,
+                        network);
+    if (!*r->ds->hash)
+        IMX_TRY(imx_dataset_sum(r->ds, (int32_t)r->c->threads));
+    if (strcmp(r->at.data_hash, r->ds->hash))
+        return imx_fail(IMX_E_DATA, "the images are not those that the run began with (hash %s, then %s)", r->ds->hash,
+                        r->at.data_hash);
+    return IMX_OK;
+}
+
 static imx_status begin(struct run *r, bool resume)
 {
     char network[sizeof r->at.network], path[4096];
@@ -144,19 +185,16 @@ static imx_status begin(struct run *r, bool resume)
     IMX_TRY(imx_mkdirs(path));
     if (resume)
         IMX_TRY(imx_checkpoint_load(r->folder, r->step->store, &r->at, &r->found));
-    if (r->found && strcmp(r->at.network, network))
-        return imx_fail(IMX_E_DATA, "the checkpoint is of \"%s\", the configuration says \"%s\"", r->at.network,
-                        network);
-    if (r->found && strcmp(r->at.data_hash, r->ds->hash))
-        return imx_fail(IMX_E_DATA, "the images are not those that the run began with (hash %s, then %s)", r->ds->hash,
-                        r->at.data_hash);
+    if (r->found)
+        IMX_TRY(check_found(r, network));
     r->before = r->at.seconds;
     r->first = r->at.step;
     r->at.seed = (uint64_t)r->c->seed;
     snprintf(r->at.network, sizeof r->at.network, "%s", network);
     snprintf(r->at.data_hash, sizeof r->at.data_hash, "%s", r->ds->hash);
     IMX_TRY(imx_metrics_open(r->folder, r->at.step, &r->metrics));
-    IMX_TRY(imx_env_write(r->folder, r->dev, r->ds, network));
+    imx_wall_text(r->began);
+    IMX_TRY(imx_env_write(r->folder, r->dev, r->ds, network, r->began));
     const struct imx_graph *g = r->step->graph.g;
     const struct imx_cpc *cpc = &r->step->graph.cpc;
     imx_metrics_log(r->metrics, "%s from step %llu of %llu on %s (%s): %s", r->found ? "resumed" : "started",
@@ -283,10 +321,14 @@ static imx_status loop(struct run *r)
 {
     if (r->at.step < r->steps)
         imx_metrics_log(r->metrics, "the first step begins %.2f s after the program", imx_process_seconds());
+    if (!*r->ds->hash)
+        IMX_TRY(imx_summing_begin(r->ds, (int32_t)r->c->threads, &r->summing));
     while (r->at.step < r->steps) {
         if (r->c->max_time > 0 && seconds(r) >= r->c->max_time)
             break;
         IMX_TRY(one_step(r));
+        if (imx_summing_done(r->summing))
+            IMX_TRY(settle(r));
         if (r->at.step % (uint64_t)r->c->report_every == 0 || r->at.step == r->steps)
             IMX_TRY(report(r));
         if (r->hooks->stop && *r->hooks->stop && r->at.step < r->steps) {
@@ -308,7 +350,7 @@ static imx_status finish(struct run *r, bool idle)
     return idle ? save_encoder(r) : save_all(r);
 }
 
-imx_status imx_run(struct imx_dev *dev, const struct imx_config *c, const struct imx_dataset *ds, const char *folder,
+imx_status imx_run(struct imx_dev *dev, const struct imx_config *c, struct imx_dataset *ds, const char *folder,
                    bool resume, const struct imx_run_hooks *hooks, struct imx_run_result *result)
 {
     imx_status status = IMX_OK;
@@ -337,6 +379,7 @@ imx_status imx_run(struct imx_dev *dev, const struct imx_config *c, const struct
                                        g->temp_bytes + g->keep_bytes,
                                        g->lower_bound + g->keep_bytes };
 fail:
+    settle_failed(&r, status);
     imx_batches_destroy(r.batches);
     imx_metrics_close(r.metrics);
     imx_step_destroy(r.step);

@@ -18,7 +18,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
-from checkpoint import LAST, tensors  # noqa: E402
+from checkpoint import LAST, metadata, tensors  # noqa: E402
 from tap import failures, ok, plan  # noqa: E402
 
 EPOCHS, KILLS = 50, 10  # three steps an epoch
@@ -165,6 +165,63 @@ def damaged(trainer, truth, stopped_run):
     ok(code == 5, f'damaged (all): resume refuses with {code}')
 
 
+def hashes(run):
+    """The images' hash in env.json and in the last checkpoint; None where there is none."""
+    with open(os.path.join(run, 'env.json'), encoding='utf-8') as f:
+        env = json.load(f)['data']['hash']
+    return env, metadata(run)['data_hash'] if os.path.exists(os.path.join(run, LAST)) else None
+
+
+def images(trainer, device):
+    """The hash of the images is made while the first steps are: a set that is large enough for the first steps to be faster."""
+    data, run = os.path.join(trainer.folder, 'many.npy'), os.path.join(trainer.folder, 'many')
+    n = 200000
+    head = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({n}, 16, 16, 1), }}".ljust(117).encode() + b'\n'
+    with open(data, 'wb') as f:
+        f.write(b'\x93NUMPY\x01\x00' + len(head).to_bytes(2, 'little') + head)
+        f.write(bytes(range(251)) * (n * 256 // 251 + 1))
+        f.truncate(10 + len(head) + n * 256)
+    known = subprocess.run([trainer.infomax, 'data', data, '--json'], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=True)
+    known = json.loads(known.stdout)['hash']
+
+    def start():
+        return subprocess.Popen([trainer.infomax, 'train', data, '-o', run, '--device', device, '--no-selftest', '--encoder',
+                                 'tiny16', '--critic-units', '16', '--batch', '4', '--max-time', '1s', '--report-every', '1'],
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    early = 0
+    for after in 0, 0.005, 0.02:
+        shutil.rmtree(run, ignore_errors=True)
+        process = start()
+        log = os.path.join(run, 'train.log')
+        while process.poll() is None:
+            if os.path.exists(log) and 'the first step begins' in open(log, encoding='utf-8').read():
+                break
+            time.sleep(0.001)
+        time.sleep(after)
+        process.kill()
+        ok(trainer.finish(process) == -signal.SIGKILL and hashes(run) in ((None, None), (known, None)),
+           f'images: killed {after} s after the first step began, the hash is {hashes(run)[0]}')
+        early += hashes(run)[0] is None
+    print(f'# {early} of these kills hit before the hash was known')
+    code = trainer.resume(run)
+    ok(code == 0 and hashes(run) == (known, known), f'images: begun again it ends with {code} and the hash of `infomax data`')
+    shutil.rmtree(run)
+    process = start()
+    while process.poll() is None and last_step(run) < 1:
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    code = trainer.finish(process)
+    ok(code == 130 and hashes(run) == (known, known), f'images: stopped at step {last_step(run)} with {code}, and the same hash')
+    with open(data, 'r+b') as f:
+        f.seek(-1, os.SEEK_END)
+        f.write(b'\xff')
+    before = open(os.path.join(run, LAST), 'rb').read()
+    steps, code = last_step(run), trainer.resume(run)
+    ok(code == 5 and 'not those that the run began with' in trainer.said, f'images: with one other pixel resume refuses with {code}')
+    ok(last_step(run) == steps and open(os.path.join(run, LAST), 'rb').read() == before, 'images: and makes no step')
+
+
 def main():
     infomax, device = sys.argv[1:3]
     seed = int(sys.argv[3]) if len(sys.argv) > 3 and sys.argv[3] != '0' else int(time.time())
@@ -194,6 +251,8 @@ def main():
             stopped_run = stopped(trainer, truth, signal.SIGINT, 'SIGINT')
             stopped(trainer, truth, signal.SIGTERM, 'SIGTERM')
             damaged(trainer, truth, stopped_run)
+            if not memory:
+                images(trainer, device)
     return plan()
 
 

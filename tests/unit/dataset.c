@@ -211,6 +211,29 @@ static void beside(const char *name)
     tap_ok(ok && imx_reading_end(NULL, NULL) == IMX_OK, "one that is not wanted ends");
 }
 
+/* A set that is summed later, at once or by a thread, has the sums of one that was opened with them. */
+static void summed_later(const char *name)
+{
+    struct imx_dataset *ds = NULL, *later = NULL;
+    struct imx_summing *s = NULL;
+    const struct imx_dataset_options o = { .size = 8, .unsummed = true }, whole = { .size = 8 };
+    bool ok = imx_dataset_open(at(name), &whole, &ds) == IMX_OK && imx_dataset_open(at(name), &o, &later) == IMX_OK;
+    tap_ok(ok && !*later->hash && later->mean[0] == 0 && later->classes == ds->classes, "a set is opened unsummed");
+    for (int32_t k = 0; ok && k < ds->classes; k++)
+        ok = later->class[k].images == ds->class[k].images;
+    tap_ok(ok && ds->classes, "its classes are counted");
+    ok = ok && imx_summing_begin(later, 2, &s) == IMX_OK && imx_summing_end(s) == IMX_OK;
+    ok = ok && strlen(ds->hash) == 32 && !strcmp(ds->hash, later->hash) &&
+         !memcmp(ds->mean, later->mean, sizeof ds->mean);
+    tap_ok(ok && !memcmp(ds->std, later->std, sizeof ds->std), "a thread sums it as well");
+    if (ok)
+        later->pix[5] ^= 1;
+    ok = ok && imx_dataset_sum(later, 1) == IMX_OK && strcmp(ds->hash, later->hash) != 0;
+    tap_ok(ok && imx_summing_done(NULL) && imx_summing_end(NULL) == IMX_OK, "another pixel is another hash");
+    imx_dataset_destroy(ds);
+    imx_dataset_destroy(later);
+}
+
 static void idx(void)
 {
     uint8_t x[16 + 3 * 20] = { 0, 0, 8, 3, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5 };
@@ -411,6 +434,7 @@ int main(void)
     cifar();
     stl();
     beside("tree");
+    summed_later("tree");
     idx();
     arrays();
     headers();
