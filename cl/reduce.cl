@@ -312,17 +312,32 @@ __kernel void rowreduce_back(
     dsrc[i] = ddst[r] * share;
 }
 
-/* part[chunk] = { sum of squares, number of non-finite values } of n values cut into chunks. */
+/* part[chunk] = { sum of squares, number of non-finite values } of n values cut into chunks, multiples of 64. */
 __kernel void gradnorm_row(
     __global const float *restrict src,
     __global float *restrict part,
     const int n,
     const int chunk)
 {
-    const int k = get_global_id(0), end = min(k * chunk + chunk, n);
-    float16 v = 0.0f;
+    const int k = get_global_id(0), end = min(k * chunk + chunk, n), quarter = chunk / 4;
+    float16 v = 0.0f, v1 = 0.0f, v2 = 0.0f, v3 = 0.0f;
     int16 odd = 0;
     int i = k * chunk;
+    /* A whole chunk is read in four places at once: more lines of memory are on their way, a quarter of the time less. */
+    for (; end - k * chunk == chunk && i < k * chunk + quarter; i += 16) {
+        const float16 x = LOAD16(src + i), x1 = LOAD16(src + i + quarter), x2 = LOAD16(src + i + 2 * quarter),
+                      x3 = LOAD16(src + i + 3 * quarter);
+        v += x * x;
+        v1 += x1 * x1;
+        v2 += x2 * x2;
+        v3 += x3 * x3;
+        odd -= (as_int16(x) & 0x7f800000) == 0x7f800000; /* a true comparison is -1 */
+        odd -= (as_int16(x1) & 0x7f800000) == 0x7f800000;
+        odd -= (as_int16(x2) & 0x7f800000) == 0x7f800000;
+        odd -= (as_int16(x3) & 0x7f800000) == 0x7f800000;
+    }
+    v = (v + v1) + (v2 + v3);
+    i = end - k * chunk == chunk ? end : i;
     for (; i + 16 <= end; i += 16) {
         const float16 x = LOAD16(src + i);
         v += x * x;

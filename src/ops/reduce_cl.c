@@ -159,11 +159,11 @@ static imx_status rowreduce_bwd_row(struct imx_dev *dev, const void *problem, co
                                               .scale = d->kind == IMX_REDUCE_SUM ? 1.0f : 1.0f / (float)d->cols });
 }
 
-/* At most 256 chunks, a multiple of 16 values long. */
+/* At most 256 chunks, a multiple of 64 values long. */
 static int32_t gradnorm_chunk(int32_t n)
 {
     const int64_t per = ((int64_t)n + 255) / 256;
-    return per < 4096 ? 4096 : (int32_t)((per + 15) / 16 * 16);
+    return per < 4096 ? 4096 : (int32_t)((per + 63) / 64 * 64);
 }
 
 static int32_t gradnorm_chunks(int32_t n)

@@ -59,12 +59,17 @@ static void norm(struct imx_dev *dev, const char *where)
     const struct imx_gradnorm d = { 5000 };
     static float src[5000];
     float dst[2] = { 0 };
-    src[0] = 3, src[4999] = 4;
-    bool ok = run_op(dev, &imx_op_gradnorm, &d, (void *[]){ src, dst }) == IMX_OK && dst[0] == 5 && dst[1] == 0;
-    src[17] = NAN, src[4998] = INFINITY, src[300] = -INFINITY;
-    ok = ok && run_op(dev, &imx_op_gradnorm, &d, (void *[]){ src, dst }) == IMX_OK && dst[1] == 3;
-    src[17] = src[4998] = src[300] = 0;
-    tap_ok(ok, "%s: gradnorm of 3 and 4 is 5, and counts 3 non-finite values", where);
+    /* in each quarter of a chunk of 4096, and behind it */
+    const int at[] = { 17, 300, 1023, 1024, 2500, 4095, 4998 };
+    enum { ODD = sizeof at / sizeof *at };
+    src[0] = 3, src[4999] = 4, src[1500] = 12, src[2600] = 84, src[4000] = 3612;
+    bool ok = run_op(dev, &imx_op_gradnorm, &d, (void *[]){ src, dst }) == IMX_OK && dst[0] == 3613 && dst[1] == 0;
+    for (int i = 0; i < ODD; i++)
+        src[at[i]] = i % 3 ? i % 3 == 1 ? INFINITY : -INFINITY : NAN;
+    ok = ok && run_op(dev, &imx_op_gradnorm, &d, (void *[]){ src, dst }) == IMX_OK && dst[1] == ODD;
+    for (int i = 0; i < ODD; i++)
+        src[at[i]] = 0;
+    tap_ok(ok, "%s: gradnorm of 3, 4, 12, 84 and 3612 is 3613, and counts %d non-finite values", where, ODD);
 }
 
 static void all(struct imx_dev *dev, const char *where)
