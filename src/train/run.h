@@ -33,8 +33,8 @@ struct imx_run_result {
 /* Trains into the folder `run` (exists, may be empty) until epochs or max_time are over. A set that is unsummed is
  * summed while the first steps are made, or before them when they go on from a checkpoint. resume: goes on from the
  * newest checkpoint that is whole; without one it begins anew. E_STOPPED: stopped by *stop, a checkpoint is written.
- * E_NONFINITE: the parameters of the last good step are checkpointed. E_DATA on resume: the images are not those of the
- * run. */
+ * E_NONFINITE: that step's update was not made, the newest checkpoint stays. E_DATA on resume: the images are not
+ * those of the run. */
 IMX_MUST_CHECK imx_status imx_run(struct imx_dev *dev, const struct imx_config *c, struct imx_dataset *ds,
                                   const char *run, bool resume, const struct imx_run_hooks *hooks,
                                   struct imx_run_result *result);
