@@ -201,9 +201,9 @@ static void gemm_copy(struct gemm_copy *c, gemm_lot lot, const int rows)
 
 /* One work-item per tile of tile_m x tile_n results (dimensions 1 and 0) and slice of k (dimension 2). a:
  * rows as they lie (A_STEP 1, a_row = k) or panels. b: rows [k,n] as they lie (b_packed 0), or panels. With
- * slices > 1, dst is slices x m x n partial sums. lower: register tiles above the diagonal are left
- * out; rows of tiles come from both ends in turn, so that each lot of work-items has the same share of what is left. more: adds
- * to what dst holds. */
+ * slices > 1, dst is slices x m x n partial sums. lower: register tiles above the diagonal are left out; rows of tiles
+ * come from both ends in turn, so that each lot of work-items has the same share of what is left. more: adds to what dst
+ * holds. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
     __global const float *restrict a,
     __global const float *restrict b,
@@ -244,9 +244,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
             const int i_first = lower ? max(i_begin, j0 / MR * MR) : i_begin;
             const int panels = (min(SPAN, j_end - j0) + NR - 1) / NR;
             if (!b_packed && q == 0) {
-                const bool along = j0 + SPAN < j_end, more = along || !last;
+                const bool along = j0 + SPAN < j_end, further = along || !last;
                 const int next_l = along ? l0 : l0 + KC, next_j = along ? j0 + SPAN : j_begin;
-                next = gemm_begin(b, next_l, next_j, n, more ? min(KC, k_end - next_l) : 0, j_end - next_j);
+                next = gemm_begin(b, next_l, next_j, n, further ? min(KC, k_end - next_l) : 0, j_end - next_j);
             }
             const int pieces = (next.depth * next.panels * MR - 1) / ((i_end - i_begin) * panels) + 1;
             for (int i0 = i_first; i0 < i_end; i0 += MR) {

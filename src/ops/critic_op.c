@@ -238,6 +238,9 @@ static const char *const cases[] = {
     "n3p49q25_d12x5b1_est2_scale0.25",
     "n6p49q25_d8x2b1_est3_scale0.5_clip2_pull0.05",
     "n6p49q25_d8x0b1_est6_scale0.25_neg3",
+    /* more than a million scores: several tiles */
+    "n70p220q1_d3x2b1_est0_scale0.5",
+    "n66p250q1_d2x0b0_est1_scale1",
     NULL,
 };
 

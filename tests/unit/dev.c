@@ -174,6 +174,15 @@ static void peak(struct imx_dev *dev)
     const bool ok = good(imx_dev_peak(dev, &gflops, &gbps));
     tap_ok(ok && gflops > 0.0 && gflops < 1e6 && gbps > 0.0 && gbps < 1e5, "peak: %.1f GFLOP/s, %.1f GB/s", gflops,
            gbps);
+    const uint64_t before = dev->count.bytes_now;
+    struct imx_meter meter;
+    double again[2] = { 0.0, 0.0 };
+    const bool read = good(imx_meter_open(dev, &meter)) && good(imx_meter_read(&meter, &again[0])) &&
+                      good(imx_meter_read(&meter, &again[1]));
+    tap_ok(read && again[0] > 0.0 && again[1] > 0.0 && again[0] < 1e6 && again[1] < 1e6,
+           "the meter reads %.1f and %.1f GFLOP/s", again[0], again[1]);
+    imx_meter_close(&meter);
+    tap_ok(dev->count.bytes_now == before, "and gives its memory back");
 }
 
 /* A launch over four rows of groups under a budget that lets no two of them run together: every piece must know
