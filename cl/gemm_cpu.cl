@@ -132,10 +132,17 @@ static void gemm_store(const vec acc[MR][2], __global float *dst, __global const
     }
 }
 
-/* The right matrix as rows [k,n] is copied into panels, a lot of KC rows and SPAN columns at a time: rows that lie at a
+/* The right matrix as rows [k,n] is copied into panels, a lot of KC rows and LOT columns at a time: rows that lie at a
  * power of two from each other share a few sets of every cache, so what lies there cannot wait. While one lot is used
- * the next is copied bit by bit. One row more than a panel has keeps equal rows of the panels in different sets. */
-typedef vec gemm_lot[PANELS][KC + 1][2];
+ * the next is copied bit by bit. One row more than a panel has keeps equal rows of the panels in different sets. A
+ * GPU, where this variant can be asked for, has less memory of a work-item's own than two lots of 64 columns take. */
+#if defined(__x86_64__) || defined(__aarch64__)
+    #define LOT 64
+#else
+    #define LOT 32
+#endif
+#define LOT_PANELS (LOT / NR)
+typedef vec gemm_lot[LOT_PANELS][KC + 1][2];
 /* Pieces, one row of a panel each, that are copied at a time: fewer are not worth the call. */
 #define COPY_AT 16
 
@@ -149,7 +156,7 @@ struct gemm_copy {
 static struct gemm_copy gemm_begin(__global const float *b, const int l0, const int j0, const int n, const int depth,
                                    const int cols)
 {
-    return (struct gemm_copy){ b + (size_t)l0 * n + j0, n, n - j0, (min(SPAN, cols) + NR - 1) / NR, depth, 0 };
+    return (struct gemm_copy){ b + (size_t)l0 * n + j0, n, n - j0, (min(LOT, cols) + NR - 1) / NR, depth, 0 };
 }
 
 static void gemm_copy_part(const struct gemm_copy *c, gemm_lot lot, const int l)
@@ -170,15 +177,15 @@ static void gemm_copy(struct gemm_copy *c, gemm_lot lot, const int rows)
     const int stop = min(c->depth, c->l + rows), ahead = min(rows + 1, COPY_AT);
     for (int l = c->l; l < stop; l++) {
         __global const float *from = c->from + (size_t)l * c->n;
-        if (c->panels < PANELS || c->cols < SPAN) {
+        if (c->panels < LOT_PANELS || c->cols < LOT) {
             gemm_copy_part(c, lot, l);
             continue;
         }
 #pragma unroll
-        for (int j = 0; j < SPAN; j += 16)
+        for (int j = 0; j < LOT; j += 16)
             FETCH(from + (size_t)ahead * c->n + j, 0);
 #pragma unroll
-        for (int q = 0; q < PANELS; q++) {
+        for (int q = 0; q < LOT_PANELS; q++) {
             lot[q][l][0] = VLOAD(from + q * NR);
             lot[q][l][1] = VLOAD(from + q * NR + VW);
         }
@@ -242,10 +249,10 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
         for (int j0 = j_begin; j0 < j_end; j0 += NR) {
             __global const float *packed = b + (size_t)l0 * n_up + (size_t)j0 * depth;
             const int i_first = lower ? max(i_begin, j0 / MR * MR) : i_begin;
-            const int panels = (min(SPAN, j_end - j0) + NR - 1) / NR;
+            const int panels = (min(LOT, j_end - j0) + NR - 1) / NR;
             if (!b_packed && q == 0) {
-                const bool along = j0 + SPAN < j_end, further = along || !last;
-                const int next_l = along ? l0 : l0 + KC, next_j = along ? j0 + SPAN : j_begin;
+                const bool along = j0 + LOT < j_end, further = along || !last;
+                const int next_l = along ? l0 : l0 + KC, next_j = along ? j0 + LOT : j_begin;
                 next = gemm_begin(b, next_l, next_j, n, further ? min(KC, k_end - next_l) : 0, j_end - next_j);
             }
             const int pieces = (next.depth * next.panels * MR - 1) / ((i_end - i_begin) * panels) + 1;
@@ -279,7 +286,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
                 else
                     gemm_store(acc, out, bia, add, i0, j0, m, n, first || whole, last, has_bias, has_add, relu);
             }
-            if (++q == PANELS || j0 + NR >= j_end) {
+            if (++q == LOT_PANELS || j0 + NR >= j_end) {
                 if (!b_packed)
                     gemm_copy(&next, lot[!turn], KC);
                 turn = !turn;
