@@ -49,18 +49,23 @@ static uint64_t packed_bytes(const struct imx_caps *caps, const struct imx_conv2
     return page((terms * (uint64_t)up(k->cols, t.nr) + (uint64_t)k->in_c) * sizeof(float));
 }
 
-/* Output pixels of one work-item. */
-static int32_t own_tile_m(const struct imx_caps *caps, const struct imx_conv2d_work *k)
+/* Output pixels of one work-item, which has one of so many panels of columns. */
+static int32_t own_tile_m(const struct imx_caps *caps, const struct imx_conv2d_work *k, int64_t panels)
+{
+    const int64_t rows = (int64_t)k->images * k->out_h * k->out_w;
+    return up(least(512, rows * panels / pieces(caps) + 1), 2 * imx_cpu_tile(caps).mr);
+}
+
+static int32_t panels_of(const struct imx_caps *caps, const struct imx_conv2d_work *k)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(caps);
-    const int64_t rows = (int64_t)k->images * k->out_h * k->out_w, panels = (k->cols + t.nr - 1) / t.nr;
-    return up(least(512, rows * panels / pieces(caps) + 1), 2 * t.mr);
+    return (k->cols + t.nr - 1) / t.nr;
 }
 
 static imx_status pack_wei(struct imx_dev *dev, const struct imx_conv2d_work *k, struct imx_mem wei, struct imx_mem dst)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
-    const int32_t taps = k->taps_a * k->taps_b, panels = (k->cols + t.nr - 1) / t.nr;
+    const int32_t taps = k->taps_a * k->taps_b, panels = panels_of(&dev->caps, k);
     const struct imx_launch launch = { { taps ? (size_t)taps : 1, (size_t)panels, 1 }, { 1, 1, 1 }, t.options };
     return imx_run_conv2d_pack_wei(dev, launch,
                                    &(struct imx_k_conv2d_pack_wei){ .wei = wei,
@@ -82,12 +87,14 @@ static imx_status run_work(struct imx_dev *dev, const struct imx_conv2d_work *k,
 {
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
     const int32_t rows = k->images * k->out_h * k->out_w;
-    const size_t panels = (size_t)((k->cols + t.nr - 1) / t.nr);
-    const int32_t tile_m = tuned ? tuned : own_tile_m(&dev->caps, k);
+    const int32_t panels = panels_of(&dev->caps, k);
+    const int32_t tile_m = tuned ? tuned : own_tile_m(&dev->caps, k, panels);
     if (!rows)
         return IMX_OK;
     IMX_TRY(pack_wei(dev, k, wei, ws));
-    const struct imx_launch launch = { { (size_t)((rows + tile_m - 1) / tile_m), panels, 1 }, { 1, 1, 1 }, t.options };
+    const struct imx_launch launch = { { (size_t)((rows + tile_m - 1) / tile_m), (size_t)panels, 1 },
+                                       { 1, 1, 1 },
+                                       t.options };
     return imx_run_conv2d_cpu(dev, launch,
                               &(struct imx_k_conv2d_cpu){ .src = src,
                                                           .wei = ws,
@@ -126,14 +133,14 @@ static bool few_channels(const struct imx_conv2d *d)
     return d->c < 16 && d->k * d->k * d->c <= 256;
 }
 
-static imx_status run_few(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, int32_t tuned)
+static imx_status run_few(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_conv2d_work *work,
+                          const struct imx_args *a, int32_t tuned)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
-    const struct imx_conv2d_work work = imx_conv2d_work_fwd(d);
-    const int32_t pixels = d->n * imx_conv2d_p(d) * imx_conv2d_q(d);
-    const int32_t tile_m = tuned ? tuned : up(least(512, pixels / pieces(&dev->caps) + 1), 2 * t.mr);
+    const int32_t pixels = work->images * work->out_h * work->out_w;
+    const int32_t tile_m = tuned ? tuned : own_tile_m(&dev->caps, work, 1);
     const struct imx_launch launch = { { (size_t)((pixels + tile_m - 1) / tile_m), 1, 1 }, { 1, 1, 1 }, t.options };
-    IMX_TRY(pack_wei(dev, &work, a->m[IMX_CONV2D_FWD_WEI], a->ws));
+    IMX_TRY(pack_wei(dev, work, a->m[IMX_CONV2D_FWD_WEI], a->ws));
     return imx_run_conv2d_cpu_few(dev, launch,
                                   &(struct imx_k_conv2d_cpu_few){ .src = a->m[IMX_CONV2D_FWD_SRC],
                                                                   .wei = a->ws,
@@ -158,7 +165,7 @@ static imx_status fwd_run(struct imx_dev *dev, const void *problem, const struct
     int32_t tuned[IMX_MAX_TUNABLES] = { 0 };
     (void)imx_tuned_values(&dev->caps, &imx_op_conv2d_fwd, &imx_variant_conv2d_fwd_cpu, d, tuned);
     if (few_channels(d))
-        return run_few(dev, d, a, tuned[0]);
+        return run_few(dev, d, &work, a, tuned[0]);
     return run_work(dev, &work, a->m[IMX_CONV2D_FWD_SRC], a->m[IMX_CONV2D_FWD_WEI], a->m[IMX_CONV2D_FWD_BIA],
                     a->m[IMX_CONV2D_FWD_DST], d->bias, a->ws, tuned[0]);
 }
@@ -251,13 +258,13 @@ static imx_status wei_run(struct imx_dev *dev, const void *problem, const struct
 static void own_fwd(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])
 {
     const struct imx_conv2d_work work = imx_conv2d_work_fwd(problem);
-    value[0] = own_tile_m(caps, &work);
+    value[0] = own_tile_m(caps, &work, few_channels(problem) ? 1 : panels_of(caps, &work));
 }
 
 static void own_data(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])
 {
     const struct imx_conv2d_work work = imx_conv2d_work_data(problem, 0, 0);
-    value[0] = own_tile_m(caps, &work);
+    value[0] = own_tile_m(caps, &work, panels_of(caps, &work));
 }
 
 static void own_wei(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])

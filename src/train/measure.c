@@ -49,6 +49,11 @@ static imx_status time_steps(struct imx_step *s, const struct imx_config *c, con
     return IMX_OK;
 }
 
+static double flop_of(const struct imx_node *n)
+{
+    return n->op->flop ? n->op->flop(n->problem) : 0;
+}
+
 static imx_status profile(struct imx_graph *g, struct imx_step_time *out)
 {
     enum { TIMES = 3 };
@@ -66,20 +71,12 @@ static imx_status profile(struct imx_graph *g, struct imx_step_time *out)
         imx_problem_print(n->op, n->problem, t->problem, sizeof t->problem);
         snprintf(t->variant, sizeof t->variant, "%s", n->variant->name);
         t->ms = seconds[i] * 1e3 / TIMES;
-        t->flop = n->op->flop ? n->op->flop(n->problem) : 0;
+        t->flop = flop_of(n);
     }
     out->n = g->n_nodes;
 fail:
     free(seconds);
     return status;
-}
-
-static double flop_of(const struct imx_graph *g)
-{
-    double sum = 0;
-    for (int i = 0; i < g->n_nodes; i++)
-        sum += g->node[i].op->flop ? g->node[i].op->flop(g->node[i].problem) : 0;
-    return sum;
 }
 
 static uint64_t store_bytes(const struct imx_store *s)
@@ -106,7 +103,8 @@ imx_status imx_step_measure(struct imx_dev *dev, const struct imx_config *c, int
         IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for a batch"));
     random_bytes(bytes, n);
     IMX_GO(imx_step_create(dev, c, &spec, &s));
-    out->flop = flop_of(s->graph.g);
+    for (int i = 0; i < s->graph.g->n_nodes; i++)
+        out->flop += flop_of(&s->graph.g->node[i]);
     IMX_GO(imx_meter_open(dev, &meter));
     IMX_GO(time_steps(s, c, bytes, aug, runs, &meter, out));
     IMX_GO(profile(s->graph.g, out));
