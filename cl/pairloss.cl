@@ -83,29 +83,24 @@ __kernel void pairloss_finish(
     level[0] = mean ? 0.0f : est_level(est, all, average, count);
 }
 
-/* The slopes of all scores, positives first. pull: twice the weight of one square. */
+/* The slopes of n scores, all of them positives or all negatives: a launch that stored into one of two buffers, by a
+ * work-item's number, came out wrong from Intel's CPU compiler. pull: twice the weight of one square. */
 __kernel void pairloss_slope(
-    __global const float *restrict pos,
-    __global const float *restrict neg,
+    __global const float *restrict src,
     __global const float *restrict level,
     __global const float *restrict dloss,
-    __global float *restrict dpos,
-    __global float *restrict dneg,
-    const int m,
-    const int k,
+    __global float *restrict dst,
+    const int n,
+    const int positives,
     const int est,
     const float clip,
     const float pull)
 {
-    const int me = get_global_id(0), at = me < m ? me : me - m;
-    if (me >= m + k)
+    const int me = get_global_id(0);
+    if (me >= n)
         return;
-    const float raw = me < m ? pos[at] : neg[at], u = clipped(raw, clip), share = clip > 0.0f ? u / clip : 0.0f;
-    const float w = me < m ? -est_pos_slope(est, u, 0.0f) / (float)m
-                           : est_neg_slope(est, u, level[0]) / (est_mean(est) ? (float)k : 1.0f);
-    const float all = dloss[0] * (w * (1.0f - share * share) + pull * raw);
-    if (me < m)
-        dpos[at] = all;
-    else
-        dneg[at] = all;
+    const float raw = src[me], u = clipped(raw, clip), share = clip > 0.0f ? u / clip : 0.0f;
+    const float w = positives ? -est_pos_slope(est, u, 0.0f) / (float)n
+                              : est_neg_slope(est, u, level[0]) / (est_mean(est) ? (float)n : 1.0f);
+    dst[me] = dloss[0] * (w * (1.0f - share * share) + pull * raw);
 }

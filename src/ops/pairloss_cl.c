@@ -51,18 +51,21 @@ static imx_status run_fwd(struct imx_dev *dev, const void *problem, const struct
 static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_pairloss *d = problem;
-    return imx_run_pairloss_slope(dev, imx_launch_1d(dev, (size_t)d->m + (size_t)d->k, ""),
-                                  &(struct imx_k_pairloss_slope){ .pos = a->m[IMX_PAIRLOSS_BWD_POS],
-                                                                  .neg = a->m[IMX_PAIRLOSS_BWD_NEG],
-                                                                  .level = a->m[IMX_PAIRLOSS_BWD_LEVEL],
-                                                                  .dloss = a->m[IMX_PAIRLOSS_BWD_DLOSS],
-                                                                  .dpos = a->m[IMX_PAIRLOSS_BWD_DPOS],
-                                                                  .dneg = a->m[IMX_PAIRLOSS_BWD_DNEG],
-                                                                  .m = d->m,
-                                                                  .k = d->k,
-                                                                  .est = d->est,
-                                                                  .clip = d->clip,
-                                                                  .pull = 2 * pull(d) });
+    struct imx_k_pairloss_slope k = { .src = a->m[IMX_PAIRLOSS_BWD_POS],
+                                      .level = a->m[IMX_PAIRLOSS_BWD_LEVEL],
+                                      .dloss = a->m[IMX_PAIRLOSS_BWD_DLOSS],
+                                      .dst = a->m[IMX_PAIRLOSS_BWD_DPOS],
+                                      .n = d->m,
+                                      .positives = 1,
+                                      .est = d->est,
+                                      .clip = d->clip,
+                                      .pull = 2 * pull(d) };
+    IMX_TRY(imx_run_pairloss_slope(dev, imx_launch_1d(dev, (size_t)d->m, ""), &k));
+    k.src = a->m[IMX_PAIRLOSS_BWD_NEG];
+    k.dst = a->m[IMX_PAIRLOSS_BWD_DNEG];
+    k.n = d->k;
+    k.positives = 0;
+    return imx_run_pairloss_slope(dev, imx_launch_1d(dev, (size_t)d->k, ""), &k);
 }
 
 static const struct imx_variant fwd = { "cl", supports, workspace, run_fwd };
