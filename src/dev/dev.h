@@ -143,6 +143,7 @@ IMX_MUST_CHECK imx_status imx_dev_peak(struct imx_dev *dev, double *gflops, doub
 struct imx_meter {
     struct imx_dev *dev;
     struct imx_buf *buf;
+    bool fused; /* the multiply-adds are fma(), else mad(): what is faster there */
     int rounds;
 };
 IMX_MUST_CHECK imx_status imx_meter_open(struct imx_dev *dev, struct imx_meter *out);

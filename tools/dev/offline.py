@@ -54,7 +54,7 @@ ON_GPU = {
     'quadnorm': GROUPS,
     'reduce': GROUPS,
     'xent': GROUPS,
-    'peak': ['-DWIDE=float4 -DLANES=4'],
+    'peak': ['-DWIDE=float4 -DLANES=4', '-DWIDE=float4 -DLANES=4 -DFUSED'],
     'act': ['-DVEC=4'],
     'dropout': ['-DVEC=4'],
     'eltwise': ['-DVEC=4'],
@@ -70,7 +70,7 @@ WIDE_VEC = {f: ['-DVEC=16'] for f in ('act', 'critic', 'dropout', 'eltwise', 'ga
                                             'unfold')}
 ON_CPU = dict(WIDE_VEC, gemm_cpu=['-DVW=8', '-DVW=8 -DA_STEP=MR', '-DVW=16', '-DVW=16 -DA_STEP=MR'],
               conv2d_cpu=['-DVW=8', '-DVW=8 -DA_STEP=MR', '-DVW=16', '-DVW=16 -DA_STEP=MR'],
-              conv2d_winograd_cpu=['-DVW=8 -DWM=2', '-DVW=8 -DWM=4', '-DVW=16 -DWM=2', '-DVW=16 -DWM=4'], peak=['', '-DWIDE=float8 -DLANES=8'])
+              conv2d_winograd_cpu=['-DVW=8 -DWM=2', '-DVW=8 -DWM=4', '-DVW=16 -DWM=2', '-DVW=16 -DWM=4'], peak=['', '-DFUSED', '-DWIDE=float8 -DLANES=8', '-DWIDE=float8 -DLANES=8 -DFUSED'])
 QUICK = {
     'conv2d_cpu': [],
     'conv2d_winograd': ['-DTS=16 -DWM=2', '-DTS=8 -DWM=4'],
