@@ -137,12 +137,17 @@ static void gemm_store(const vec acc[MR][2], __global float *dst, __global const
  * the next is copied bit by bit. One row more than a panel has keeps equal rows of the panels in different sets. A
  * GPU, where this variant can be asked for, has less memory of a work-item's own than two lots of 64 columns take. */
 #if defined(__x86_64__) || defined(__aarch64__)
-    #define LOT 64
+    #define LOT  64
+    #define HELD (240 * 256)
 #else
-    #define LOT 32
+    #define LOT  32
+    #define HELD (60 * 256)
 #endif
 #define LOT_PANELS (LOT / NR)
 typedef vec gemm_lot[LOT_PANELS][KC + 1][2];
+/* Results of a work-item that wait for the next block of k: register tiles one after the other. In dst, rows at a power of
+ * two from each other would leave the caches before they are needed again. */
+typedef vec gemm_held[HELD / (MR * NR)][MR][2];
 /* Pieces, one row of a panel each, that are copied at a time: fewer are not worth the call. */
 #define COPY_AT 16
 
@@ -164,6 +169,11 @@ static void gemm_copy_part(const struct gemm_copy *c, gemm_lot lot, const int l)
     __global const float *from = c->from + (size_t)l * c->n;
     float edge[NR];
     for (int q = 0; q < c->panels; q++) {
+        if ((q + 1) * NR <= c->cols) {
+            lot[q][l][0] = VLOAD(from + q * NR);
+            lot[q][l][1] = VLOAD(from + q * NR + VW);
+            continue;
+        }
         for (int j = 0; j < NR; j++)
             edge[j] = q * NR + j < c->cols ? from[q * NR + j] : 0.0f;
         lot[q][l][0] = VLOAD(edge);
@@ -236,6 +246,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
     const int slice = get_global_id(2), k_begin = slice * slice_k, k_end = min(k, k_begin + slice_k);
     const int m_up = (m + MR - 1) / MR * MR, n_up = (n + NR - 1) / NR * NR;
     __global float *out = dst + (size_t)slice * m * n;
+    const int rows = (i_end - i_begin + MR - 1) / MR;
+    const bool hold = k_end - k_begin > KC && rows * MR * ((j_end - j_begin + NR - 1) / NR * NR) <= HELD;
+    gemm_held held;
     gemm_lot lot[2];
     struct gemm_copy next = gemm_begin(b, k_begin, j_begin, n, min(KC, k_end - k_begin), j_end - j_begin);
     if (j_begin >= j_end || k_begin >= k_end)
@@ -245,7 +258,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
         gemm_copy(&next, lot[0], KC);
     for (int l0 = k_begin; l0 < k_end; l0 += KC) {
         const int depth = min(KC, k_end - l0);
-        const bool first = l0 == k_begin && !more, last = l0 + KC >= k_end;
+        const bool first = l0 == k_begin && !more, last = l0 + KC >= k_end, waits = hold && l0 > k_begin;
         for (int j0 = j_begin; j0 < j_end; j0 += NR) {
             __global const float *packed = b + (size_t)l0 * n_up + (size_t)j0 * depth;
             const int i_first = lower ? max(i_begin, j0 / MR * MR) : i_begin;
@@ -261,15 +274,18 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
                 vec acc[MR][2];
                 const bool whole = i0 + MR <= m && j0 + NR <= n;
                 __global float *to = out + (size_t)i0 * n + j0;
+                const int at = (j0 - j_begin) / NR * rows + (i0 - i_begin) / MR;
                 cpu_clear(acc);
-                if (whole && !first)
+                if (waits)
+                    cpu_copy(acc, held[at]);
+                else if (whole && !first)
                     cpu_load(acc, to, n);
 #pragma unroll
                 for (int i = 0; i < MR; i++)
                     row[i] = A_STEP == 1 ? a + (size_t)min(i0 + i, m - 1) * k + l0
                                          : a + (size_t)l0 * m_up + (size_t)i0 * depth + i;
 #pragma unroll
-                for (int i = 0; i < MR; i++)
+                for (int i = 0; i < MR && (!hold || last); i++)
                     FETCH(to + (size_t)(MR + i) * n, 1);
                 if (b_packed) {
                     GEMM_WALK(acc, row, depth, PACKED)
@@ -281,10 +297,13 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
                     }
                     GEMM_WALK(acc, row, depth, COPIED)
                 }
-                if (whole && !(last && (has_bias || has_add || relu)))
+                if (hold && !last)
+                    cpu_copy(held[at], acc);
+                else if (whole && !(last && (has_bias || has_add || relu)))
                     cpu_store(acc, to, n);
                 else
-                    gemm_store(acc, out, bia, add, i0, j0, m, n, first || whole, last, has_bias, has_add, relu);
+                    gemm_store(acc, out, bia, add, i0, j0, m, n, whole || (hold ? !more : first), last, has_bias, has_add,
+                               relu);
             }
             if (++q == LOT_PANELS || j0 + NR >= j_end) {
                 if (!b_packed)

@@ -50,6 +50,15 @@ static void cpu_clear(vec acc[MR][2])
         acc[i][0] = acc[i][1] = (vec)(0.0f);
 }
 
+static inline void cpu_copy(vec to[MR][2], const vec from[MR][2])
+{
+#pragma unroll
+    for (int i = 0; i < MR; i++) {
+        to[i][0] = from[i][0];
+        to[i][1] = from[i][1];
+    }
+}
+
 /* A whole tile from or to rows that lie `step` apart. */
 static inline void cpu_load(vec acc[MR][2], __global const float *from, const int step)
 {

@@ -50,18 +50,33 @@ static void set_slices(int32_t slices, int32_t k, struct plan *p)
     p->slices = (k + p->slice_k - 1) / p->slice_k;
 }
 
+/* The size of equal tiles of whole units, `most` at most, that `all` is cut into. A little smaller if their number is
+ * odd then: of n work-groups PoCL hands 1 + n/T to the first of T threads, one more than its share where T divides n.
+ */
+static int32_t cut(int32_t all, int32_t most, int32_t unit)
+{
+    const int32_t least = (all + most - 1) / most;
+    for (int32_t tiles = least; tiles <= least + least / 4 + 1 && least > 1; tiles++) {
+        const int32_t size = up((all + tiles - 1) / tiles, unit);
+        if ((all + size - 1) / size % 2)
+            return size;
+    }
+    return up((all + least - 1) / least, unit);
+}
+
 /* Tiles large enough to reuse what was loaded, and small enough that every core gets several. */
 static void choose_tiles(const struct imx_caps *caps, const struct imx_cpu_tile *t, int32_t k, struct plan *p)
 {
     const int64_t want = 8 * (int64_t)(caps->compute_units ? caps->compute_units : 1);
-    const int32_t least_n = up(t->nr, 32);
-    p->tile_m = up(p->m < 240 ? p->m : 240, t->mr);
-    p->tile_n = up(p->n < 256 ? p->n : 256, t->nr);
+    const int32_t unit_n = up(t->nr, 32);
+    int32_t most_m = 240, most_n = 256;
+    p->tile_m = cut(p->m, most_m, t->mr);
+    p->tile_n = cut(p->n, most_n, unit_n);
 #define TILES ((int64_t)((p->m + p->tile_m - 1) / p->tile_m) * ((p->n + p->tile_n - 1) / p->tile_n))
-    while (TILES < want && p->tile_n > least_n)
-        p->tile_n = up(p->tile_n / 2, t->nr);
+    while (TILES < want && p->tile_n > unit_n)
+        p->tile_n = cut(p->n, most_n /= 2, unit_n);
     while (TILES < want && p->tile_m > 96)
-        p->tile_m = up(p->tile_m / 2, t->mr);
+        p->tile_m = cut(p->m, most_m /= 2, t->mr);
     const int64_t slices = want / TILES, most = k / 512;
 #undef TILES
     const int32_t wanted = (int32_t)(slices < most ? slices : most);
