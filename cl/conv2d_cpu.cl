@@ -5,6 +5,13 @@
 #include "shared.h"
 #include "tile_cpu.h"
 
+/* The operands of CPU_WALK. */
+#define CHANNEL(i, l)  row[i][l]
+#define PATCH(i, l)    patch[i][l]
+#define PIXEL(i, l)    row[i][(l) * row_step]
+#define PANEL(l, h)    VLOAD(panel + (l) * NR + (h) * VW)
+#define GATHERED(l, h) VLOAD(panel[l] + (h) * VW)
+
 /* dst = panels [cols/NR][taps_a * taps_b * in_c][NR] of the weights, then in_c zeros. Dimension 0: taps; 1:
  * panels. */
 __kernel void conv2d_pack_wei(
@@ -137,16 +144,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu(
                     const bool inside = (uint)y < (uint)in_h && (uint)x < (uint)in_w;
                     row[i] = inside ? src + (size_t)(row_at[i] + y * in_w + x) * in_c : zeros;
                 }
-                for (int ci = 0; ci < in_c; ci++) {
-                    const vec b0 = VLOAD(panel), b1 = VLOAD(panel + VW);
-#pragma unroll
-                    for (int i = 0; i < MR; i++) {
-                        const vec s = (vec)(row[i][ci]);
-                        acc[i][0] = fma(s, b0, acc[i][0]);
-                        acc[i][1] = fma(s, b1, acc[i][1]);
-                    }
-                    panel += NR;
-                }
+                CPU_WALK(acc, in_c, CHANNEL, PANEL)
+                panel += (size_t)in_c * NR;
                 if (++b == taps_b) {
                     b = 0;
                     a++;
@@ -223,15 +222,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_few(
             __global float *to = dst + (size_t)i0 * o + j0;
             vec acc[MR][2];
             cpu_clear(acc);
-            for (int l = 0; l < depth; l++) {
-                const vec b0 = VLOAD(panel + l * NR), b1 = VLOAD(panel + l * NR + VW);
-#pragma unroll
-                for (int i = 0; i < MR; i++) {
-                    const vec s = (vec)(patch[i][l]);
-                    acc[i][0] = fma(s, b0, acc[i][0]);
-                    acc[i][1] = fma(s, b1, acc[i][1]);
-                }
-            }
+            CPU_WALK(acc, depth, PATCH, PANEL)
             if (i0 + MR <= i_end && j0 + NR <= o && !has_bias) {
                 cpu_store(acc, to, o);
                 continue;
@@ -323,15 +314,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
                 for (int i = 0; i < MR; i++)
                     row[i] = packed ? ddst + (size_t)l0 * o_up + (size_t)i0 * min(KC, pixels - l0) + i
                                     : ddst + (size_t)l0 * o + min(i0 + i, o - 1);
-                for (int l = 0; l < depth; l++) {
-                    const vec b0 = VLOAD(panel[l]), b1 = VLOAD(panel[l] + VW);
-#pragma unroll
-                    for (int i = 0; i < MR; i++) {
-                        const vec s = (vec)(row[i][l * row_step]);
-                        acc[i][0] = fma(s, b0, acc[i][0]);
-                        acc[i][1] = fma(s, b1, acc[i][1]);
-                    }
-                }
+                CPU_WALK(acc, depth, PIXEL, GATHERED)
                 if (whole) {
                     cpu_store(acc, to, cols);
                     continue;

@@ -9,6 +9,10 @@
 #define WINO vec
 #include "winograd.h"
 
+/* The operands of CPU_WALK. */
+#define CHANNEL(i, l) row[i][l]
+#define PANEL(l, h)   VLOAD(panel + (l) * NR + (h) * VW)
+
 /* Channels of a piece of conv2d_winograd_wei_cpu: a cache line. */
 #define PIECE 16
 
@@ -122,16 +126,7 @@ static void product(__global const float *v, __global const float *wei, __global
 #pragma unroll
             for (int i = 0; i < MR; i++)
                 row[i] = v + (size_t)min(i0 + i, have - 1) * v_row;
-            for (int ci = 0; ci < in_c; ci++) {
-                const vec b0 = VLOAD(panel), b1 = VLOAD(panel + VW);
-#pragma unroll
-                for (int i = 0; i < MR; i++) {
-                    const vec s = (vec)(row[i][ci]);
-                    acc[i][0] = fma(s, b0, acc[i][0]);
-                    acc[i][1] = fma(s, b1, acc[i][1]);
-                }
-                panel += NR;
-            }
+            CPU_WALK(acc, in_c, CHANNEL, PANEL)
 #pragma unroll
             for (int i = 0; i < MR; i++)
                 if (i0 + i < have) {

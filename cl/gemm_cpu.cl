@@ -203,18 +203,17 @@ static void gemm_copy(struct gemm_copy *c, gemm_lot lot, const int rows)
     c->l = stop;
 }
 
-/* Adds `depth` products of MR rows and the columns of one panel: PANEL(l, h) is vector h of its row l. */
-#define GEMM_WALK(acc, row, depth, PANEL)                \
-    for (int l = 0; l < (depth); l++) {                  \
-        const vec b0 = PANEL(l, 0), b1 = PANEL(l, 1);    \
-        _Pragma("unroll") for (int i = 0; i < MR; i++) { \
-            const vec v = (vec)((row)[i][l * A_STEP]);   \
-            acc[i][0] = fma(v, b0, acc[i][0]);           \
-            acc[i][1] = fma(v, b1, acc[i][1]);           \
-        }                                                \
-    }
+#define ROW(i, l)    row[i][(l) * A_STEP]
 #define PACKED(l, h) VLOAD(packed + (l) * NR + (h) * VW)
 #define COPIED(l, h) lot[turn][q][l][h]
+
+/* Asks for piece `turn` of `turns` of what a work-item reads next: `floats` of them from there on. */
+static void gemm_ahead(__global const float *from, const int floats, const int turn, const int turns)
+{
+    const int lines = (floats / 16 + turns - 1) / turns;
+    for (int i = 0; i < lines; i++)
+        FETCH_FAR(from + (size_t)(turn * lines + i) * 16);
+}
 
 /* One work-item per tile of tile_m x tile_n results (dimensions 1 and 0) and slice of k (dimension 2). a:
  * rows as they lie (A_STEP 1, a_row = k) or panels. b: rows [k,n] as they lie (b_packed 0), or panels. With
@@ -248,6 +247,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
     __global float *out = dst + (size_t)slice * m * n;
     const int rows = (i_end - i_begin + MR - 1) / MR;
     const bool hold = k_end - k_begin > KC && rows * MR * ((j_end - j_begin + NR - 1) / NR * NR) <= HELD;
+    const int all_tiles = rows * ((j_end - j_begin + NR - 1) / NR);
     gemm_held held;
     gemm_lot lot[2];
     struct gemm_copy next = gemm_begin(b, k_begin, j_begin, n, min(KC, k_end - k_begin), j_end - j_begin);
@@ -258,6 +258,7 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
         gemm_copy(&next, lot[0], KC);
     for (int l0 = k_begin; l0 < k_end; l0 += KC) {
         const int depth = min(KC, k_end - l0);
+        const int next_depth = min(KC, k_end - l0 - KC);
         const bool first = l0 == k_begin && !more, last = l0 + KC >= k_end, waits = hold && l0 > k_begin;
         for (int j0 = j_begin; j0 < j_end; j0 += NR) {
             __global const float *packed = b + (size_t)l0 * n_up + (size_t)j0 * depth;
@@ -287,15 +288,18 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
 #pragma unroll
                 for (int i = 0; i < MR && (!hold || last); i++)
                     FETCH(to + (size_t)(MR + i) * n, 1);
+                if (A_STEP != 1 && l0 + KC < k_end)
+                    gemm_ahead(a + (size_t)(l0 + KC) * m_up + (size_t)i_begin * next_depth, rows * MR * next_depth, at, all_tiles);
                 if (b_packed) {
-                    GEMM_WALK(acc, row, depth, PACKED)
+                    gemm_ahead(packed + depth * NR, depth * NR, (i0 - i_begin) / MR, rows);
+                    CPU_WALK(acc, depth, ROW, PACKED)
                 } else {
                     due += pieces;
                     if (due >= COPY_AT) {
                         gemm_copy(&next, lot[!turn], due / next.panels);
                         due %= next.panels;
                     }
-                    GEMM_WALK(acc, row, depth, COPIED)
+                    CPU_WALK(acc, depth, ROW, COPIED)
                 }
                 if (hold && !last)
                     cpu_copy(held[at], acc);

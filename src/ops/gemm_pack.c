@@ -12,7 +12,7 @@
 #include "ops/tuned.h"
 
 /* A matrix that is read again for this many rows or columns of the other is packed even if it lies the right way
- * round, if its rows fall on each other in the caches. */
+ * round: then a block of it is one piece of memory, which can be asked for ahead. */
 #define PACK_FROM 512
 
 struct plan {
@@ -69,7 +69,9 @@ static void choose_tiles(const struct imx_caps *caps, const struct imx_cpu_tile 
 {
     const int64_t want = 8 * (int64_t)(caps->compute_units ? caps->compute_units : 1);
     const int32_t unit_n = up(t->nr, 32);
-    int32_t most_m = 240, most_n = 256;
+    /* With both matrices' blocks and the held results in a cache of 512 KB; copying a lot of columns wants more rows.
+     */
+    int32_t most_m = p->b_packed ? 120 : 240, most_n = 256;
     p->tile_m = cut(p->m, most_m, t->mr);
     p->tile_n = cut(p->n, most_n, unit_n);
 #define TILES ((int64_t)((p->m + p->tile_m - 1) / p->tile_m) * ((p->n + p->tile_n - 1) / p->tile_n))
@@ -94,8 +96,8 @@ static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm 
     struct plan p = { .turned = set ? form & 4 : g->tb ? mk + mn < nk : g->ta ? nk + mn < mk : false };
     p.m = p.turned ? g->n : g->m;
     p.n = p.turned ? g->m : g->n;
-    const bool a_helps = p.n >= PACK_FROM && g->k >= PACK_FROM && imx_cpu_clashes(g->k);
-    const bool b_helps = p.m >= PACK_FROM && g->k >= PACK_FROM && imx_cpu_clashes(p.n);
+    const bool a_helps = p.n >= PACK_FROM && g->k >= PACK_FROM;
+    const bool b_helps = p.m >= PACK_FROM && g->k >= PACK_FROM;
     p.a_packed = (p.turned ? !g->tb : g->ta) || (set ? form & 2 : a_helps);
     p.b_packed = (p.turned ? !g->ta : g->tb) || (set ? form & 1 : b_helps);
     if (set) {

@@ -15,12 +15,6 @@ struct imx_cpu_tile imx_cpu_tile(const struct imx_caps *caps);
 /* Columns that are packed together: SPAN of cl/tile_cpu.h. */
 enum { IMX_CPU_SPAN = 64 };
 
-/* Rows that lie so many floats apart share a few sets of a first-level cache: multiples of 1 KB. */
-static inline bool imx_cpu_clashes(int32_t floats)
-{
-    return floats % 256 == 0;
-}
-
 /* dst = packed form (cl/gemm_cpu.cl) of the matrix with element (j, l) at src[j * step_j + l * step_k], times wgt[l]
  * unless that is absent (with it, step_j is 1). */
 imx_status imx_cpu_pack(struct imx_dev *dev, struct imx_mem src, struct imx_mem wgt, struct imx_mem dst, int32_t count,

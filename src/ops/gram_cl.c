@@ -44,7 +44,7 @@ static int pack_rank(const struct imx_caps *caps, const void *problem)
 static imx_status pack_pass(struct imx_dev *dev, const struct imx_gram *d, const struct imx_args *a, int32_t r0)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
-    const int32_t tile_m = up(240, t.mr), tile_n = up(256, t.nr);
+    const int32_t tile_m = up(120, t.mr), tile_n = up(256, t.nr);
     const int32_t rows = d->rows - r0 < PASS_ROWS ? d->rows - r0 : PASS_ROWS;
     const struct imx_mem left = imx_part(a->ws, 0, packed_bytes(d, t.mr)), none = { 0 };
     const struct imx_mem right = imx_part(a->ws, left.bytes, packed_bytes(d, t.nr));
