@@ -66,6 +66,9 @@ ON_GPU = {
     'spread': ['-DVEC=4'],
     'unfold': ['-DVEC=4'],
 }
+# Only where a device has sub-groups; of these compilers, Intel's alone knows them.
+SUBS = ['-DSUB=32', '-DSUB=16', '-DSUB=8', '-DSUB=0 -cl-std=CL2.0', '-DSUB=0 -cl-std=CL3.0']
+ON_SUB_GROUPS = {f: SUBS for f in ('layernorm', 'quadnorm', 'reduce', 'subgroup', 'xent')}
 WIDE_VEC = {f: ['-DVEC=16'] for f in ('act', 'critic', 'dropout', 'eltwise', 'gather', 'gru', 'optim', 'random', 'shuffle', 'spread',
                                             'unfold')}
 ON_CPU = dict(WIDE_VEC, gemm_cpu=['-DVW=8', '-DVW=8 -DA_STEP=MR', '-DVW=16', '-DVW=16 -DA_STEP=MR'],
@@ -208,7 +211,7 @@ def intel(target, stem, flags, work):
     with open(source, 'w', encoding='utf-8') as f:
         f.write(PRELUDE + '#include "%s.cl"\n' % stem)
     said = run(OCLOC, 'compile', '-file', source, '-device', target, '-options',
-               '-cl-std=CL1.2 -DIMX_CUT -I%s %s' % (CL, flags), '-output', 'out', '-output_no_suffix', '-out_dir', work)
+               '%s -DIMX_CUT -I%s %s' % ('' if '-cl-std=' in flags else '-cl-std=CL1.2', CL, flags), '-output', 'out', '-output_no_suffix', '-out_dir', work)
     with open(os.path.join(work, 'out'), 'rb') as f:
         section = intel_section(f.read())
     if section is None:
@@ -305,15 +308,18 @@ def jobs(targets, everything, quick):
         for stem in stems():
             for flags in gpu.get(stem, ['']):
                 yield target, stem, flags, True
+            for flags in ON_SUB_GROUPS.get(stem, [])[:1 if quick else None] if family(target) is intel else []:
+                yield target, stem, flags, True
             for flags in ON_CPU.get(stem, []) if everything else []:
                 yield target, stem, flags, False
 
 
 def unknown_options():
     """Option texts of src/ops and of the peak measurement that the tables do not have."""
-    known = {f for table in (ON_GPU, ON_CPU) for sets in table.values() for f in sets}
+    known = {f for table in (ON_GPU, ON_CPU, ON_SUB_GROUPS) for sets in table.values() for f in sets}
     out = []
-    for path in sorted(glob.glob(os.path.join(ROOT, 'src', 'ops', '*.[ch]'))) + [os.path.join(ROOT, 'src/dev/peak.c')]:
+    more = [os.path.join(ROOT, 'src', 'dev', f) for f in ('dev.c', 'peak.c')]
+    for path in sorted(glob.glob(os.path.join(ROOT, 'src', 'ops', '*.[ch]'))) + more:
         with open(path, encoding='utf-8') as f:
             found = re.findall(r'"(-D[^"]*)"', f.read())
         out += ['%s: %s' % (os.path.basename(path), flags) for flags in found
