@@ -68,7 +68,7 @@ ON_GPU = {
 }
 # Only where a device has sub-groups; of these compilers, Intel's alone knows them.
 SUBS = ['-DSUB=32', '-DSUB=16', '-DSUB=8', '-DSUB=0 -cl-std=CL2.0', '-DSUB=0 -cl-std=CL3.0']
-ON_SUB_GROUPS = {f: SUBS for f in ('layernorm', 'quadnorm', 'reduce', 'subgroup', 'xent')}
+ON_SUB_GROUPS = dict({f: SUBS[:3] for f in ('conv2d', 'gemm')}, **{f: SUBS for f in ('layernorm', 'quadnorm', 'reduce', 'subgroup', 'xent')})
 WIDE_VEC = {f: ['-DVEC=16'] for f in ('act', 'critic', 'dropout', 'eltwise', 'gather', 'gru', 'optim', 'random', 'shuffle', 'spread',
                                             'unfold')}
 ON_CPU = dict(WIDE_VEC, gemm_cpu=['-DVW=8', '-DVW=8 -DA_STEP=MR', '-DVW=16', '-DVW=16 -DA_STEP=MR'],
