@@ -53,13 +53,13 @@ __kernel __attribute__((TILE_SHAPE)) void conv2d_tile(
             const int u = i % out_w, v = i / out_w % out_h, image = i / out_w / out_h;
             const int iy = v * step + base_y + a * dir, ix = u * step + base_x + b * dir;
             const bool inside = i < m && l < k && iy >= 0 && iy < in_h && ix >= 0 && ix < in_w;
-            TILE_A(t, kk, row) = inside ? src[((image * in_h + iy) * in_w + ix) * in_c + ci] : 0.0f;
+            TILE_PUT_A(t, kk, row, inside ? src[((image * in_h + iy) * in_w + ix) * in_c + ci] : 0.0f);
         }
         for (int t = item; t < BN * BK; t += TILE_ITEMS) {
             const int kk = w_j == 1 ? t / BN : t % BK, jj = w_j == 1 ? t % BN : t / BK, l = k0 + kk;
             const int ci = l % in_c, b = l / in_c % taps_b, a = l / in_c / taps_b;
             const bool inside = j0 + jj < cols && l < k;
-            tile_b[kk][jj] = inside ? wei[w_0 + a * w_a + b * w_b + ci * w_c + (j0 + jj) * w_j] : 0.0f;
+            TILE_PUT_B(kk, jj, inside ? wei[w_0 + a * w_a + b * w_b + ci * w_c + (j0 + jj) * w_j] : 0.0f);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         TILE_MULTIPLY(acc);
@@ -105,14 +105,14 @@ __kernel __attribute__((TILE_SHAPE)) void conv2d_tile_wei(
 #endif
         for (TILE_TURNS(t)) {
             const int row = TILE_A_ROW(t, 1), kk = TILE_A_TERM(t, 1), i = i0 + row, l = l0 + kk;
-            TILE_A(t, kk, row) = i < o && l < end ? ddst[l * o + i] : 0.0f;
+            TILE_PUT_A(t, kk, row, i < o && l < end ? ddst[l * o + i] : 0.0f);
         }
         for (int t = item; t < BN * BK; t += TILE_ITEMS) {
             const int j = j0 + t % BN, l = l0 + t / BN;
             const int ci = j % c, s = j / c % k, r = j / c / k;
             const int iy = l / q % p * stride + r - pad, ix = l % q * stride + s - pad, image = l / q / p;
             const bool inside = j < cols && l < end && iy >= 0 && iy < h && ix >= 0 && ix < w;
-            tile_b[t / BN][t % BN] = inside ? src[((image * h + iy) * w + ix) * c + ci] : 0.0f;
+            TILE_PUT_B(t / BN, t % BN, inside ? src[((image * h + iy) * w + ix) * c + ci] : 0.0f);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         TILE_MULTIPLY(acc);

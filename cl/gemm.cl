@@ -43,14 +43,14 @@ __kernel __attribute__((TILE_SHAPE)) void gemm_tile(
             float v = 0.0f;
             if (i0 + i < m && k0 + kk < k_end)
                 v = ta ? a[(size_t)(k0 + kk) * m + i0 + i] : a[(size_t)(i0 + i) * k + k0 + kk];
-            TILE_A(t, kk, i) = v;
+            TILE_PUT_A(t, kk, i, v);
         }
         for (int t = item; t < BN * BK; t += TILE_ITEMS) {
             const int j = tb ? t / BK : t % BN, kk = tb ? t % BK : t / BN;
             float v = 0.0f;
             if (j0 + j < n && k0 + kk < k_end)
                 v = tb ? b[(size_t)(j0 + j) * k + k0 + kk] : b[(size_t)(k0 + kk) * n + j0 + j];
-            tile_b[kk][j] = v;
+            TILE_PUT_B(kk, j, v);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         TILE_MULTIPLY(acc);

@@ -11,6 +11,10 @@
  *     which all sub-groups need, goes through local memory: a value read there serves eight multiplications instead of
  *     two. Needs groups of 64, 128 or 256 and 1.1, 4.2 or 8.3 KB for SUB 8, 16 or 32.
  *
+ * HALF, of the form TS: the tiles are stored in half precision (no arithmetic in it: cl_khr_fp16 is not needed) and
+ * take half the room, so twice as many groups are in flight where local memory limits them. What is beyond 65504
+ * becomes infinite there.
+ *
  * A kernel that takes both forms uses the TILE_ names alone. */
 #ifndef IMX_CL_TILE_LOCAL_H
 #define IMX_CL_TILE_LOCAL_H
@@ -34,9 +38,10 @@
         int t = 0;                                                                                                     \
         t < RM;                                                                                                        \
         t++
-    #define TILE_A_ROW(t, along)  (row0 + (t))
-    #define TILE_A_TERM(t, along) lane
-    #define TILE_A(t, kk, i)      tile_a[t]
+    #define TILE_A_ROW(t, along)    (row0 + (t))
+    #define TILE_A_TERM(t, along)   lane
+    #define TILE_PUT_A(t, kk, i, v) tile_a[t] = (v)
+    #define TILE_PUT_B(kk, j, v)    tile_b[kk][j] = (v)
     /* Row and column, within the tile, of a work-item's result [r][s]. */
     #define TILE_ROW(r)        (row0 + (r))
     #define TILE_COL(s)        (lane + (s)*SUB)
@@ -55,10 +60,21 @@
     #define BN         (TS * RB)
     #define TILE_ITEMS (TS * TS)
     #define TILE_SHAPE reqd_work_group_size(TS, TS, 1)
-    /* Two tiles in local memory; one spare column keeps transposed writes off the same bank. */
+    #ifdef HALF
+        #define STORED         ushort
+        #define SPARE          2
+        #define TILE_PUT(p, v) vstore_half_rte(v, 0, (__local half *)(p))
+        #define TILE_GET(p)    vload_half(0, (const __local half *)(p))
+    #else
+        #define STORED         float
+        #define SPARE          1
+        #define TILE_PUT(p, v) *(p) = (v)
+        #define TILE_GET(p)    *(p)
+    #endif
+    /* Two tiles in local memory; spare columns (a word) keep transposed writes off the same bank. */
     #define TILE_LOCALS                                                                                                \
-        __local float tile_a[BK][BM + 1];                                                                              \
-        __local float tile_b[BK][BN + 1]
+        __local STORED tile_a[BK][BM + SPARE];                                                                         \
+        __local STORED tile_b[BK][BN + SPARE]
     #define TILE_IDS const int x = get_local_id(0), y = get_local_id(1), item = y * TS + x
     #define TILE_I0  ((int)get_global_id(1) / TS * BM)
     #define TILE_J0  ((int)get_global_id(0) / TS * BN)
@@ -67,12 +83,13 @@
         t < BM *BK;                                                                                                    \
         t += TILE_ITEMS
     /* along: neighbouring rows lie side by side in memory, else neighbouring terms. */
-    #define TILE_A_ROW(t, along)  ((along) ? (t) % BM : (t) / BK)
-    #define TILE_A_TERM(t, along) ((along) ? (t) / BM : (t) % BK)
-    #define TILE_A(t, kk, i)      tile_a[kk][i]
-    #define TILE_ROW(r)           (y + (r)*TS)
-    #define TILE_COL(s)           (x + (s)*TS)
-    #define TILE_MULTIPLY(acc)    tile_multiply(tile_a, tile_b, x, y, acc)
+    #define TILE_A_ROW(t, along)    ((along) ? (t) % BM : (t) / BK)
+    #define TILE_A_TERM(t, along)   ((along) ? (t) / BM : (t) % BK)
+    #define TILE_PUT_A(t, kk, i, v) TILE_PUT(&tile_a[kk][i], v)
+    #define TILE_PUT_B(kk, j, v)    TILE_PUT(&tile_b[kk][j], v)
+    #define TILE_ROW(r)             (y + (r)*TS)
+    #define TILE_COL(s)             (x + (s)*TS)
+    #define TILE_MULTIPLY(acc)      tile_multiply(tile_a, tile_b, x, y, acc)
 #endif
 
 static void tile_clear(float acc[RM][RN])
@@ -106,17 +123,17 @@ static void tile_multiply_sub(const float a[RM], __local const float (*restrict 
 }
 #else
 /* acc += the product of the two tiles as they stand in local memory; x and y are the local ids. */
-static void tile_multiply(__local const float (*restrict a)[BM + 1], __local const float (*restrict b)[BN + 1],
-                          const int x, const int y, float acc[RB][RB])
+static void tile_multiply(const __local STORED (*restrict a)[BM + SPARE],
+                          const __local STORED (*restrict b)[BN + SPARE], const int x, const int y, float acc[RB][RB])
 {
     for (int k = 0; k < BK; k++) {
         float av[RB], bv[RB];
     #pragma unroll
         for (int r = 0; r < RB; r++)
-            av[r] = a[k][y + r * TS];
+            av[r] = TILE_GET(&a[k][y + r * TS]);
     #pragma unroll
         for (int s = 0; s < RB; s++)
-            bv[s] = b[k][x + s * TS];
+            bv[s] = TILE_GET(&b[k][x + s * TS]);
     #pragma unroll
         for (int r = 0; r < RB; r++)
     #pragma unroll

@@ -6,6 +6,7 @@
 #include "ops/conv2d_plan.h"
 #include "ops/conv2d_winograd.h"
 #include "ops/gemm_pack.h"
+#include "ops/half.h"
 #include "ops/launch.h"
 #include "ops/tile_local.h"
 #include "ops/tuned.h"
@@ -29,15 +30,17 @@ static bool tile4_supports(const struct imx_caps *caps, const void *problem)
     return imx_caps_cl(caps) && caps->max_group >= 16 && caps->max_group < 64;
 }
 
-#define TILE_SUB(size)                                                                                                 \
-    static bool tile_sub##size##_supports(const struct imx_caps *caps, const void *problem)                            \
+#define TILE_FITS(kind)                                                                                                \
+    static bool kind##_supports(const struct imx_caps *caps, const void *problem)                                      \
     {                                                                                                                  \
         (void)problem;                                                                                                 \
-        return imx_tile_fits(caps, &imx_tile_sub##size);                                                               \
+        return imx_tile_fits(caps, &imx_##kind);                                                                       \
     }
-TILE_SUB(8)
-TILE_SUB(16)
-TILE_SUB(32)
+TILE_FITS(tile_sub8)
+TILE_FITS(tile_sub16)
+TILE_FITS(tile_sub32)
+TILE_FITS(tile_half16)
+TILE_FITS(tile_half8)
 
 static int tile16_rank(const struct imx_caps *caps, const void *problem)
 {
@@ -60,6 +63,25 @@ static int tile_sub16_rank(const struct imx_caps *caps, const void *problem)
 }
 #define tile_sub8_rank  tile_sub16_rank
 #define tile_sub32_rank tile_sub16_rank
+
+/* Where they are asked for (caps.half), before the others on a GPU. */
+#define tile_half16_rank tile_sub16_rank
+#define tile_half8_rank  tile_sub16_rank
+
+static imx_status half_mag_fwd(const void *problem, void *const *arg, double *const *mag)
+{
+    return imx_half_mag(&imx_op_conv2d_fwd, IMX_CONV2D_FWD_SRC, IMX_CONV2D_FWD_WEI, problem, arg, mag);
+}
+
+static imx_status half_mag_data(const void *problem, void *const *arg, double *const *mag)
+{
+    return imx_half_mag(&imx_op_conv2d_bwd_data, IMX_CONV2D_BWD_DATA_DDST, IMX_CONV2D_BWD_DATA_WEI, problem, arg, mag);
+}
+
+static imx_status half_mag_wei(const void *problem, void *const *arg, double *const *mag)
+{
+    return imx_half_mag(&imx_op_conv2d_bwd_wei, IMX_CONV2D_BWD_WEI_SRC, IMX_CONV2D_BWD_WEI_DDST, problem, arg, mag);
+}
 
 static imx_status tile_work(struct imx_dev *dev, const struct imx_conv2d_work *k, struct imx_mem src,
                             struct imx_mem wei, struct imx_mem bia, struct imx_mem dst, bool has_bias,
@@ -179,14 +201,15 @@ static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, cons
             .part = a->ws, .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI], .count = (int32_t)cols * d->o, .slices = cut.count });
 }
 
-#define TILE_VARIANT(direction, kind, name)                                                                            \
+#define TILE_VARIANT(direction, kind, name, mag, storage)                                                              \
     static imx_status direction##_##kind##_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)  \
     {                                                                                                                  \
         return tile_##direction(dev, problem, args, &imx_##kind);                                                      \
     }                                                                                                                  \
-    static const struct imx_variant direction##_##kind = { name, kind##_supports, NULL, direction##_##kind##_run,      \
-                                                           kind##_rank };
-#define WEI_VARIANT(kind, name)                                                                                        \
+    static const struct imx_variant direction##_##kind = {                                                             \
+        name, kind##_supports, NULL, direction##_##kind##_run, kind##_rank, NULL, mag, false, storage                  \
+    };
+#define WEI_VARIANT(kind, name, mag, storage)                                                                          \
     static const struct imx_variant wei_##kind;                                                                        \
     static const struct form form_##kind = { &imx_##kind, &wei_##kind };                                               \
     static uint64_t kind##_workspace(const struct imx_caps *caps, const void *problem)                                 \
@@ -206,23 +229,30 @@ static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, cons
     static const struct imx_tunables kind##_tunables = {                                                               \
         1, { { "slices", tries_slices } }, kind##_own, wei_slices_ok                                                   \
     };                                                                                                                 \
-    static const struct imx_variant wei_##kind = { name,        kind##_supports, kind##_workspace, wei_##kind##_run,   \
-                                                   kind##_rank, &kind##_tunables };
+    static const struct imx_variant wei_##kind = {                                                                     \
+        name, kind##_supports, kind##_workspace, wei_##kind##_run, kind##_rank, &kind##_tunables, mag, false, storage  \
+    };
 static const int32_t tries_slices[] = IMX_SLICES_TRIES;
 #define TILE_VARIANTS(kind, name)                                                                                      \
-    TILE_VARIANT(fwd, kind, name)                                                                                      \
-    TILE_VARIANT(data, kind, name)                                                                                     \
-    WEI_VARIANT(kind, name)
+    TILE_VARIANT(fwd, kind, name, NULL, 0)                                                                             \
+    TILE_VARIANT(data, kind, name, NULL, 0)                                                                            \
+    WEI_VARIANT(kind, name, NULL, 0)
 TILE_VARIANTS(tile16, "cl_tile_local")
 TILE_VARIANTS(tile8, "cl_tile_local8")
 TILE_VARIANTS(tile4, "cl_tile_local4")
 TILE_VARIANTS(tile_sub8, "cl_tile_sub8")
 TILE_VARIANTS(tile_sub16, "cl_tile_sub16")
 TILE_VARIANTS(tile_sub32, "cl_tile_sub32")
+#define HALF_VARIANTS(kind, name)                                                                                      \
+    TILE_VARIANT(fwd, kind, name, half_mag_fwd, IMX_HALF_STORAGE)                                                      \
+    TILE_VARIANT(data, kind, name, half_mag_data, IMX_HALF_STORAGE)                                                    \
+    WEI_VARIANT(kind, name, half_mag_wei, IMX_HALF_STORAGE)
+HALF_VARIANTS(tile_half16, "cl_tile_half")
+HALF_VARIANTS(tile_half8, "cl_tile_half8")
 /* Best first where ranks are equal. */
 #define TILES(direction)                                                                                               \
-    &direction##_tile_sub16, &direction##_tile_sub8, &direction##_tile16, &direction##_tile_sub32, &direction##_tile8, \
-        &direction##_tile4
+    &direction##_tile_half16, &direction##_tile_half8, &direction##_tile_sub16, &direction##_tile_sub8,                \
+        &direction##_tile16, &direction##_tile_sub32, &direction##_tile8, &direction##_tile4
 
 extern const struct imx_variant *const imx_variants_conv2d_fwd[], *const imx_variants_conv2d_bwd_data[],
                                                                       *const imx_variants_conv2d_bwd_wei[];

@@ -4,6 +4,7 @@
 #include "imx_kernels.h"
 #include "ops/gemm.h"
 #include "ops/gemm_pack.h"
+#include "ops/half.h"
 #include "ops/launch.h"
 #include "ops/tile_local.h"
 #include "ops/tuned.h"
@@ -107,15 +108,17 @@ static bool tile4_supports(const struct imx_caps *caps, const void *problem)
     return imx_caps_cl(caps) && caps->max_group >= 16 && caps->max_group < 64;
 }
 
-#define TILE_SUB(size)                                                                                                 \
-    static bool tile_sub##size##_supports(const struct imx_caps *caps, const void *problem)                            \
+#define TILE_FITS(kind)                                                                                                \
+    static bool kind##_supports(const struct imx_caps *caps, const void *problem)                                      \
     {                                                                                                                  \
         (void)problem;                                                                                                 \
-        return imx_tile_fits(caps, &imx_tile_sub##size);                                                               \
+        return imx_tile_fits(caps, &imx_##kind);                                                                       \
     }
-TILE_SUB(8)
-TILE_SUB(16)
-TILE_SUB(32)
+TILE_FITS(tile_sub8)
+TILE_FITS(tile_sub16)
+TILE_FITS(tile_sub32)
+TILE_FITS(tile_half16)
+TILE_FITS(tile_half8)
 
 /* Where a driver has them, an Intel GPU: there a read of another lane's register is part of the multiplication. On a
  * CPU device they are for the self-test. */
@@ -126,6 +129,19 @@ static int tile_sub16_rank(const struct imx_caps *caps, const void *problem)
 }
 #define tile_sub8_rank  tile_sub16_rank
 #define tile_sub32_rank tile16_rank
+
+/* Where they are asked for (caps.half), before all else on a GPU. */
+static int tile_half16_rank(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return is_cpu(caps) ? 4 : -1;
+}
+#define tile_half8_rank tile_half16_rank
+
+static imx_status half_mag(const void *problem, void *const *arg, double *const *mag)
+{
+    return imx_half_mag(&imx_op_gemm, IMX_GEMM_A, IMX_GEMM_B, problem, arg, mag);
+}
 
 static bool blas_supports(const struct imx_caps *caps, const void *problem)
 {
@@ -160,7 +176,7 @@ static int blas_rank(const struct imx_caps *caps, const void *problem)
 }
 
 /* What each takes by itself, and its place in the list. */
-#define TILE_VARIANT(kind, name)                                                                                       \
+#define TILE_VARIANT(kind, name, mag, storage)                                                                         \
     static const struct imx_variant kind;                                                                              \
     static const struct form form_##kind = { &imx_##kind, &kind };                                                     \
     static uint64_t kind##_workspace(const struct imx_caps *caps, const void *problem)                                 \
@@ -179,16 +195,20 @@ static int blas_rank(const struct imx_caps *caps, const void *problem)
     }                                                                                                                  \
     static const struct imx_tunables kind##_tunables = { 1, { { "slices", tries_slices } }, kind##_own, slices_ok };   \
     static const struct imx_variant kind = { name,       kind##_supports, kind##_workspace,                            \
-                                             kind##_run, kind##_rank,     &kind##_tunables };
+                                             kind##_run, kind##_rank,     &kind##_tunables,                            \
+                                             mag,        false,           storage };
 static const int32_t tries_slices[] = IMX_SLICES_TRIES;
-TILE_VARIANT(tile16, "cl_tile_local")
-TILE_VARIANT(tile8, "cl_tile_local8")
-TILE_VARIANT(tile4, "cl_tile_local4")
-TILE_VARIANT(tile_sub8, "cl_tile_sub8")
-TILE_VARIANT(tile_sub16, "cl_tile_sub16")
-TILE_VARIANT(tile_sub32, "cl_tile_sub32")
+TILE_VARIANT(tile16, "cl_tile_local", NULL, 0)
+TILE_VARIANT(tile8, "cl_tile_local8", NULL, 0)
+TILE_VARIANT(tile4, "cl_tile_local4", NULL, 0)
+TILE_VARIANT(tile_sub8, "cl_tile_sub8", NULL, 0)
+TILE_VARIANT(tile_sub16, "cl_tile_sub16", NULL, 0)
+TILE_VARIANT(tile_sub32, "cl_tile_sub32", NULL, 0)
+TILE_VARIANT(tile_half16, "cl_tile_half", half_mag, IMX_HALF_STORAGE)
+TILE_VARIANT(tile_half8, "cl_tile_half8", half_mag, IMX_HALF_STORAGE)
 static const struct imx_variant blas = { "cl_clblast", blas_supports, NULL, blas_run, blas_rank };
 extern const struct imx_variant *const imx_variants_gemm[];
 const struct imx_variant *const imx_variants_gemm[] = {
-    &imx_variant_gemm_cpu, &tile_sub16, &tile_sub8, &tile16, &tile_sub32, &tile8, &tile4, &blas, NULL,
+    &imx_variant_gemm_cpu, &tile_half16, &tile_half8, &tile_sub16, &tile_sub8, &tile16,
+    &tile_sub32,           &tile8,       &tile4,      &blas,       NULL,
 };

@@ -11,6 +11,7 @@ struct imx_tile {
     int32_t rows, cols, wide, high;
     uint32_t local_bytes, sub; /* sub: the size of its sub-groups; 0: it has none */
     const char *options;
+    bool half; /* stores its tiles in half precision */
 };
 
 static const struct imx_tile imx_tile16 = { 64, 64, 16, 16, 8320, 0, "-DTS=16" };
@@ -20,11 +21,15 @@ static const struct imx_tile imx_tile_sub8 = { 64, 32, 64, 1, 1056, 8, "-DSUB=8"
 static const struct imx_tile imx_tile_sub16 = { 64, 64, 128, 1, 4160, 16, "-DSUB=16" };
 static const struct imx_tile imx_tile_sub32 = { 64, 64, 256, 1, 8320, 32, "-DSUB=32" };
 
+static const struct imx_tile imx_tile_half16 = { 64, 64, 16, 16, 4224, 0, "-DTS=16 -DHALF", true };
+static const struct imx_tile imx_tile_half8 = { 32, 32, 8, 8, 2176, 0, "-DTS=8 -DHALF", true };
+
 static inline bool imx_tile_fits(const struct imx_caps *caps, const struct imx_tile *t)
 {
     return imx_caps_cl(caps) && caps->max_group >= (uint32_t)(t->wide * t->high) &&
            caps->max_items[0] >= (uint32_t)t->wide && caps->max_items[1] >= (uint32_t)t->high &&
-           caps->local_bytes >= t->local_bytes && (!t->sub || (caps->subgroups && (caps->sub_sizes & t->sub)));
+           caps->local_bytes >= t->local_bytes && (!t->half || caps->half) &&
+           (!t->sub || (caps->subgroups && (caps->sub_sizes & t->sub)));
 }
 
 /* Tiles that cover rows x cols results. */
