@@ -20,14 +20,14 @@
 #endif
 
 /* The larger one; a NaN wins. */
-static float larger(const float a, const float b)
+static inline float larger(const float a, const float b)
 {
     return b > a || isnan(b) ? b : a;
 }
 
 #ifdef SUB
 /* The sub-groups' values, one after the other, from tmp[0] on. */
-static void share(const float v, __local float *tmp)
+static inline void share(const float v, __local float *tmp)
 {
     barrier(CLK_LOCAL_MEM_FENCE);
     if (get_sub_group_local_id() == 0)
@@ -35,7 +35,7 @@ static void share(const float v, __local float *tmp)
     barrier(CLK_LOCAL_MEM_FENCE);
 }
 
-static float group_sum(const float v, __local float *tmp)
+static inline float group_sum(const float v, __local float *tmp)
 {
     share(sub_group_reduce_add(v), tmp);
     float s = tmp[0];
@@ -45,7 +45,7 @@ static float group_sum(const float v, __local float *tmp)
 }
 
 /* What a driver's maximum makes of a NaN is its own affair. */
-static float group_max(const float v, __local float *tmp)
+static inline float group_max(const float v, __local float *tmp)
 {
     const float m = sub_group_reduce_max(isnan(v) ? INFINITY : v);
     share(sub_group_any(isnan(v)) ? NAN : m, tmp);
@@ -55,7 +55,7 @@ static float group_max(const float v, __local float *tmp)
     return top;
 }
 #else
-static float group_sum(const float v, __local float *tmp)
+static inline float group_sum(const float v, __local float *tmp)
 {
     const int l = get_local_id(0);
     barrier(CLK_LOCAL_MEM_FENCE);
@@ -69,7 +69,7 @@ static float group_sum(const float v, __local float *tmp)
     return tmp[0];
 }
 
-static float group_max(const float v, __local float *tmp)
+static inline float group_max(const float v, __local float *tmp)
 {
     const int l = get_local_id(0);
     barrier(CLK_LOCAL_MEM_FENCE);

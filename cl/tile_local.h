@@ -9,7 +9,7 @@
  *     eight rows of 64 results (SUB 8: of 32). The left factor's values stay in the registers of the sub-group, where
  *     every work-item holds the rows' values for one term and the others read them from it; only the right factor,
  *     which all sub-groups need, goes through local memory: a value read there serves eight multiplications instead of
- *     two. Needs groups of 64, 128 or 256 and 1.1, 4.2 or 8.3 KB for SUB 8, 16 or 32.
+ *     two. Needs groups of 64 or 128 and 1.1 or 4.2 KB for SUB 8 or 16.
  *
  * HALF, of the form TS: the tiles are stored in half precision (no arithmetic in it: cl_khr_fp16 is not needed) and
  * take half the room, so twice as many groups are in flight where local memory limits them. What is beyond 65504

@@ -38,7 +38,6 @@ static bool tile4_supports(const struct imx_caps *caps, const void *problem)
     }
 TILE_FITS(tile_sub8)
 TILE_FITS(tile_sub16)
-TILE_FITS(tile_sub32)
 TILE_FITS(tile_half16)
 TILE_FITS(tile_half8)
 
@@ -61,8 +60,7 @@ static int tile_sub16_rank(const struct imx_caps *caps, const void *problem)
     (void)problem;
     return caps->type == IMX_DEV_CPU ? 3 : 1;
 }
-#define tile_sub8_rank  tile_sub16_rank
-#define tile_sub32_rank tile_sub16_rank
+#define tile_sub8_rank tile_sub16_rank
 
 /* Where they are asked for (caps.half), before the others on a GPU. */
 #define tile_half16_rank tile_sub16_rank
@@ -242,7 +240,6 @@ TILE_VARIANTS(tile8, "cl_tile_local8")
 TILE_VARIANTS(tile4, "cl_tile_local4")
 TILE_VARIANTS(tile_sub8, "cl_tile_sub8")
 TILE_VARIANTS(tile_sub16, "cl_tile_sub16")
-TILE_VARIANTS(tile_sub32, "cl_tile_sub32")
 #define HALF_VARIANTS(kind, name)                                                                                      \
     TILE_VARIANT(fwd, kind, name, half_mag_fwd, IMX_HALF_STORAGE)                                                      \
     TILE_VARIANT(data, kind, name, half_mag_data, IMX_HALF_STORAGE)                                                    \
@@ -252,7 +249,7 @@ HALF_VARIANTS(tile_half8, "cl_tile_half8")
 /* Best first where ranks are equal. */
 #define TILES(direction)                                                                                               \
     &direction##_tile_half16, &direction##_tile_half8, &direction##_tile_sub16, &direction##_tile_sub8,                \
-        &direction##_tile16, &direction##_tile_sub32, &direction##_tile8, &direction##_tile4
+        &direction##_tile16, &direction##_tile8, &direction##_tile4
 
 extern const struct imx_variant *const imx_variants_conv2d_fwd[], *const imx_variants_conv2d_bwd_data[],
                                                                       *const imx_variants_conv2d_bwd_wei[];

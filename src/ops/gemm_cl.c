@@ -116,7 +116,6 @@ static bool tile4_supports(const struct imx_caps *caps, const void *problem)
     }
 TILE_FITS(tile_sub8)
 TILE_FITS(tile_sub16)
-TILE_FITS(tile_sub32)
 TILE_FITS(tile_half16)
 TILE_FITS(tile_half8)
 
@@ -127,8 +126,7 @@ static int tile_sub16_rank(const struct imx_caps *caps, const void *problem)
     (void)problem;
     return is_cpu(caps) ? 4 : 1;
 }
-#define tile_sub8_rank  tile_sub16_rank
-#define tile_sub32_rank tile16_rank
+#define tile_sub8_rank tile_sub16_rank
 
 /* Where they are asked for (caps.half), before all else on a GPU. */
 static int tile_half16_rank(const struct imx_caps *caps, const void *problem)
@@ -203,12 +201,10 @@ TILE_VARIANT(tile8, "cl_tile_local8", NULL, 0)
 TILE_VARIANT(tile4, "cl_tile_local4", NULL, 0)
 TILE_VARIANT(tile_sub8, "cl_tile_sub8", NULL, 0)
 TILE_VARIANT(tile_sub16, "cl_tile_sub16", NULL, 0)
-TILE_VARIANT(tile_sub32, "cl_tile_sub32", NULL, 0)
 TILE_VARIANT(tile_half16, "cl_tile_half", half_mag, IMX_HALF_STORAGE)
 TILE_VARIANT(tile_half8, "cl_tile_half8", half_mag, IMX_HALF_STORAGE)
 static const struct imx_variant blas = { "cl_clblast", blas_supports, NULL, blas_run, blas_rank };
 extern const struct imx_variant *const imx_variants_gemm[];
 const struct imx_variant *const imx_variants_gemm[] = {
-    &imx_variant_gemm_cpu, &tile_half16, &tile_half8, &tile_sub16, &tile_sub8, &tile16,
-    &tile_sub32,           &tile8,       &tile4,      &blas,       NULL,
+    &imx_variant_gemm_cpu, &tile_half16, &tile_half8, &tile_sub16, &tile_sub8, &tile16, &tile8, &tile4, &blas, NULL,
 };
