@@ -156,7 +156,8 @@ const struct imx_variant *imx_op_pick(const struct imx_dev *dev, const struct im
 imx_status imx_op_run_ref(struct imx_dev *dev, const struct imx_op *op, const void *problem,
                           const struct imx_args *args);
 
-/* Runs the op on the device with the given variant (NULL: imx_op_pick's). */
+/* Runs the op on the device with the given variant. NULL, for ops that other ones run inside: as imx_op_pick, but none
+ * that stores in fewer bits. */
 IMX_MUST_CHECK imx_status imx_op_run(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
                                      const void *problem, const struct imx_args *args);
 
