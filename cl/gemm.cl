@@ -32,6 +32,7 @@ __kernel __attribute__((TILE_SHAPE)) void gemm_tile(
     TILE_LOCALS;
     TILE_IDS;
     const int i0 = TILE_I0, j0 = TILE_J0, slice = get_global_id(2), k_end = min(k, (slice + 1) * slice_k);
+    const int a_row = ta ? 1 : k, a_term = ta ? m : 1;
     float acc[RM][RN];
     tile_clear(acc);
     for (int k0 = slice * slice_k; k0 < k_end; k0 += BK) {
@@ -42,7 +43,7 @@ __kernel __attribute__((TILE_SHAPE)) void gemm_tile(
             const int i = TILE_A_ROW(t, ta), kk = TILE_A_TERM(t, ta);
             float v = 0.0f;
             if (i0 + i < m && k0 + kk < k_end)
-                v = ta ? a[(size_t)(k0 + kk) * m + i0 + i] : a[(size_t)(i0 + i) * k + k0 + kk];
+                v = a[(size_t)(i0 + i) * a_row + (size_t)(k0 + kk) * a_term];
             TILE_PUT_A(t, kk, i, v);
         }
         for (int t = item; t < BN * BK; t += TILE_ITEMS) {

@@ -6,10 +6,10 @@
  *     neighbouring work-items touch neighbouring columns. TS 16 needs groups of 256 and 8.2 KB of local memory, TS 8
  *     groups of 64 and 4.2 KB, TS 4 groups of 16 and 2.2 KB.
  * SUB: the group is eight sub-groups of SUB work-items (cl_intel_subgroups, cl_intel_required_subgroup_size), each with
- *     eight rows of 64 results (SUB 8: of 32). The left factor's values stay in the registers of the sub-group, where
- *     every work-item holds the rows' values for one term and the others read them from it; only the right factor,
- *     which all sub-groups need, goes through local memory: a value read there serves eight multiplications instead of
- *     two. Needs groups of 64 or 128 and 1.1 or 4.2 KB for SUB 8 or 16.
+ *     eight rows of 32 results. The left factor's values stay in the registers of the sub-group, where every work-item
+ *     holds the rows' values for one term and the others read them from it; only the right factor, which all sub-groups
+ *     need, goes through local memory: a value read there serves eight multiplications instead of two. Needs groups of
+ *     64 or 128 and 1.1 or 2.1 KB for SUB 8 or 16.
  *
  * HALF, of the form TS: the tiles are stored in half precision (no arithmetic in it: cl_khr_fp16 is not needed) and
  * take half the room, so twice as many groups are in flight where local memory limits them. What is beyond 65504
@@ -24,15 +24,17 @@
     #define RN         (BN / SUB)
     #define BK         SUB
     #define BM         64
-    #define BN         (SUB == 8 ? 32 : 64) /* the registers of 8 lanes hold no more */
+    #define BN         32 /* more do not fit the registers of an Intel GPU */
     #define TILE_ITEMS (BM / RM * SUB)
     #define TILE_SHAPE reqd_work_group_size(TILE_ITEMS, 1, 1), intel_reqd_sub_group_size(SUB)
+    /* A number that is the same in the whole sub-group, so that the compiler knows it and keeps it in one register. */
+    #define SAME(x) sub_group_broadcast((int)(x), 0)
     #define TILE_LOCALS                                                                                                \
         float tile_a[RM];                                                                                              \
         __local float tile_b[BK][BN + 1]
-    #define TILE_IDS const int item = get_local_id(0), lane = get_sub_group_local_id(), row0 = get_sub_group_id() * RM
-    #define TILE_I0  ((int)get_global_id(1) * BM)
-    #define TILE_J0  ((int)get_global_id(0) / TILE_ITEMS * BN)
+    #define TILE_IDS const int item = get_local_id(0), lane = get_sub_group_local_id(), row0 = SAME(get_sub_group_id() * RM)
+    #define TILE_I0 SAME((int)get_global_id(1) * BM)
+    #define TILE_J0 SAME((int)get_global_id(0) / TILE_ITEMS * BN)
     /* The left factor comes in turns t: row and term of a work-item's value, and its place. */
     #define TILE_TURNS(t)                                                                                              \
         int t = 0;                                                                                                     \

@@ -173,7 +173,7 @@ double imx_op_bound(const struct imx_op *op, const void *problem, double mag, do
 static inline double imx_variant_bound(const struct imx_op *op, const struct imx_variant *variant, const void *problem,
                                        double mag, double want)
 {
-    return imx_op_bound(op, problem, mag, want) + variant->storage * mag;
+    return imx_op_bound(op, problem, mag, want) + (variant->storage > 0 ? variant->storage * mag : 0.0);
 }
 
 static inline size_t imx_dtype_size(enum imx_dtype t)

@@ -258,7 +258,8 @@ static void check_floats(struct test *t, int i)
         memcpy(&got, &bits, 4);
         t->zeros += want[k] == 0.0;
         const double near = imx_variant_bound(t->op, t->variant, t->problem, s->mag[k], want[k]);
-        const double bound = to_the_bit ? 0.0 : near + (t->trusted ? t->trusted->storage * s->mag[k] : 0.0);
+        const double bound =
+            to_the_bit ? 0.0 : near + (t->trusted && t->trusted->storage > 0 ? t->trusted->storage * s->mag[k] : 0.0);
         const double error = to_the_bit ? ((double)got == (double)(float)want[k] ? 0.0 : fabs((double)got - want[k]))
                                         : fabs((double)got - want[k]);
         if (bound > 0 && error / bound > t->result->worst)

@@ -18,7 +18,7 @@ static const struct imx_tile imx_tile16 = { 64, 64, 16, 16, 8320, 0, "-DTS=16", 
 static const struct imx_tile imx_tile8 = { 32, 32, 8, 8, 4224, 0, "-DTS=8", false };
 static const struct imx_tile imx_tile4 = { 16, 16, 4, 4, 2176, 0, "-DTS=4", false };
 static const struct imx_tile imx_tile_sub8 = { 64, 32, 64, 1, 1056, 8, "-DSUB=8", false };
-static const struct imx_tile imx_tile_sub16 = { 64, 64, 128, 1, 4160, 16, "-DSUB=16", false };
+static const struct imx_tile imx_tile_sub16 = { 64, 32, 128, 1, 2112, 16, "-DSUB=16", false };
 
 static const struct imx_tile imx_tile_half16 = { 64, 64, 16, 16, 4224, 0, "-DTS=16 -DHALF", true };
 static const struct imx_tile imx_tile_half8 = { 32, 32, 8, 8, 2176, 0, "-DTS=8 -DHALF", true };
