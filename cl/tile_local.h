@@ -32,7 +32,8 @@
     #define TILE_LOCALS                                                                                                \
         float tile_a[RM];                                                                                              \
         __local float tile_b[BK][BN + 1]
-    #define TILE_IDS const int item = get_local_id(0), lane = get_sub_group_local_id(), row0 = SAME(get_sub_group_id() * RM)
+    #define TILE_IDS                                                                                                   \
+        const int item = get_local_id(0), lane = get_sub_group_local_id(), row0 = SAME(get_sub_group_id() * RM)
     #define TILE_I0 SAME((int)get_global_id(1) * BM)
     #define TILE_J0 SAME((int)get_global_id(0) / TILE_ITEMS * BN)
     /* The left factor comes in turns t: row and term of a work-item's value, and its place. */
