@@ -1,4 +1,4 @@
-/* Matrix product on local-memory tiles (GPU type), and what follows a product that was cut along k; see
+/* Matrix product on tiles (GPU type, tile_local.h), and what follows a product that was cut along k; see
  * src/ops/gemm.h. bias, add and relu say what the epilogue does; a partial product (slices > 1) leaves it to
  * gemm_finish. */
 #include "shared.h"
@@ -12,7 +12,7 @@ static float gemm_relu(const float x)
 
 /* One group per tile of dst and slice of k: rows in dimension 1, slices in dimension 2. With slices > 1, dst
  * is slices x m x n partial sums. */
-__kernel __attribute__((reqd_work_group_size(TS, TS, 1))) void gemm_tile(
+__kernel __attribute__((TILE_SHAPE)) void gemm_tile(
     __global const float *restrict a,
     __global const float *restrict b,
     __global const float *restrict bia,
@@ -30,33 +30,38 @@ __kernel __attribute__((reqd_work_group_size(TS, TS, 1))) void gemm_tile(
     const int relu)
 {
     TILE_LOCALS;
-    const int x = get_local_id(0), y = get_local_id(1), item = y * TS + x;
-    const int i0 = (int)get_global_id(1) / TS * BM, j0 = (int)get_global_id(0) / TS * BN;
-    const int slice = get_global_id(2), k_end = min(k, (slice + 1) * slice_k);
-    float acc[RB][RB];
+    TILE_IDS;
+    const int i0 = TILE_I0, j0 = TILE_J0, slice = get_global_id(2), k_end = min(k, (slice + 1) * slice_k);
+    const int a_row = ta ? 1 : k, a_term = ta ? m : 1;
+    float acc[RM][RN];
     tile_clear(acc);
     for (int k0 = slice * slice_k; k0 < k_end; k0 += BK) {
-        for (int t = item; t < BM * BK; t += TS * TS) {
-            const int i = ta ? t % BM : t / BK, kk = ta ? t / BM : t % BK;
+#ifdef SUB
+    #pragma unroll
+#endif
+        for (TILE_TURNS(t)) {
+            const int i = TILE_A_ROW(t, ta), kk = TILE_A_TERM(t, ta);
             float v = 0.0f;
             if (i0 + i < m && k0 + kk < k_end)
-                v = ta ? a[(size_t)(k0 + kk) * m + i0 + i] : a[(size_t)(i0 + i) * k + k0 + kk];
-            tile_a[kk][i] = v;
+                v = a[(size_t)(i0 + i) * a_row + (size_t)(k0 + kk) * a_term];
+            TILE_PUT_A(t, kk, i, v);
         }
-        for (int t = item; t < BN * BK; t += TS * TS) {
+        for (int t = item; t < BN * BK; t += TILE_ITEMS) {
             const int j = tb ? t / BK : t % BN, kk = tb ? t % BK : t / BN;
             float v = 0.0f;
             if (j0 + j < n && k0 + kk < k_end)
                 v = tb ? b[(size_t)(j0 + j) * k + k0 + kk] : b[(size_t)(k0 + kk) * n + j0 + j];
-            tile_b[kk][j] = v;
+            TILE_PUT_B(kk, j, v);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
-        tile_multiply(tile_a, tile_b, x, y, acc);
+        TILE_MULTIPLY(acc);
         barrier(CLK_LOCAL_MEM_FENCE);
     }
-    for (int r = 0; r < RB; r++)
-        for (int s = 0; s < RB; s++) {
-            const int i = i0 + y + r * TS, j = j0 + x + s * TS;
+#pragma unroll
+    for (int r = 0; r < RM; r++)
+#pragma unroll
+        for (int s = 0; s < RN; s++) {
+            const int i = i0 + TILE_ROW(r), j = j0 + TILE_COL(s);
             if (i >= m || j >= n)
                 continue;
             const size_t at = (size_t)i * n + j;

@@ -3,11 +3,9 @@
  * work-items. The variance is the mean square of the deviations from the mean, in a second look at the row.
  *     dsrc = invstd * (g - mean(g) - x * mean(g x)),  g = gamma ddst,  x = (src-mean) invstd
  * dgamma and dbeta are column sums: part[chunks][2][cols] first, then a pass that adds the chunks. */
+#include "group_sum.h"
 #include "shared.h"
 
-#ifndef GROUP
-  #define GROUP 64
-#endif
 #define LOAD16(p) vload16(0, p)
 
 static float sum16(const float16 v)
@@ -58,22 +56,7 @@ __kernel void ln_fwd_row(
     }
 }
 
-/* Adds the group's values; every work-item gets the sum. Called by all work-items of the group. */
-static float group_sum(const float v, __local float *tmp)
-{
-    const int l = get_local_id(0);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    tmp[l] = v;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int k = GROUP / 2; k > 0; k /= 2) {
-        if (l < k)
-            tmp[l] += tmp[l + k];
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
-    return tmp[0];
-}
-
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void ln_fwd_group(
+__kernel __attribute__((GROUP_SHAPE)) void ln_fwd_group(
     __global const float *restrict src,
     __global const float *restrict gamma,
     __global const float *restrict beta,
@@ -150,7 +133,7 @@ __kernel void ln_back_row(
     }
 }
 
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void ln_dsrc_group(
+__kernel __attribute__((GROUP_SHAPE)) void ln_dsrc_group(
     __global const float *restrict src,
     __global const float *restrict ddst,
     __global const float *restrict gamma,

@@ -2,11 +2,9 @@
  * (src/ops/quadnorm_cl.c); here are the passes over the rows. "row" kernels (CPU devices) walk whole rows with vectors,
  * so that the second look at a row hits the L1 cache; "group" kernels (GPUs) give each row to GROUP work-items. The
  * weighted sum of the rows goes through part[chunks][k], then a pass that adds the chunks. */
+#include "group_sum.h"
 #include "shared.h"
 
-#ifndef GROUP
-  #define GROUP 64
-#endif
 #define LOAD16(p) vload16(0, p)
 
 static float sum16(const float16 v)
@@ -55,22 +53,7 @@ __kernel void quad_fwd_row(
     }
 }
 
-/* Adds the group's values; every work-item gets the sum. Called by all work-items of the group. */
-static float group_sum(const float v, __local float *tmp)
-{
-    const int l = get_local_id(0);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    tmp[l] = v;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int k = GROUP / 2; k > 0; k /= 2) {
-        if (l < k)
-            tmp[l] += tmp[l + k];
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
-    return tmp[0];
-}
-
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void quad_fwd_group(
+__kernel __attribute__((GROUP_SHAPE)) void quad_fwd_group(
     __global const float *restrict src,
     __global const float *restrict z,
     __global const float *restrict m,
@@ -138,7 +121,7 @@ __kernel void quad_bwd_row(
     }
 }
 
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void quad_bwd_group(
+__kernel __attribute__((GROUP_SHAPE)) void quad_bwd_group(
     __global const float *restrict dst,
     __global const float *restrict z,
     __global const float *restrict invstd,

@@ -1,11 +1,9 @@
 /* Reductions with a fixed shape; see src/ops/reduce.h. "strip" and "row" kernels are for CPU devices (one work-item
  * walks whole rows with vectors), "column" and "group" kernels for GPUs (GROUP work-items read neighbouring values
- * and add through a tree in local memory). */
+ * and add them by group_sum.h). */
+#include "group_sum.h"
 #include "shared.h"
 
-#ifndef GROUP
-  #define GROUP 64
-#endif
 #define LOAD16(p) vload16(0, p)
 #define LOAD1(p) (*(p))
 enum { REDUCE_SUM, REDUCE_MEAN, REDUCE_MAX, REDUCE_LSE };
@@ -15,12 +13,6 @@ static float sum16(const float16 v)
     const float8 a = v.lo + v.hi;
     const float4 b = a.lo + a.hi;
     return (b.x + b.z) + (b.y + b.w);
-}
-
-/* The larger one; a NaN wins. */
-static float larger(const float a, const float b)
-{
-    return b > a || isnan(b) ? b : a;
 }
 
 static float16 larger16(const float16 a, const float16 b)
@@ -200,37 +192,8 @@ __kernel void rowreduce_row(
     }
 }
 
-/* Adds the group's values; every work-item gets the sum. Called by all work-items of the group. */
-static float group_sum(const float v, __local float *tmp)
-{
-    const int l = get_local_id(0);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    tmp[l] = v;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int half_size = GROUP / 2; half_size > 0; half_size /= 2) {
-        if (l < half_size)
-            tmp[l] += tmp[l + half_size];
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
-    return tmp[0];
-}
-
-static float group_max(const float v, __local float *tmp)
-{
-    const int l = get_local_id(0);
-    barrier(CLK_LOCAL_MEM_FENCE);
-    tmp[l] = v;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int half_size = GROUP / 2; half_size > 0; half_size /= 2) {
-        if (l < half_size)
-            tmp[l] = larger(tmp[l], tmp[l + half_size]);
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
-    return tmp[0];
-}
-
 /* One group per row. */
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void rowreduce_group(
+__kernel __attribute__((GROUP_SHAPE)) void rowreduce_group(
     __global const float *restrict src,
     __global float *restrict dst,
     const int rows,
@@ -353,7 +316,7 @@ __kernel void gradnorm_row(
     part[2 * k + 1] = sum16(convert_float16(odd)) + (float)count;
 }
 
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void gradnorm_group(
+__kernel __attribute__((GROUP_SHAPE)) void gradnorm_group(
     __global const float *restrict src,
     __global float *restrict part,
     const int n,
@@ -376,7 +339,7 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void gradnorm_group(
 }
 
 /* One group merges the chunks. */
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void gradnorm_finish(
+__kernel __attribute__((GROUP_SHAPE)) void gradnorm_finish(
     __global const float *restrict part,
     __global float *restrict dst,
     const int chunks)

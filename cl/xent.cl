@@ -1,11 +1,9 @@
 /* Softmax cross-entropy; see src/ops/xent.h. Rows first (one work-item or one group per row) into
  * part = { loss[rows], hit[rows] }, then one group adds the rows in a fixed order. A label outside [-1, classes)
  * gives a NaN loss instead of a read out of bounds. */
+#include "group_sum.h"
 #include "shared.h"
 
-#ifndef GROUP
-  #define GROUP 64
-#endif
 
 __kernel void xent_row(
     __global const float *restrict logits,
@@ -35,7 +33,7 @@ __kernel void xent_row(
     part[rows + r] = hit ? 1.0f : 0.0f;
 }
 
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void xent_group(
+__kernel __attribute__((GROUP_SHAPE)) void xent_group(
     __global const float *restrict logits,
     __global const int *restrict label,
     __global float *restrict lse,
@@ -44,49 +42,30 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void xent_group(
     const int classes)
 {
     __local float tmp[GROUP];
-    __local int won[GROUP];
     const int r = get_group_id(0), i = get_local_id(0), t = label[r];
     __global const float *at = logits + (size_t)r * classes;
     const int known = t >= 0 && t < classes;
     const float x = known ? at[t] : NAN;
-    float top = -INFINITY, sum = 0.0f;
-    int hit = known;
+    float top = -INFINITY, sum = 0.0f, better = 0.0f;
     for (int c = i; c < classes; c += GROUP) {
         const float v = at[c];
-        top = v > top || isnan(v) ? v : top;
-        hit &= c < t ? v < x : c > t ? v <= x : 1;
+        top = larger(top, v);
+        better += (c < t ? v < x : c > t ? v <= x : 1) ? 0.0f : 1.0f;
     }
-    tmp[i] = top;
-    won[i] = hit;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int k = GROUP / 2; k > 0; k /= 2) {
-        if (i < k) {
-            const float v = tmp[i + k];
-            tmp[i] = v > tmp[i] || isnan(v) ? v : tmp[i];
-            won[i] &= won[i + k];
-        }
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
-    top = tmp[0];
-    barrier(CLK_LOCAL_MEM_FENCE);
+    top = group_max(top, tmp);
+    better = group_sum(better, tmp);
     for (int c = i; c < classes; c += GROUP)
         sum += exp(at[c] - top);
-    tmp[i] = sum;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int k = GROUP / 2; k > 0; k /= 2) {
-        if (i < k)
-            tmp[i] += tmp[i + k];
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
+    sum = group_sum(sum, tmp);
     if (i == 0) {
-        const float l = isinf(top) ? top : top + log(tmp[0]);
+        const float l = isinf(top) ? top : top + log(sum);
         lse[r] = l;
         part[r] = t < 0 ? 0.0f : l - x;
-        part[rows + r] = won[0] ? 1.0f : 0.0f;
+        part[rows + r] = known && better == 0.0f ? 1.0f : 0.0f;
     }
 }
 
-__kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void xent_finish(
+__kernel __attribute__((GROUP_SHAPE)) void xent_finish(
     __global const float *restrict part,
     __global const int *restrict label,
     __global float *restrict loss,
@@ -94,30 +73,21 @@ __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void xent_finish(
     __global float *restrict count,
     const int rows)
 {
-    __local float sum[GROUP], won[GROUP], seen[GROUP];
+    __local float tmp[GROUP];
     const int i = get_local_id(0);
-    float s = 0.0f, w = 0.0f, n = 0.0f;
+    float sum = 0.0f, won = 0.0f, seen = 0.0f;
     for (int r = i; r < rows; r += GROUP) {
-        s += part[r];
-        w += part[rows + r];
-        n += label[r] >= 0 ? 1.0f : 0.0f;
+        sum += part[r];
+        won += part[rows + r];
+        seen += label[r] >= 0 ? 1.0f : 0.0f;
     }
-    sum[i] = s;
-    won[i] = w;
-    seen[i] = n;
-    barrier(CLK_LOCAL_MEM_FENCE);
-    for (int k = GROUP / 2; k > 0; k /= 2) {
-        if (i < k) {
-            sum[i] += sum[i + k];
-            won[i] += won[i + k];
-            seen[i] += seen[i + k];
-        }
-        barrier(CLK_LOCAL_MEM_FENCE);
-    }
+    sum = group_sum(sum, tmp);
+    won = group_sum(won, tmp);
+    seen = group_sum(seen, tmp);
     if (i == 0) {
-        loss[0] = seen[0] > 0.0f ? sum[0] / seen[0] : 0.0f;
-        hits[0] = won[0];
-        count[0] = seen[0];
+        loss[0] = seen > 0.0f ? sum / seen : 0.0f;
+        hits[0] = won;
+        count[0] = seen;
     }
 }
 

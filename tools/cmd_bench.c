@@ -268,7 +268,7 @@ static imx_status run(void *values, int n, char **word)
         IMX_TRY(imx_bench_before_open(v->compare, &b.before));
     imx_signals_catch();
     IMX_GO(imx_dev_open(v->config.device, &b.dev, &why));
-    IMX_GO(imx_use_tuned(b.dev, v->config.tuned));
+    IMX_GO(imx_use_config(b.dev, &v->config));
     if (!imx_dev_is_host(b.dev)) {
         IMX_GO(imx_dev_peak(b.dev, &b.limit.peak_gflops, &b.limit.copy_gbps));
         IMX_GO(imx_meter_open(b.dev, &b.meter));

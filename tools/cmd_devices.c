@@ -33,6 +33,11 @@ static imx_status as_json(const struct imx_dev_info *list, size_t n)
         imx_json_bool(&j, "unified", c->unified);
         imx_json_bool(&j, "fp16", c->fp16);
         imx_json_bool(&j, "subgroups", c->subgroups);
+        imx_json_array(&j, "subgroup_sizes"); /* that a kernel may ask for */
+        for (uint32_t size = 1; size && size <= c->sub_sizes; size *= 2)
+            if (c->sub_sizes & size)
+                imx_json_uint(&j, NULL, size);
+        imx_json_end(&j);
         imx_json_bool(&j, "usable", list[i].usable);
         imx_json_string(&j, "why", list[i].why);
         imx_json_end(&j);

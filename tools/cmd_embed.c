@@ -36,7 +36,7 @@ static imx_status run(void *values, int n, char **word)
     want[layer] = true;
     IMX_GO(imx_trained_open(word[0], &t));
     IMX_GO(imx_open_device(v->device, &dev));
-    IMX_GO(imx_use_tuned(dev, t.config.tuned));
+    IMX_GO(imx_use_config(dev, &t.config));
     imx_signals_catch();
     IMX_GO(imx_trained_data(&t, word[1], &ds));
     IMX_GO(imx_trained_encoder(&t, dev, v->untrained, &e));

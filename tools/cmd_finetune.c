@@ -243,7 +243,7 @@ static imx_status run(void *values, int n, char **word)
     IMX_GO(choose_rows(&job));
     IMX_GO(imx_trained_open(word[0], &job.trained));
     IMX_GO(imx_open_device(v->device, &job.dev));
-    IMX_GO(imx_use_tuned(job.dev, job.trained.config.tuned));
+    IMX_GO(imx_use_config(job.dev, &job.trained.config));
     imx_signals_catch();
     IMX_GO(imx_probe_data_open(&job.trained, word[1], v->test, true, &job.data));
     configure(&job);

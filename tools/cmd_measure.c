@@ -298,7 +298,7 @@ static imx_status run(void *values, int n, char **word)
     m->run = word[0];
     IMX_GO(imx_trained_open(m->run, &m->trained));
     IMX_GO(imx_open_device(m->v->device, &m->dev));
-    IMX_GO(imx_use_tuned(m->dev, m->trained.config.tuned));
+    IMX_GO(imx_use_config(m->dev, &m->trained.config));
     imx_signals_catch();
     IMX_GO(imx_probe_data_open(&m->trained, word[1], m->v->test, false, &m->data));
     choose(m);

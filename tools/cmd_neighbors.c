@@ -213,7 +213,7 @@ static imx_status run(void *values, int n, char **word)
     imx_signals_catch();
     IMX_GO(prepare(&s, word[0], word[1]));
     IMX_GO(imx_open_device(s.v->device, &dev));
-    IMX_GO(imx_use_tuned(dev, s.trained.config.tuned));
+    IMX_GO(imx_use_config(dev, &s.trained.config));
     IMX_GO(imx_trained_encoder(&s.trained, dev, s.v->untrained, &e));
     IMX_GO(look(&s, e));
     IMX_GO(draw(&s, s.v->out));

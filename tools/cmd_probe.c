@@ -355,7 +355,7 @@ static imx_status run(void *values, int n, char **word)
     p->labelled.proportional = !strcmp(p->v->draw, "proportional");
     IMX_GO(imx_trained_open(p->run, &p->trained));
     IMX_GO(imx_open_device(p->v->device, &p->dev));
-    IMX_GO(imx_use_tuned(p->dev, p->trained.config.tuned));
+    IMX_GO(imx_use_config(p->dev, &p->trained.config));
     imx_signals_catch();
     IMX_GO(imx_probe_data_open(&p->trained, word[1], p->v->test, true, &p->data));
     if (!p->v->untrained || p->v->both)

@@ -10,7 +10,7 @@
 struct values {
     char *device, *op, *variant, *problem;
     int64_t seed;
-    bool quick, full;
+    bool quick, full, half;
 };
 
 #define AT(field) .at = offsetof(struct values, field)
@@ -26,6 +26,10 @@ static const struct imx_option options[] = {
       .type = IMX_OPT_FLAG,
       AT(full),
       .help = "every problem (without --quick or --full: eight of each)" },
+    { .name = "half",
+      .type = IMX_OPT_FLAG,
+      AT(half),
+      .help = "also the kernels that store in half precision, against their own bound" },
     { .name = "op", .type = IMX_OPT_STRING, AT(op), .value = "NAME", .help = "only these ops, with commas between" },
     { .name = "variant", .type = IMX_OPT_STRING, AT(variant), .value = "NAME", .help = "only this variant" },
     { .name = "problem",
@@ -123,6 +127,7 @@ static imx_status run(void *values, int n, char **word)
     };
     const double start = imx_now();
     IMX_TRY(imx_dev_open(v->device, &dev, &why));
+    dev->caps.half = v->half && !imx_dev_is_host(dev);
     imx_say("device: %s (%s)", dev->caps.name, why ? why : "");
     imx_progress_begin("selftest", 0, "cases");
     IMX_GO(imx_selftest_run(dev, &o, &sum));
@@ -143,7 +148,7 @@ fail:
 
 static const char *const examples[] = {
     "infomax selftest",
-    "infomax selftest --device gpu --full",
+    "infomax selftest --device gpu --full --half",
     "infomax selftest --op conv2d --json",
     NULL,
 };
@@ -152,7 +157,7 @@ extern const struct imx_command imx_cmd_selftest;
 const struct imx_command imx_cmd_selftest = {
     .name = "selftest",
     .summary = "checks every kernel on a device against the reference",
-    .usage = "[--device D] [--quick|--full] [--op NAME] [--json]",
+    .usage = "[--device D] [--quick|--full] [--half] [--op NAME] [--json]",
     .about = "Integer-valued inputs must match bit for bit, real ones within the rounding bound; guard zones around\n"
              "every buffer must stay as they were. Exit code 4 when a kernel is wrong, with the line that repeats it.",
     .examples = examples,

@@ -170,6 +170,7 @@ static imx_status run(void *values, int n, char **word)
     struct imx_tune_summary summary = { 0 };
     const struct imx_tune_options o = {
         .device = v->config.device,
+        .half = v->config.half,
         .max_time = v->config.max_time,
         .margin = v->margin / 100,
         .build_limit = v->build_limit,

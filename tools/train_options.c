@@ -119,6 +119,12 @@ imx_status imx_use_tuned(struct imx_dev *dev, bool wanted)
     return IMX_OK;
 }
 
+imx_status imx_use_config(struct imx_dev *dev, const struct imx_config *c)
+{
+    dev->caps.half = c->half && !imx_dev_is_host(dev);
+    return imx_use_tuned(dev, c->tuned);
+}
+
 /* A run keeps the choices that it began with: other ones round differently, and resume must give the same bits. */
 static imx_status keep_tuned(struct imx_dev *dev, const struct imx_config *c, const char *run, bool resume)
 {
@@ -127,11 +133,12 @@ static imx_status keep_tuned(struct imx_dev *dev, const struct imx_config *c, co
     if (!imx_join(path, sizeof path, run, "tuned.txt"))
         return imx_fail(IMX_E_ARG, "the path %s is too long", run);
     if (!resume) {
-        IMX_TRY(imx_use_tuned(dev, c->tuned));
+        IMX_TRY(imx_use_config(dev, c));
         if (dev->caps.tuned)
             return imx_tuned_write(path, dev->caps.tuned);
         return remove(path) && imx_file_size(path, NULL) ? imx_fail(IMX_E_IO, "%s could not be removed", path) : IMX_OK;
     }
+    dev->caps.half = c->half && !imx_dev_is_host(dev);
     const imx_status s = imx_tuned_read(path, &t);
     if (s != IMX_OK)
         return imx_note(s, "without the choices that the run began with it would not go on with the same bits");

@@ -361,6 +361,11 @@
           .fallback = "true",                                                                                          \
           .table = "run",                                                                                              \
           .help = "try every kernel on the device first; one that fails is not used" },                                \
+        { .name = "half",                                                                                              \
+          .type = IMX_OPT_FLAG,                                                                                        \
+          .at = IMX_CONFIG_AT(half),                                                                                   \
+          .table = "run",                                                                                              \
+          .help = "products may store their factors in half precision (on GPUs; sums stay in single)" },               \
         { .name = "tuned",                                                                                             \
           .type = IMX_OPT_FLAG,                                                                                        \
           .at = IMX_CONFIG_AT(tuned),                                                                                  \
@@ -404,6 +409,8 @@ IMX_MUST_CHECK imx_status imx_open_data(const char *path, int64_t size, int64_t 
                                         struct imx_dataset **out);
 /* The device tests each variant that a graph chooses (dev->check). */
 IMX_MUST_CHECK imx_status imx_open_device(const char *spec, struct imx_dev **out);
+/* What a configuration lets a device do: half precision, and what imx_use_tuned() gives it. */
+IMX_MUST_CHECK imx_status imx_use_config(struct imx_dev *dev, const struct imx_config *c);
 /* Gives the device the choices that `infomax tune` left for it; without any, or when wanted is false or INFOMAX_TUNED
  * is "off", nothing happens. A damaged file costs a line. */
 IMX_MUST_CHECK imx_status imx_use_tuned(struct imx_dev *dev, bool wanted);

@@ -49,6 +49,31 @@ static enum imx_dev_type type_of(cl_device_id device)
     return type & CL_DEVICE_TYPE_GPU ? IMX_DEV_GPU : type & CL_DEVICE_TYPE_CPU ? IMX_DEV_CPU : IMX_DEV_ACCELERATOR;
 }
 
+/* What sub-groups the device claims. The queries are newer than OpenCL 1.2: a driver that does not know one answers
+ * with an error, which counts as "none". IMX_SUBGROUPS, for tests: "khr" passes over the sizes that kernels could ask
+ * for, "off" over all. */
+static void subgroups(cl_device_id device, struct imx_caps *caps)
+{
+    enum { MAX_NUM_SUB_GROUPS = 0x105C, SUB_GROUP_SIZES_INTEL = 0x4108 };
+    const char *only = getenv("IMX_SUBGROUPS");
+    size_t size[16] = { 0 }, used = 0;
+    cl_uint most = 0;
+    int major = 0;
+    if (only && !strcmp(only, "off"))
+        return;
+    if (!(only && !strcmp(only, "khr")) && has_extension(device, "cl_intel_subgroups") &&
+        has_extension(device, "cl_intel_required_subgroup_size") &&
+        clGetDeviceInfo(device, SUB_GROUP_SIZES_INTEL, sizeof size, size, &used) == CL_SUCCESS)
+        for (size_t i = 0; i < used / sizeof size[0]; i++)
+            if (size[i] && !(size[i] & (size[i] - 1)) && size[i] <= 128)
+                caps->sub_sizes |= (uint32_t)size[i];
+    if (sscanf(caps->opencl, "OpenCL %d", &major) == 1 && major >= 2 &&
+        (has_extension(device, "cl_khr_subgroups") ||
+         (clGetDeviceInfo(device, MAX_NUM_SUB_GROUPS, sizeof most, &most, NULL) == CL_SUCCESS && most > 0)))
+        caps->sub_std = major == 2 ? 2 : 3;
+    caps->subgroups = caps->sub_sizes || caps->sub_std;
+}
+
 /* Emulation for tests: IMX_TYPE=gpu makes any device count as a GPU, IMX_UNITS sets how many compute units it has, so
  * that what is chosen for a large GPU runs, and is checked, without one. */
 static void emulate(struct imx_caps *caps)
@@ -100,7 +125,7 @@ void imx_cl_caps(cl_platform_id platform, cl_device_id device, int p, int d, str
     caps->vec_float = vec ? vec : 1;
     caps->unified = unified || caps->type == IMX_DEV_CPU;
     caps->fp16 = has_extension(device, "cl_khr_fp16");
-    caps->subgroups = has_extension(device, "cl_khr_subgroups") || has_extension(device, "cl_intel_subgroups");
+    subgroups(device, caps);
 }
 
 static imx_status gone(void)
@@ -400,6 +425,40 @@ static imx_status measure_rounds(struct imx_cl *cl)
     return IMX_OK;
 }
 
+/* Believes in sub-groups where a kernel with them builds and adds up right: a driver may name an extension that its
+ * compiler does not have, or not in this OpenCL C. */
+static imx_status measure_subgroups(struct imx_cl *cl)
+{
+    enum { GROUP = 64 };
+    struct imx_dev *dev = &cl->base;
+    struct imx_buf *buf = NULL;
+    float got[GROUP] = { 0 };
+    const char *options = imx_subgroup_options(&dev->caps);
+    bool right = options && dev->caps.max_group >= GROUP;
+    if (right) {
+        IMX_TRY(dev->vt->alloc(dev, sizeof got, &buf));
+        const struct imx_mem mem = { buf, 0, sizeof got };
+        const struct imx_launch one = { { GROUP, 1, 1 }, { GROUP, 1, 1 }, options };
+        imx_status s = imx_run_subgroup_probe(dev, one, &(struct imx_k_subgroup_probe){ .dst = mem });
+        if (s == IMX_OK)
+            s = dev->vt->download(dev, got, mem, sizeof got);
+        dev->vt->free(dev, buf);
+        if (s == IMX_E_LOST || s == IMX_E_NOMEM)
+            return s;
+        for (int i = 0; i < GROUP; i++)
+            right = right && s == IMX_OK && got[i] == (float)(GROUP * (GROUP - 1) / 2);
+        if (s != IMX_OK)
+            imx_error_clear();
+    }
+    if (dev->caps.subgroups && !right)
+        imx_log(IMX_LOG_DEBUG, "%s claims sub-groups, but kernels with them do not work", dev->caps.name);
+    if (!right) {
+        dev->caps.subgroups = false;
+        dev->caps.sub_sizes = dev->caps.sub_std = 0;
+    }
+    return IMX_OK;
+}
+
 imx_status imx_cl_open_at(int p, int d, struct imx_dev **out)
 {
     struct imx_cl *cl = calloc(1, sizeof *cl);
@@ -429,6 +488,7 @@ imx_status imx_cl_open_at(int p, int d, struct imx_dev **out)
     }
     measure_group(cl);
     IMX_GO(measure_rounds(cl));
+    IMX_GO(measure_subgroups(cl));
     cl->base.count = (struct imx_dev_count){ .programs = cl->base.count.programs }; /* what the caller does counts */
     imx_log(IMX_LOG_DEBUG, "opened %s: %s, %s", cl->base.caps.id, cl->base.caps.name, cl->base.caps.driver);
     *out = &cl->base;

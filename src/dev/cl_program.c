@@ -13,8 +13,9 @@ static const char cut_prelude[] =
 
 void imx_cl_options(const struct imx_cl *cl, const char *options, char *text, size_t size)
 {
-    snprintf(text, size, "-cl-std=CL1.2 -cl-kernel-arg-info%s%s%s", cl->launch_ms > 0.0 ? " -DIMX_CUT" : "",
-             options && *options ? " " : "", options ? options : "");
+    const char *more = options ? options : "";
+    snprintf(text, size, "%s-cl-kernel-arg-info%s%s%s", strstr(more, "-cl-std=") ? "" : "-cl-std=CL1.2 ",
+             cl->launch_ms > 0.0 ? " -DIMX_CUT" : "", *more ? " " : "", more);
 }
 
 static char *build_log(const struct imx_cl *cl, cl_program program)

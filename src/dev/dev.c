@@ -176,6 +176,17 @@ imx_status imx_dev_open(const char *spec, struct imx_dev **out, const char **why
     return imx_dev_open_chosen(&chosen, out);
 }
 
+const char *imx_subgroup_options(const struct imx_caps *caps)
+{
+    if (caps->sub_sizes & 32)
+        return "-DSUB=32";
+    if (caps->sub_sizes & 16)
+        return "-DSUB=16";
+    if (caps->sub_sizes & 8)
+        return "-DSUB=8";
+    return caps->sub_std == 3 ? "-DSUB=0 -cl-std=CL3.0" : caps->sub_std == 2 ? "-DSUB=0 -cl-std=CL2.0" : NULL;
+}
+
 bool imx_cache_folder(char *path, size_t size)
 {
     const char *own = getenv("INFOMAX_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");

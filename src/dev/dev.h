@@ -34,8 +34,15 @@ struct imx_caps {
     uint32_t vec_float;   /* native float vector width */
     bool unified;
     bool fp16;
-    bool subgroups;
+    bool subgroups; /* claimed in any form; on an opened device: kernels with them work, in the form below */
+    /* Sizes of sub-group that a kernel may ask for, each a power of two, added up (cl_intel_subgroups with
+     * cl_intel_required_subgroup_size, OpenCL C 1.2); 0: none. */
+    uint32_t sub_sizes;
+    /* The OpenCL C, 2 or 3, that has sub-groups of a size which the driver chooses; 0: none. */
+    uint32_t sub_std;
     bool blas; /* imx_dev_blas_gemm works here */
+    bool
+        half; /* the user allows variants that store in half precision (ops/half.h); set by whoever opened the device */
     /* Choices measured here (ops/tuned.h), set by whoever opened the device, which owns it then; NULL: none. */
     struct imx_tuned *tuned;
 };
@@ -124,6 +131,10 @@ void imx_keeper_tell(struct imx_keeper *k, struct imx_dev *dev);
 void imx_keeper_end(struct imx_keeper *k);
 /* Syncs, releases and frees; NULL is fine. */
 void imx_dev_close(struct imx_dev *dev);
+
+/* The options that give a kernel sub-groups (cl/group_sum.h): of the size that suits most, or else of the driver's own;
+ * NULL where the device has none. */
+const char *imx_subgroup_options(const struct imx_caps *caps);
 
 static inline bool imx_dev_is_host(const struct imx_dev *dev)
 {

@@ -79,7 +79,8 @@ static void compare(const struct imx_graph *g, const struct imx_node *n, const s
             continue;
         for (int64_t i = 0; i < s->arg[k].count; i++) {
             const double got = (double)((const float *)s->raw[k])[i], want = ((const double *)s->wide[k])[i];
-            const double bound = imx_op_bound(n->op, n->problem, s->mag[k][i], want), error = fabs(got - want);
+            const double bound = imx_variant_bound(n->op, n->variant, n->problem, s->mag[k][i], want),
+                         error = fabs(got - want);
             if (error <= bound || (isnan(want) && isnan(got)) || got == want) {
                 r->worst = bound > 0 && error / bound > r->worst ? error / bound : r->worst;
                 continue;

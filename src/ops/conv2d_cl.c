@@ -1,4 +1,4 @@
-/* Convolution on OpenCL devices: the variants in local-memory tiles. The one for CPU-type devices stands in
+/* Convolution on OpenCL devices: the variants in tiles (cl/tile_local.h). The one for CPU-type devices stands in
  * conv2d_pack.c. The weight gradient cuts its long sum over pixels into slices when the weights alone have
  * too few tiles to fill the device. */
 #include "imx_kernels.h"
@@ -6,20 +6,15 @@
 #include "ops/conv2d_plan.h"
 #include "ops/conv2d_winograd.h"
 #include "ops/gemm_pack.h"
+#include "ops/half.h"
 #include "ops/launch.h"
 #include "ops/tile_local.h"
 #include "ops/tuned.h"
 
-static size_t round_up(size_t x, size_t to)
-{
-    return (x + to - 1) / to * to;
-}
-
 static bool tile16_supports(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 && caps->max_items[0] >= 16 &&
-           caps->max_items[1] >= 16;
+    return imx_tile_fits(caps, &imx_tile16) && caps->local_bytes >= 16384;
 }
 
 static bool tile8_supports(const struct imx_caps *caps, const void *problem)
@@ -35,10 +30,16 @@ static bool tile4_supports(const struct imx_caps *caps, const void *problem)
     return imx_caps_cl(caps) && caps->max_group >= 16 && caps->max_group < 64;
 }
 
-static const char *tile_options(size_t group)
-{
-    return group == 16 ? "-DTS=16" : group == 8 ? "-DTS=8" : "-DTS=4";
-}
+#define TILE_FITS(kind)                                                                                                \
+    static bool kind##_supports(const struct imx_caps *caps, const void *problem)                                      \
+    {                                                                                                                  \
+        (void)problem;                                                                                                 \
+        return imx_tile_fits(caps, &imx_##kind);                                                                       \
+    }
+TILE_FITS(tile_sub8)
+TILE_FITS(tile_sub16)
+TILE_FITS(tile_half16)
+TILE_FITS(tile_half8)
 
 static int tile16_rank(const struct imx_caps *caps, const void *problem)
 {
@@ -51,16 +52,41 @@ static int tile8_rank(const struct imx_caps *caps, const void *problem)
     (void)caps, (void)problem;
     return 2;
 }
+#define tile4_rank tile8_rank
+
+/* On a CPU device they are for the self-test; see gemm_cl.c. */
+static int tile_sub16_rank(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return caps->type == IMX_DEV_CPU ? 3 : 1;
+}
+#define tile_sub8_rank tile_sub16_rank
+
+/* Where they are asked for (caps.half), before the others on a GPU. */
+#define tile_half16_rank tile_sub16_rank
+#define tile_half8_rank  tile_sub16_rank
+
+static imx_status half_mag_fwd(const void *problem, void *const *arg, double *const *mag)
+{
+    return imx_half_mag(&imx_op_conv2d_fwd, IMX_CONV2D_FWD_SRC, IMX_CONV2D_FWD_WEI, problem, arg, mag);
+}
+
+static imx_status half_mag_data(const void *problem, void *const *arg, double *const *mag)
+{
+    return imx_half_mag(&imx_op_conv2d_bwd_data, IMX_CONV2D_BWD_DATA_DDST, IMX_CONV2D_BWD_DATA_WEI, problem, arg, mag);
+}
+
+static imx_status half_mag_wei(const void *problem, void *const *arg, double *const *mag)
+{
+    return imx_half_mag(&imx_op_conv2d_bwd_wei, IMX_CONV2D_BWD_WEI_SRC, IMX_CONV2D_BWD_WEI_DDST, problem, arg, mag);
+}
 
 static imx_status tile_work(struct imx_dev *dev, const struct imx_conv2d_work *k, struct imx_mem src,
-                            struct imx_mem wei, struct imx_mem bia, struct imx_mem dst, bool has_bias, size_t group)
+                            struct imx_mem wei, struct imx_mem bia, struct imx_mem dst, bool has_bias,
+                            const struct imx_tile *tile)
 {
-    const size_t edge = 4 * group, rows = (size_t)k->images * (size_t)k->out_h * (size_t)k->out_w;
-    const struct imx_launch launch = {
-        { round_up((size_t)k->cols, edge) / 4, round_up(rows, edge) / 4, 1 },
-        { group, group, 1 },
-        tile_options(group),
-    };
+    const size_t rows = (size_t)k->images * (size_t)k->out_h * (size_t)k->out_w;
+    const struct imx_launch launch = imx_tile_launch(tile, rows, (size_t)k->cols, 1);
     if (!rows)
         return IMX_OK;
     return imx_run_conv2d_tile(dev, launch,
@@ -93,44 +119,50 @@ static imx_status tile_work(struct imx_dev *dev, const struct imx_conv2d_work *k
                                                             .has_bias = has_bias });
 }
 
-static imx_status tile_fwd(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
+static imx_status tile_fwd(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a,
+                           const struct imx_tile *tile)
 {
     const struct imx_conv2d_work work = imx_conv2d_work_fwd(d);
     return tile_work(dev, &work, a->m[IMX_CONV2D_FWD_SRC], a->m[IMX_CONV2D_FWD_WEI], a->m[IMX_CONV2D_FWD_BIA],
-                     a->m[IMX_CONV2D_FWD_DST], d->bias, group);
+                     a->m[IMX_CONV2D_FWD_DST], d->bias, tile);
 }
 
-static imx_status tile_data(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
+static imx_status tile_data(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a,
+                            const struct imx_tile *tile)
 {
     for (int32_t fy = 0; fy < d->stride; fy++)
         for (int32_t fx = 0; fx < d->stride; fx++) {
             const struct imx_conv2d_work work = imx_conv2d_work_data(d, fy, fx);
             IMX_TRY(tile_work(dev, &work, a->m[IMX_CONV2D_BWD_DATA_DDST], a->m[IMX_CONV2D_BWD_DATA_WEI],
-                              (struct imx_mem){ 0 }, a->m[IMX_CONV2D_BWD_DATA_DSRC], false, group));
+                              (struct imx_mem){ 0 }, a->m[IMX_CONV2D_BWD_DATA_DSRC], false, tile));
         }
     return IMX_OK;
 }
 
-static const struct imx_variant variant_wei16, variant_wei8, variant_wei4;
+/* A form of the tiles for the weight gradient, and the variant that takes it (whose tuned values count). */
+struct form {
+    const struct imx_tile *tile;
+    const struct imx_variant *variant;
+};
 
 static int32_t wei_pixels(const struct imx_conv2d *d)
 {
     return d->n * imx_conv2d_p(d) * imx_conv2d_q(d);
 }
 
-static struct imx_slices wei_slices(const struct imx_caps *caps, const struct imx_conv2d *d, int32_t group)
+static struct imx_slices wei_slices(const struct imx_caps *caps, const struct imx_conv2d *d, const struct form *f)
 {
     int32_t tuned[IMX_MAX_TUNABLES];
-    const struct imx_variant *v = group == 16 ? &variant_wei16 : group == 8 ? &variant_wei8 : &variant_wei4;
     const int32_t pixels = wei_pixels(d);
-    if (imx_tuned_values(caps, &imx_op_conv2d_bwd_wei, v, d, tuned))
+    const int64_t tiles = imx_tiles(f->tile, d->o, d->k * d->k * d->c);
+    if (imx_tuned_values(caps, &imx_op_conv2d_bwd_wei, f->variant, d, tuned))
         return imx_cut(pixels, tuned[0]);
-    return imx_cut(pixels, imx_slices_wanted(caps, imx_tile_count(d->o, d->k * d->k * d->c, group), pixels, group));
+    return imx_cut(pixels, imx_slices_wanted(caps, tiles, pixels, f->tile->wide * f->tile->high));
 }
 
-static uint64_t wei_workspace(const struct imx_caps *caps, const struct imx_conv2d *d, int32_t group)
+static uint64_t wei_workspace(const struct imx_caps *caps, const struct imx_conv2d *d, const struct form *f)
 {
-    return imx_slices_bytes(wei_slices(caps, d, group), (int64_t)d->o * d->k * d->k * d->c);
+    return imx_slices_bytes(wei_slices(caps, d, f), (int64_t)d->o * d->k * d->k * d->c);
 }
 
 static bool wei_slices_ok(const struct imx_caps *caps, const void *problem, const int32_t value[IMX_MAX_TUNABLES])
@@ -139,15 +171,12 @@ static bool wei_slices_ok(const struct imx_caps *caps, const void *problem, cons
     return imx_slices_ok(caps, value[0], (int64_t)d->o * d->k * d->k * d->c);
 }
 
-static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a, size_t group)
+static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a,
+                           const struct form *f)
 {
-    const size_t edge = 4 * group, cols = (size_t)(d->k * d->k * d->c);
-    const struct imx_slices cut = wei_slices(&dev->caps, d, (int32_t)group);
-    const struct imx_launch launch = {
-        { round_up(cols, edge) / 4, round_up((size_t)d->o, edge) / 4, (size_t)cut.count },
-        { group, group, 1 },
-        tile_options(group),
-    };
+    const size_t cols = (size_t)(d->k * d->k * d->c);
+    const struct imx_slices cut = wei_slices(&dev->caps, d, f);
+    const struct imx_launch launch = imx_tile_launch(f->tile, (size_t)d->o, cols, cut.count);
     IMX_TRY(imx_run_conv2d_tile_wei(
         dev, launch,
         &(struct imx_k_conv2d_tile_wei){ .src = a->m[IMX_CONV2D_BWD_WEI_SRC],
@@ -170,61 +199,57 @@ static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, cons
             .part = a->ws, .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI], .count = (int32_t)cols * d->o, .slices = cut.count });
 }
 
-#define TILE_VARIANTS(direction)                                                                                       \
-    static imx_status direction##16(struct imx_dev * dev, const void *problem, const struct imx_args *args)            \
+#define TILE_VARIANT(direction, kind, name, mag, storage)                                                              \
+    static imx_status direction##_##kind##_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)  \
     {                                                                                                                  \
-        return tile_##direction(dev, problem, args, 16);                                                               \
+        return tile_##direction(dev, problem, args, &imx_##kind);                                                      \
     }                                                                                                                  \
-    static imx_status direction##8(struct imx_dev * dev, const void *problem, const struct imx_args *args)             \
+    static const struct imx_variant direction##_##kind = {                                                             \
+        name, kind##_supports, NULL, direction##_##kind##_run, kind##_rank, NULL, mag, false, storage                  \
+    };
+#define WEI_VARIANT(kind, name, mag, storage)                                                                          \
+    static const struct imx_variant wei_##kind;                                                                        \
+    static const struct form form_##kind = { &imx_##kind, &wei_##kind };                                               \
+    static uint64_t kind##_workspace(const struct imx_caps *caps, const void *problem)                                 \
     {                                                                                                                  \
-        return tile_##direction(dev, problem, args, 8);                                                                \
+        return wei_workspace(caps, problem, &form_##kind);                                                             \
     }                                                                                                                  \
-    static imx_status direction##4(struct imx_dev * dev, const void *problem, const struct imx_args *args)             \
+    static imx_status wei_##kind##_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)          \
     {                                                                                                                  \
-        return tile_##direction(dev, problem, args, 4);                                                                \
-    }
-TILE_VARIANTS(fwd)
-TILE_VARIANTS(data)
-TILE_VARIANTS(wei)
-
-static uint64_t wei16_workspace(const struct imx_caps *caps, const void *problem)
-{
-    return wei_workspace(caps, problem, 16);
-}
-
-static uint64_t wei8_workspace(const struct imx_caps *caps, const void *problem)
-{
-    return wei_workspace(caps, problem, 8);
-}
-
-static uint64_t wei4_workspace(const struct imx_caps *caps, const void *problem)
-{
-    return wei_workspace(caps, problem, 4);
-}
-
-static const struct imx_variant variant_fwd16 = { "cl_tile_local", tile16_supports, NULL, fwd16, tile16_rank };
-static const struct imx_variant variant_fwd8 = { "cl_tile_local8", tile8_supports, NULL, fwd8, tile8_rank };
-static const struct imx_variant variant_fwd4 = { "cl_tile_local4", tile4_supports, NULL, fwd4, tile8_rank };
-static const struct imx_variant variant_data16 = { "cl_tile_local", tile16_supports, NULL, data16, tile16_rank };
-static const struct imx_variant variant_data8 = { "cl_tile_local8", tile8_supports, NULL, data8, tile8_rank };
-static const struct imx_variant variant_data4 = { "cl_tile_local4", tile4_supports, NULL, data4, tile8_rank };
-#define WEI_VARIANT(group, name, rank)                                                                                 \
-    static void wei_own##group(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])      \
+        return tile_wei(dev, problem, args, &form_##kind);                                                             \
+    }                                                                                                                  \
+    static void kind##_own(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])          \
     {                                                                                                                  \
         struct imx_caps plain = *caps;                                                                                 \
         plain.tuned = NULL;                                                                                            \
-        value[0] = wei_slices(&plain, problem, group).count;                                                           \
+        value[0] = wei_slices(&plain, problem, &form_##kind).count;                                                    \
     }                                                                                                                  \
-    static const struct imx_tunables wei_tunables##group = {                                                           \
-        1, { { "slices", tries_slices } }, wei_own##group, wei_slices_ok                                               \
+    static const struct imx_tunables kind##_tunables = {                                                               \
+        1, { { "slices", tries_slices } }, kind##_own, wei_slices_ok                                                   \
     };                                                                                                                 \
-    static const struct imx_variant variant_wei##group = {                                                             \
-        name, tile##group##_supports, wei##group##_workspace, wei##group, rank, &wei_tunables##group                   \
+    static const struct imx_variant wei_##kind = {                                                                     \
+        name, kind##_supports, kind##_workspace, wei_##kind##_run, kind##_rank, &kind##_tunables, mag, false, storage  \
     };
 static const int32_t tries_slices[] = IMX_SLICES_TRIES;
-WEI_VARIANT(16, "cl_tile_local", tile16_rank)
-WEI_VARIANT(8, "cl_tile_local8", tile8_rank)
-WEI_VARIANT(4, "cl_tile_local4", tile8_rank)
+#define TILE_VARIANTS(kind, name)                                                                                      \
+    TILE_VARIANT(fwd, kind, name, NULL, 0)                                                                             \
+    TILE_VARIANT(data, kind, name, NULL, 0)                                                                            \
+    WEI_VARIANT(kind, name, NULL, 0)
+TILE_VARIANTS(tile16, "cl_tile_local")
+TILE_VARIANTS(tile8, "cl_tile_local8")
+TILE_VARIANTS(tile4, "cl_tile_local4")
+TILE_VARIANTS(tile_sub8, "cl_tile_sub8")
+TILE_VARIANTS(tile_sub16, "cl_tile_sub16")
+#define HALF_VARIANTS(kind, name)                                                                                      \
+    TILE_VARIANT(fwd, kind, name, half_mag_fwd, IMX_HALF_STORAGE)                                                      \
+    TILE_VARIANT(data, kind, name, half_mag_data, IMX_HALF_STORAGE)                                                    \
+    WEI_VARIANT(kind, name, half_mag_wei, IMX_HALF_STORAGE)
+HALF_VARIANTS(tile_half16, "cl_tile_half")
+HALF_VARIANTS(tile_half8, "cl_tile_half8")
+/* Best first where ranks are equal. */
+#define TILES(direction)                                                                                               \
+    &direction##_tile_half16, &direction##_tile_half8, &direction##_tile16, &direction##_tile_sub16,                   \
+        &direction##_tile_sub8, &direction##_tile8, &direction##_tile4
 
 extern const struct imx_variant *const imx_variants_conv2d_fwd[], *const imx_variants_conv2d_bwd_data[],
                                                                       *const imx_variants_conv2d_bwd_wei[];
@@ -234,9 +259,7 @@ const struct imx_variant *const imx_variants_conv2d_fwd[] = {
     &imx_variant_conv2d_fwd_winograd4,
     &imx_variant_conv2d_fwd_winograd2_local,
     &imx_variant_conv2d_fwd_winograd4_local,
-    &variant_fwd16,
-    &variant_fwd8,
-    &variant_fwd4,
+    TILES(fwd),
     NULL,
 };
 const struct imx_variant *const imx_variants_conv2d_bwd_data[] = {
@@ -245,11 +268,11 @@ const struct imx_variant *const imx_variants_conv2d_bwd_data[] = {
     &imx_variant_conv2d_data_winograd4,
     &imx_variant_conv2d_data_winograd2_local,
     &imx_variant_conv2d_data_winograd4_local,
-    &variant_data16,
-    &variant_data8,
-    &variant_data4,
+    TILES(data),
     NULL,
 };
 const struct imx_variant *const imx_variants_conv2d_bwd_wei[] = {
-    &imx_variant_conv2d_wei_cpu, &variant_wei16, &variant_wei8, &variant_wei4, NULL,
+    &imx_variant_conv2d_wei_cpu,
+    TILES(wei),
+    NULL,
 };

@@ -165,6 +165,8 @@ static const char *const cases[] = {
     "n1h1w1c1_o1k1s1p0_bias0",
     "n2h5w6c3_o4k3s1p1_bias1",
     "n2h7w5c5_o7k3s2p1_bias0",
+    "n2h11w11c1_o33k1s1p0_bias0", /* single terms, which show how factors are rounded: forward, */
+    "n1h1w1c70_o67k1s1p0_bias0",  /* and of the weight gradient */
     "n1h4w4c2_o3k4s4p0_bias1",
     "n2h9w8c3_o33k4s2p1_bias1",
     "n1h11w10c33_o5k5s3p2_bias0",

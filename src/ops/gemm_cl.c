@@ -1,9 +1,10 @@
-/* Matrix product on OpenCL devices: the variants in local-memory tiles and CLBlast's. The one for CPU-type
+/* Matrix product on OpenCL devices: the variants in tiles (cl/tile_local.h) and CLBlast's. The one for CPU-type
  * devices stands in gemm_pack.c. When the result has too few tiles to fill the device, k is cut into slices
  * whose partial sums gemm_finish adds in a fixed order. */
 #include "imx_kernels.h"
 #include "ops/gemm.h"
 #include "ops/gemm_pack.h"
+#include "ops/half.h"
 #include "ops/launch.h"
 #include "ops/tile_local.h"
 #include "ops/tuned.h"
@@ -13,25 +14,23 @@ static bool is_cpu(const struct imx_caps *caps)
     return caps->type == IMX_DEV_CPU;
 }
 
-static size_t round_up(size_t x, size_t to)
-{
-    return (x + to - 1) / to * to;
-}
+/* A form of the tiles, and the variant that takes it (whose tuned values count). */
+struct form {
+    const struct imx_tile *tile;
+    const struct imx_variant *variant;
+};
 
-static const struct imx_variant tile16, tile8, tile4;
-
-static struct imx_slices tile_slices(const struct imx_caps *caps, const struct imx_gemm *g, int32_t group)
+static struct imx_slices slices_of(const struct imx_caps *caps, const struct imx_gemm *g, const struct form *f)
 {
     int32_t tuned[IMX_MAX_TUNABLES];
-    const struct imx_variant *v = group == 16 ? &tile16 : group == 8 ? &tile8 : &tile4;
-    if (imx_tuned_values(caps, &imx_op_gemm, v, g, tuned))
+    if (imx_tuned_values(caps, &imx_op_gemm, f->variant, g, tuned))
         return imx_cut(g->k, tuned[0]);
-    return imx_cut(g->k, imx_slices_wanted(caps, imx_tile_count(g->m, g->n, group), g->k, group));
+    return imx_cut(g->k, imx_slices_wanted(caps, imx_tiles(f->tile, g->m, g->n), g->k, f->tile->wide * f->tile->high));
 }
 
-static uint64_t tile_workspace(const struct imx_caps *caps, const struct imx_gemm *g, int32_t group)
+static uint64_t tile_workspace(const struct imx_caps *caps, const struct imx_gemm *g, const struct form *f)
 {
-    return imx_slices_bytes(tile_slices(caps, g, group), (int64_t)g->m * g->n);
+    return imx_slices_bytes(slices_of(caps, g, f), (int64_t)g->m * g->n);
 }
 
 static bool slices_ok(const struct imx_caps *caps, const void *problem, const int32_t value[IMX_MAX_TUNABLES])
@@ -40,16 +39,11 @@ static bool slices_ok(const struct imx_caps *caps, const void *problem, const in
     return imx_slices_ok(caps, value[0], (int64_t)g->m * g->n);
 }
 
-static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const struct imx_args *a, size_t group,
-                           const char *options)
+static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const struct imx_args *a,
+                           const struct form *f)
 {
-    const size_t edge = 4 * group;
-    const struct imx_slices cut = tile_slices(&dev->caps, g, (int32_t)group);
-    const struct imx_launch launch = {
-        { round_up((size_t)g->n, edge) / 4, round_up((size_t)g->m, edge) / 4, (size_t)cut.count },
-        { group, group, 1 },
-        options,
-    };
+    const struct imx_slices cut = slices_of(&dev->caps, g, f);
+    const struct imx_launch launch = imx_tile_launch(f->tile, (size_t)g->m, (size_t)g->n, cut.count);
     IMX_TRY(imx_run_gemm_tile(dev, launch,
                               &(struct imx_k_gemm_tile){ .a = a->m[IMX_GEMM_A],
                                                          .b = a->m[IMX_GEMM_B],
@@ -85,18 +79,7 @@ static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const 
 static bool tile16_supports(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 && caps->max_items[0] >= 16 &&
-           caps->max_items[1] >= 16;
-}
-
-static uint64_t tile16_workspace(const struct imx_caps *caps, const void *problem)
-{
-    return tile_workspace(caps, problem, 16);
-}
-
-static imx_status tile16_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
-{
-    return tile_run(dev, problem, args, 16, "-DTS=16");
+    return imx_tile_fits(caps, &imx_tile16) && caps->local_bytes >= 16384;
 }
 
 static int tile16_rank(const struct imx_caps *caps, const void *problem)
@@ -109,16 +92,6 @@ static bool tile8_supports(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
     return imx_caps_cl(caps) && caps->max_group >= 64;
-}
-
-static uint64_t tile8_workspace(const struct imx_caps *caps, const void *problem)
-{
-    return tile_workspace(caps, problem, 8);
-}
-
-static imx_status tile8_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
-{
-    return tile_run(dev, problem, args, 8, "-DTS=8");
 }
 
 static int tile8_rank(const struct imx_caps *caps, const void *problem)
@@ -135,14 +108,37 @@ static bool tile4_supports(const struct imx_caps *caps, const void *problem)
     return imx_caps_cl(caps) && caps->max_group >= 16 && caps->max_group < 64;
 }
 
-static uint64_t tile4_workspace(const struct imx_caps *caps, const void *problem)
-{
-    return tile_workspace(caps, problem, 4);
-}
+#define TILE_FITS(kind)                                                                                                \
+    static bool kind##_supports(const struct imx_caps *caps, const void *problem)                                      \
+    {                                                                                                                  \
+        (void)problem;                                                                                                 \
+        return imx_tile_fits(caps, &imx_##kind);                                                                       \
+    }
+TILE_FITS(tile_sub8)
+TILE_FITS(tile_sub16)
+TILE_FITS(tile_half16)
+TILE_FITS(tile_half8)
 
-static imx_status tile4_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
+/* Of an Intel GPU, where a read of another lane's register is part of the multiplication; none was at hand to measure
+ * it, so tune must find them faster first. On a CPU device they are for the self-test. */
+static int tile_sub16_rank(const struct imx_caps *caps, const void *problem)
 {
-    return tile_run(dev, problem, args, 4, "-DTS=4");
+    (void)problem;
+    return is_cpu(caps) ? 4 : 1;
+}
+#define tile_sub8_rank tile_sub16_rank
+
+/* Where they are asked for (caps.half), before all else on a GPU. */
+static int tile_half16_rank(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return is_cpu(caps) ? 4 : -1;
+}
+#define tile_half8_rank tile_half16_rank
+
+static imx_status half_mag(const void *problem, void *const *arg, double *const *mag)
+{
+    return imx_half_mag(&imx_op_gemm, IMX_GEMM_A, IMX_GEMM_B, problem, arg, mag);
 }
 
 static bool blas_supports(const struct imx_caps *caps, const void *problem)
@@ -178,21 +174,37 @@ static int blas_rank(const struct imx_caps *caps, const void *problem)
 }
 
 /* What each takes by itself, and its place in the list. */
-#define TILE_VARIANT(group, name)                                                                                      \
-    static void own##group(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])          \
+#define TILE_VARIANT(kind, name, mag, storage)                                                                         \
+    static const struct imx_variant kind;                                                                              \
+    static const struct form form_##kind = { &imx_##kind, &kind };                                                     \
+    static uint64_t kind##_workspace(const struct imx_caps *caps, const void *problem)                                 \
+    {                                                                                                                  \
+        return tile_workspace(caps, problem, &form_##kind);                                                            \
+    }                                                                                                                  \
+    static imx_status kind##_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)                \
+    {                                                                                                                  \
+        return tile_run(dev, problem, args, &form_##kind);                                                             \
+    }                                                                                                                  \
+    static void kind##_own(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])          \
     {                                                                                                                  \
         struct imx_caps plain = *caps;                                                                                 \
         plain.tuned = NULL;                                                                                            \
-        value[0] = tile_slices(&plain, problem, group).count;                                                          \
+        value[0] = slices_of(&plain, problem, &form_##kind).count;                                                     \
     }                                                                                                                  \
-    static const struct imx_tunables tunables##group = { 1, { { "slices", tries_slices } }, own##group, slices_ok };   \
-    static const struct imx_variant tile##group = {                                                                    \
-        name, tile##group##_supports, tile##group##_workspace, tile##group##_run, tile##group##_rank, &tunables##group \
-    };
+    static const struct imx_tunables kind##_tunables = { 1, { { "slices", tries_slices } }, kind##_own, slices_ok };   \
+    static const struct imx_variant kind = { name,       kind##_supports, kind##_workspace,                            \
+                                             kind##_run, kind##_rank,     &kind##_tunables,                            \
+                                             mag,        false,           storage };
 static const int32_t tries_slices[] = IMX_SLICES_TRIES;
-TILE_VARIANT(16, "cl_tile_local")
-TILE_VARIANT(8, "cl_tile_local8")
-TILE_VARIANT(4, "cl_tile_local4")
+TILE_VARIANT(tile16, "cl_tile_local", NULL, 0)
+TILE_VARIANT(tile8, "cl_tile_local8", NULL, 0)
+TILE_VARIANT(tile4, "cl_tile_local4", NULL, 0)
+TILE_VARIANT(tile_sub8, "cl_tile_sub8", NULL, 0)
+TILE_VARIANT(tile_sub16, "cl_tile_sub16", NULL, 0)
+TILE_VARIANT(tile_half16, "cl_tile_half", half_mag, IMX_HALF_STORAGE)
+TILE_VARIANT(tile_half8, "cl_tile_half8", half_mag, IMX_HALF_STORAGE)
 static const struct imx_variant blas = { "cl_clblast", blas_supports, NULL, blas_run, blas_rank };
 extern const struct imx_variant *const imx_variants_gemm[];
-const struct imx_variant *const imx_variants_gemm[] = { &imx_variant_gemm_cpu, &tile16, &tile8, &tile4, &blas, NULL };
+const struct imx_variant *const imx_variants_gemm[] = {
+    &imx_variant_gemm_cpu, &tile_half16, &tile_half8, &tile16, &tile_sub16, &tile_sub8, &tile8, &tile4, &blas, NULL,
+};

@@ -87,7 +87,7 @@ static imx_status pack_run(struct imx_dev *dev, const void *problem, const struc
 static struct imx_slices tile_slices(const struct imx_caps *caps, const struct imx_gram *d, int64_t group)
 {
     const int64_t edge = (d->k + 4 * group - 1) / (4 * group);
-    return imx_cut(d->rows, imx_slices_wanted(caps, edge * (edge + 1) / 2, d->rows, group));
+    return imx_cut(d->rows, imx_slices_wanted(caps, edge * (edge + 1) / 2, d->rows, group * group));
 }
 
 static uint64_t tile_workspace(const struct imx_caps *caps, const struct imx_gram *d, int64_t group)

@@ -51,10 +51,10 @@ static imx_status fwd_row(struct imx_dev *dev, const void *problem, const struct
                                                           .eps = d->eps });
 }
 
-static imx_status fwd_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+static imx_status fwd_by(struct imx_dev *dev, const void *problem, const struct imx_args *a, struct imx_launch launch)
 {
     const struct imx_layernorm *d = problem;
-    return imx_run_ln_fwd_group(dev, imx_launch_groups(dev, d->rows),
+    return imx_run_ln_fwd_group(dev, launch,
                                 &(struct imx_k_ln_fwd_group){ .src = a->m[IMX_LN_FWD_SRC],
                                                               .gamma = a->m[IMX_LN_FWD_GAMMA],
                                                               .beta = a->m[IMX_LN_FWD_BETA],
@@ -63,6 +63,18 @@ static imx_status fwd_group(struct imx_dev *dev, const void *problem, const stru
                                                               .invstd = a->m[IMX_LN_FWD_INVSTD],
                                                               .cols = d->cols,
                                                               .eps = d->eps });
+}
+
+static imx_status fwd_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_layernorm *d = problem;
+    return fwd_by(dev, problem, a, imx_launch_groups(dev, d->rows));
+}
+
+static imx_status fwd_sub(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_layernorm *d = problem;
+    return fwd_by(dev, problem, a, imx_launch_subgroups(dev, d->rows));
 }
 
 static imx_status finish(struct imx_dev *dev, const struct imx_layernorm *d, const struct imx_args *a, int32_t chunks,
@@ -95,11 +107,11 @@ static imx_status bwd_row(struct imx_dev *dev, const void *problem, const struct
     return finish(dev, d, a, chunk.count, 16);
 }
 
-static imx_status bwd_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+static imx_status bwd_by(struct imx_dev *dev, const void *problem, const struct imx_args *a, struct imx_launch launch)
 {
     const struct imx_layernorm *d = problem;
     const struct imx_rowchunk chunk = imx_rowchunk(d->rows, false);
-    IMX_TRY(imx_run_ln_dsrc_group(dev, imx_launch_groups(dev, d->rows),
+    IMX_TRY(imx_run_ln_dsrc_group(dev, launch,
                                   &(struct imx_k_ln_dsrc_group){ .src = a->m[IMX_LN_BWD_SRC],
                                                                  .ddst = a->m[IMX_LN_BWD_DDST],
                                                                  .gamma = a->m[IMX_LN_BWD_GAMMA],
@@ -119,10 +131,24 @@ static imx_status bwd_group(struct imx_dev *dev, const void *problem, const stru
     return finish(dev, d, a, chunk.count, 1);
 }
 
+static imx_status bwd_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_layernorm *d = problem;
+    return bwd_by(dev, problem, a, imx_launch_groups(dev, d->rows));
+}
+
+static imx_status bwd_sub(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_layernorm *d = problem;
+    return bwd_by(dev, problem, a, imx_launch_subgroups(dev, d->rows));
+}
+
 static const struct imx_variant v_fwd_row = { "cl_row", on_cpu, NULL, fwd_row };
+static const struct imx_variant v_fwd_sub = { "cl_group_sub", imx_has_subgroups, NULL, fwd_sub };
 static const struct imx_variant v_fwd_group = { "cl_group", on_cl, NULL, fwd_group };
 static const struct imx_variant v_bwd_row = { "cl_row", on_cpu, ws_row, bwd_row };
+static const struct imx_variant v_bwd_sub = { "cl_group_sub", imx_has_subgroups, ws_group, bwd_sub };
 static const struct imx_variant v_bwd_group = { "cl_group", on_cl, ws_group, bwd_group };
 extern const struct imx_variant *const imx_variants_layernorm_fwd[], *const imx_variants_layernorm_bwd[];
-const struct imx_variant *const imx_variants_layernorm_fwd[] = { &v_fwd_row, &v_fwd_group, NULL };
-const struct imx_variant *const imx_variants_layernorm_bwd[] = { &v_bwd_row, &v_bwd_group, NULL };
+const struct imx_variant *const imx_variants_layernorm_fwd[] = { &v_fwd_row, &v_fwd_group, &v_fwd_sub, NULL };
+const struct imx_variant *const imx_variants_layernorm_bwd[] = { &v_bwd_row, &v_bwd_group, &v_bwd_sub, NULL };

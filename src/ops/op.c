@@ -77,18 +77,21 @@ static bool quarantined(const struct imx_dev *dev, const struct imx_op *op, cons
     return false;
 }
 
-const struct imx_variant *imx_op_pick(const struct imx_dev *dev, const struct imx_op *op, const void *problem,
-                                      const char *force)
+/* inner: for an op that another one runs inside, whose bounds know nothing of what is stored in fewer bits. */
+static const struct imx_variant *pick(const struct imx_dev *dev, const struct imx_op *op, const void *problem,
+                                      const char *force, bool inner)
 {
     if (imx_dev_is_host(dev))
         return force && strcmp(force, "ref") ? NULL : &ref_variant;
     const struct imx_choice *tuned = force ? NULL : imx_tuned_find(dev->caps.tuned, op, problem);
-    if (tuned && tuned->variant->supports(&dev->caps, problem) && !quarantined(dev, op, tuned->variant))
+    if (tuned && tuned->variant->supports(&dev->caps, problem) && !quarantined(dev, op, tuned->variant) &&
+        !(inner && tuned->variant->storage > 0))
         return tuned->variant;
     const struct imx_variant *best = NULL;
     int best_rank = 0;
     for (const struct imx_variant *const *v = op->variants; v && *v; v++) {
-        if ((force && strcmp(force, (*v)->name)) || !(*v)->supports(&dev->caps, problem) || quarantined(dev, op, *v))
+        if ((force && strcmp(force, (*v)->name)) || !(*v)->supports(&dev->caps, problem) || quarantined(dev, op, *v) ||
+            (inner && (*v)->storage > 0))
             continue;
         const int rank = (*v)->rank ? (*v)->rank(&dev->caps, problem) : 0;
         if (!best || rank < best_rank) {
@@ -97,6 +100,12 @@ const struct imx_variant *imx_op_pick(const struct imx_dev *dev, const struct im
         }
     }
     return best;
+}
+
+const struct imx_variant *imx_op_pick(const struct imx_dev *dev, const struct imx_op *op, const void *problem,
+                                      const char *force)
+{
+    return pick(dev, op, problem, force, false);
 }
 
 uint64_t imx_op_scratch(const struct imx_caps *caps, const struct imx_op *op, const void *problem)
@@ -123,7 +132,7 @@ imx_status imx_op_run_ref(struct imx_dev *dev, const struct imx_op *op, const vo
 imx_status imx_op_run(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
                       const void *problem, const struct imx_args *args)
 {
-    const struct imx_variant *v = variant ? variant : imx_op_pick(dev, op, problem, NULL);
+    const struct imx_variant *v = variant ? variant : pick(dev, op, problem, NULL, true);
     char text[256];
     if (!v) {
         imx_problem_print(op, problem, text, sizeof text);

@@ -84,6 +84,9 @@ struct imx_variant {
     imx_status (*mag)(const void *problem, void *const *arg, double *const *mag);
     /* Rounds also where the op is exact: integers come out within the bound, not bit for bit. */
     bool rounds;
+    /* Relative error of each term by what the variant stores in fewer bits (ops/half.h), added to the bound; 0: none.
+     */
+    double storage;
 };
 
 struct imx_op;
@@ -153,7 +156,8 @@ const struct imx_variant *imx_op_pick(const struct imx_dev *dev, const struct im
 imx_status imx_op_run_ref(struct imx_dev *dev, const struct imx_op *op, const void *problem,
                           const struct imx_args *args);
 
-/* Runs the op on the device with the given variant (NULL: imx_op_pick's). */
+/* Runs the op on the device with the given variant. NULL, for ops that other ones run inside: as imx_op_pick, but none
+ * that stores in fewer bits. */
 IMX_MUST_CHECK imx_status imx_op_run(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
                                      const void *problem, const struct imx_args *args);
 
@@ -164,6 +168,13 @@ uint64_t imx_op_scratch(const struct imx_caps *caps, const struct imx_op *op, co
 /* How far an output element may lie from the oracle's `want`, whose terms sum to `mag` in absolute value:
  * (4 + 2 sqrt(terms)) eps mag + ulps eps |want| + tiny. Compare with `error <= bound`, so that a NaN never passes. */
 double imx_op_bound(const struct imx_op *op, const void *problem, double mag, double want);
+
+/* The same for what a variant computed. */
+static inline double imx_variant_bound(const struct imx_op *op, const struct imx_variant *variant, const void *problem,
+                                       double mag, double want)
+{
+    return imx_op_bound(op, problem, mag, want) + (variant->storage > 0 ? variant->storage * mag : 0.0);
+}
 
 static inline size_t imx_dtype_size(enum imx_dtype t)
 {

@@ -136,12 +136,12 @@ static imx_status fwd_row(struct imx_dev *dev, const void *problem, const struct
                                                               .eps = d->eps });
 }
 
-static imx_status fwd_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+static imx_status fwd_by(struct imx_dev *dev, const void *problem, const struct imx_args *a, struct imx_launch launch)
 {
     const struct imx_quadnorm *d = problem;
     struct imx_mem m, m0;
     IMX_TRY(make_form(dev, d, a, &m, &m0));
-    return imx_run_quad_fwd_group(dev, imx_launch_groups(dev, d->rows),
+    return imx_run_quad_fwd_group(dev, launch,
                                   &(struct imx_k_quad_fwd_group){ .src = a->m[IMX_QUADNORM_FWD_SRC],
                                                                   .z = a->m[IMX_QUADNORM_FWD_Z],
                                                                   .m = m,
@@ -151,6 +151,18 @@ static imx_status fwd_group(struct imx_dev *dev, const void *problem, const stru
                                                                   .k = d->k,
                                                                   .out = d->out,
                                                                   .eps = d->eps });
+}
+
+static imx_status fwd_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_quadnorm *d = problem;
+    return fwd_by(dev, problem, a, imx_launch_groups(dev, d->rows));
+}
+
+static imx_status fwd_sub(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_quadnorm *d = problem;
+    return fwd_by(dev, problem, a, imx_launch_subgroups(dev, d->rows));
 }
 
 /* ---- backward ---- */
@@ -198,11 +210,11 @@ static imx_status bwd_row(struct imx_dev *dev, const void *problem, const struct
     return finish(dev, d, a, chunk.count);
 }
 
-static imx_status bwd_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+static imx_status bwd_by(struct imx_dev *dev, const void *problem, const struct imx_args *a, struct imx_launch launch)
 {
     const struct imx_quadnorm *d = problem;
     const struct imx_rowchunk chunk = imx_rowchunk(d->rows, false);
-    IMX_TRY(imx_run_quad_bwd_group(dev, imx_launch_groups(dev, d->rows),
+    IMX_TRY(imx_run_quad_bwd_group(dev, launch,
                                    &(struct imx_k_quad_bwd_group){ .dst = a->m[IMX_QUADNORM_BWD_DST],
                                                                    .z = a->m[IMX_QUADNORM_BWD_Z],
                                                                    .invstd = a->m[IMX_QUADNORM_BWD_INVSTD],
@@ -224,10 +236,24 @@ static imx_status bwd_group(struct imx_dev *dev, const void *problem, const stru
     return finish(dev, d, a, chunk.count);
 }
 
+static imx_status bwd_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_quadnorm *d = problem;
+    return bwd_by(dev, problem, a, imx_launch_groups(dev, d->rows));
+}
+
+static imx_status bwd_sub(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_quadnorm *d = problem;
+    return bwd_by(dev, problem, a, imx_launch_subgroups(dev, d->rows));
+}
+
 static const struct imx_variant v_fwd_row = { "cl_row", on_cpu, ws_fwd, fwd_row };
+static const struct imx_variant v_fwd_sub = { "cl_group_sub", imx_has_subgroups, ws_fwd, fwd_sub };
 static const struct imx_variant v_fwd_group = { "cl_group", on_cl, ws_fwd, fwd_group };
 static const struct imx_variant v_bwd_row = { "cl_row", on_cpu, ws_row, bwd_row };
+static const struct imx_variant v_bwd_sub = { "cl_group_sub", imx_has_subgroups, ws_group, bwd_sub };
 static const struct imx_variant v_bwd_group = { "cl_group", on_cl, ws_group, bwd_group };
 extern const struct imx_variant *const imx_variants_quadnorm_fwd[], *const imx_variants_quadnorm_bwd[];
-const struct imx_variant *const imx_variants_quadnorm_fwd[] = { &v_fwd_row, &v_fwd_group, NULL };
-const struct imx_variant *const imx_variants_quadnorm_bwd[] = { &v_bwd_row, &v_bwd_group, NULL };
+const struct imx_variant *const imx_variants_quadnorm_fwd[] = { &v_fwd_row, &v_fwd_group, &v_fwd_sub, NULL };
+const struct imx_variant *const imx_variants_quadnorm_bwd[] = { &v_bwd_row, &v_bwd_group, &v_bwd_sub, NULL };

@@ -107,15 +107,28 @@ static imx_status rowreduce_row(struct imx_dev *dev, const void *problem, const 
                                                                 .chunk = chunk });
 }
 
-static imx_status rowreduce_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+static imx_status rowreduce_by(struct imx_dev *dev, const void *problem, const struct imx_args *a,
+                               struct imx_launch launch)
 {
     const struct imx_rowreduce *d = problem;
-    return imx_run_rowreduce_group(dev, imx_launch_groups(dev, d->rows),
+    return imx_run_rowreduce_group(dev, launch,
                                    &(struct imx_k_rowreduce_group){ .src = a->m[IMX_REDUCE_SRC],
                                                                     .dst = a->m[IMX_REDUCE_DST],
                                                                     .rows = d->rows,
                                                                     .cols = d->cols,
                                                                     .kind = d->kind });
+}
+
+static imx_status rowreduce_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_rowreduce *d = problem;
+    return rowreduce_by(dev, problem, a, imx_launch_groups(dev, d->rows));
+}
+
+static imx_status rowreduce_sub(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_rowreduce *d = problem;
+    return rowreduce_by(dev, problem, a, imx_launch_subgroups(dev, d->rows));
 }
 
 static imx_status rowreduce_bwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
@@ -178,7 +191,8 @@ static uint64_t gradnorm_ws(const struct imx_caps *caps, const void *problem)
     return (uint64_t)gradnorm_chunks(((const struct imx_gradnorm *)problem)->n) * 2 * sizeof(float);
 }
 
-static imx_status gradnorm(struct imx_dev *dev, const struct imx_gradnorm *d, const struct imx_args *a, bool rows)
+static imx_status gradnorm(struct imx_dev *dev, const struct imx_gradnorm *d, const struct imx_args *a, bool rows,
+                           bool sub)
 {
     const int32_t chunks = gradnorm_chunks(d->n);
     if (rows)
@@ -188,22 +202,27 @@ static imx_status gradnorm(struct imx_dev *dev, const struct imx_gradnorm *d, co
                 .src = a->m[IMX_REDUCE_SRC], .part = a->ws, .n = d->n, .chunk = gradnorm_chunk(d->n) }));
     else
         IMX_TRY(imx_run_gradnorm_group(
-            dev, imx_launch_groups(dev, chunks),
+            dev, sub ? imx_launch_subgroups(dev, chunks) : imx_launch_groups(dev, chunks),
             &(struct imx_k_gradnorm_group){
                 .src = a->m[IMX_REDUCE_SRC], .part = a->ws, .n = d->n, .chunk = gradnorm_chunk(d->n) }));
     return imx_run_gradnorm_finish(
-        dev, imx_launch_groups(dev, 1),
+        dev, sub ? imx_launch_subgroups(dev, 1) : imx_launch_groups(dev, 1),
         &(struct imx_k_gradnorm_finish){ .part = a->ws, .dst = a->m[IMX_REDUCE_DST], .chunks = chunks });
 }
 
 static imx_status gradnorm_row(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
-    return gradnorm(dev, problem, a, true);
+    return gradnorm(dev, problem, a, true, false);
 }
 
 static imx_status gradnorm_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
-    return gradnorm(dev, problem, a, false);
+    return gradnorm(dev, problem, a, false, false);
+}
+
+static imx_status gradnorm_sub(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    return gradnorm(dev, problem, a, false, true);
 }
 
 static const struct imx_variant v_colsum_strip = { "cl_strip", on_cpu, colsum_ws_strip, colsum_strip };
@@ -211,16 +230,19 @@ static const struct imx_variant v_colsum_column = { "cl_column", on_cl, colsum_w
 static const struct imx_variant v_broadcast_row = { "cl_row", on_cpu, NULL, broadcast_row };
 static const struct imx_variant v_broadcast_column = { "cl_column", on_cl, NULL, broadcast_column };
 static const struct imx_variant v_rowreduce_row = { "cl_row", on_cpu, NULL, rowreduce_row };
+static const struct imx_variant v_rowreduce_sub = { "cl_group_sub", imx_has_subgroups, NULL, rowreduce_sub };
 static const struct imx_variant v_rowreduce_group = { "cl_group", on_cl, NULL, rowreduce_group };
 static const struct imx_variant v_rowreduce_bwd_row = { "cl_row", linear_on_cpu, NULL, rowreduce_bwd_row };
 static const struct imx_variant v_rowreduce_bwd = { "cl", on_cl, NULL, rowreduce_bwd };
 static const struct imx_variant v_gradnorm_row = { "cl_row", on_cpu, gradnorm_ws, gradnorm_row };
+static const struct imx_variant v_gradnorm_sub = { "cl_group_sub", imx_has_subgroups, gradnorm_ws, gradnorm_sub };
 static const struct imx_variant v_gradnorm_group = { "cl_group", on_cl, gradnorm_ws, gradnorm_group };
 extern const struct imx_variant *const imx_variants_colsum[],
     *const imx_variants_broadcast[], *const imx_variants_rowreduce[], *const imx_variants_rowreduce_bwd[],
                                                                           *const imx_variants_gradnorm[];
 const struct imx_variant *const imx_variants_colsum[] = { &v_colsum_strip, &v_colsum_column, NULL };
 const struct imx_variant *const imx_variants_broadcast[] = { &v_broadcast_row, &v_broadcast_column, NULL };
-const struct imx_variant *const imx_variants_rowreduce[] = { &v_rowreduce_row, &v_rowreduce_group, NULL };
+const struct imx_variant *const imx_variants_rowreduce[] = { &v_rowreduce_row, &v_rowreduce_group, &v_rowreduce_sub,
+                                                             NULL };
 const struct imx_variant *const imx_variants_rowreduce_bwd[] = { &v_rowreduce_bwd_row, &v_rowreduce_bwd, NULL };
-const struct imx_variant *const imx_variants_gradnorm[] = { &v_gradnorm_row, &v_gradnorm_group, NULL };
+const struct imx_variant *const imx_variants_gradnorm[] = { &v_gradnorm_row, &v_gradnorm_group, &v_gradnorm_sub, NULL };

@@ -4,6 +4,7 @@
 #define IMX_OPS_ROWCHUNK_H
 
 #include "ops/launch.h"
+#include "ops/op.h"
 
 /* Work-items of a group of the "column" and "group" kernels: 64, or the largest power of two that a device
  * allows which has less. */
@@ -98,6 +99,19 @@ static inline struct imx_launch imx_launch_groups(const struct imx_dev *dev, int
 {
     const size_t group = (size_t)imx_group(&dev->caps);
     return (struct imx_launch){ { (size_t)groups * group, 1, 1 }, { group, 1, 1 }, imx_group_options(&dev->caps) };
+}
+
+/* The same on sub-groups (cl/group_sum.h), where imx_has_subgroups() says so. */
+static inline struct imx_launch imx_launch_subgroups(const struct imx_dev *dev, int32_t groups)
+{
+    return (struct imx_launch){ { (size_t)groups * 64, 1, 1 }, { 64, 1, 1 }, imx_subgroup_options(&dev->caps) };
+}
+
+/* Has the device sub-groups for kernels that give a row to a group? A supports(). */
+static inline bool imx_has_subgroups(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps) && caps->subgroups && imx_group(caps) == 64 && imx_subgroup_options(caps);
 }
 
 #endif

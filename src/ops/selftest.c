@@ -257,7 +257,9 @@ static void check_floats(struct test *t, int i)
         memcpy(&bits, s->got[0] + GUARD + 4 * k, 4);
         memcpy(&got, &bits, 4);
         t->zeros += want[k] == 0.0;
-        const double bound = to_the_bit ? 0.0 : imx_op_bound(t->op, t->problem, s->mag[k], want[k]);
+        const double near = imx_variant_bound(t->op, t->variant, t->problem, s->mag[k], want[k]);
+        const double bound =
+            to_the_bit ? 0.0 : near + (t->trusted && t->trusted->storage > 0 ? t->trusted->storage * s->mag[k] : 0.0);
         const double error = to_the_bit ? ((double)got == (double)(float)want[k] ? 0.0 : fabs((double)got - want[k]))
                                         : fabs((double)got - want[k]);
         if (bound > 0 && error / bound > t->result->worst)
@@ -371,6 +373,6 @@ void imx_selftest_repeat(const struct imx_dev *dev, const struct imx_op *op, con
 {
     char p[128];
     imx_problem_print(op, problem, p, sizeof p);
-    snprintf(text, size, "infomax selftest --device %s --op %s --variant %s --problem %.127s --seed %llu", dev->caps.id,
-             op->name, variant->name, p, (unsigned long long)seed);
+    snprintf(text, size, "infomax selftest --device %s --op %s --variant %s --problem %.127s --seed %llu%s",
+             dev->caps.id, op->name, variant->name, p, (unsigned long long)seed, variant->storage > 0 ? " --half" : "");
 }

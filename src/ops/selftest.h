@@ -7,7 +7,7 @@
  *   exact: small integers, every sum below 2^24: the result must equal the oracle's (of a variant that rounds: be as
  *          near to it as below);
  *   real:  |got - want| <= (4 + 2 sqrt(terms)) eps mag + ulps eps |want| + tiny, mag = the oracle's sum of |terms|, or
- *          the variant's own (imx_variant.mag).
+ *          the variant's own (imx_variant.mag); of a variant that stores in half precision, storage mag more (half.h).
  * A NaN never passes. */
 #ifndef IMX_OPS_SELFTEST_H
 #define IMX_OPS_SELFTEST_H

@@ -27,10 +27,10 @@ static bool memo_path(const struct imx_dev *dev, char *path, size_t size, bool m
         imx_error_clear();
         return false;
     }
-    snprintf(text, sizeof text, "%s\n%s\n%s\n%s\n%s\n%d %u %llu %d %u %u %u %u %u %d %d %d %d", c->platform, c->name,
-             c->vendor, c->driver, c->opencl, (int)c->type, c->compute_units, (unsigned long long)c->local_bytes,
-             c->local_is_global, c->max_group, c->max_items[0], c->max_items[1], c->max_items[2], c->vec_float,
-             c->unified, c->fp16, c->subgroups, c->blas);
+    snprintf(text, sizeof text, "%s\n%s\n%s\n%s\n%s\n%d %u %llu %d %u %u %u %u %u %d %d %d %u %u %d", c->platform,
+             c->name, c->vendor, c->driver, c->opencl, (int)c->type, c->compute_units,
+             (unsigned long long)c->local_bytes, c->local_is_global, c->max_group, c->max_items[0], c->max_items[1],
+             c->max_items[2], c->vec_float, c->unified, c->fp16, c->subgroups, c->sub_sizes, c->sub_std, c->blas);
     imx_sha256_init(&h);
     imx_sha256_add(&h, program, bytes);
     imx_sha256_add(&h, text, strlen(text));

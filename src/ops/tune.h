@@ -43,6 +43,7 @@ struct imx_tune_options {
     double margin;      /* a candidate must be faster by this fraction; 0: 0.03 */
     double build_limit; /* seconds for a candidate's programs and first run; 0: 60 */
     double run_limit;   /* seconds for its timing and its verification; 0: 60 */
+    bool half;          /* variants that store in half precision may win, in a table of their own */
     bool again;         /* also problems that the table knows */
     bool keep;          /* writes the device's file in the cache folder */
     const volatile int *stop;

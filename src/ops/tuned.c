@@ -32,6 +32,8 @@ void imx_tuned_key(const struct imx_caps *caps, char key[65])
     add(&h, caps->driver);
     add(&h, caps->opencl);
     imx_sha256_add(&h, numbers, sizeof numbers);
+    if (caps->half)
+        add(&h, "half");
     for (const struct imx_kernel *const *k = imx_kernels; *k; k++)
         if ((*k)->source != last) {
             last = (*k)->source;

@@ -1,5 +1,5 @@
 /* Softmax cross-entropy on OpenCL devices: rows, then one group that adds them. "cl_row" takes a work-item
- * per row (few classes, or a CPU device), "cl_group" a group per row. */
+ * per row (few classes, or a CPU device), "cl_group" a group per row, "cl_group_sub" the same on sub-groups. */
 #include "imx_kernels.h"
 #include "ops/rowchunk.h"
 #include "ops/xent.h"
@@ -22,9 +22,10 @@ static uint64_t workspace(const struct imx_caps *caps, const void *problem)
     return 2 * sizeof(float) * (uint64_t)((const struct imx_xent *)problem)->rows;
 }
 
-static imx_status finish(struct imx_dev *dev, const struct imx_xent *d, const struct imx_args *a)
+static imx_status finish(struct imx_dev *dev, const struct imx_xent *d, const struct imx_args *a,
+                         struct imx_launch launch)
 {
-    return imx_run_xent_finish(dev, imx_launch_groups(dev, 1),
+    return imx_run_xent_finish(dev, launch,
                                &(struct imx_k_xent_finish){ .part = a->ws,
                                                             .label = a->m[IMX_XENT_FWD_LABEL],
                                                             .loss = a->m[IMX_XENT_FWD_LOSS],
@@ -43,20 +44,32 @@ static imx_status run_row(struct imx_dev *dev, const void *problem, const struct
                                                        .part = a->ws,
                                                        .rows = d->rows,
                                                        .classes = d->classes }));
-    return finish(dev, d, a);
+    return finish(dev, d, a, imx_launch_groups(dev, 1));
 }
 
-static imx_status run_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+static imx_status run_groups(struct imx_dev *dev, const struct imx_xent *d, const struct imx_args *a,
+                             struct imx_launch rows, struct imx_launch one)
 {
-    const struct imx_xent *d = problem;
-    IMX_TRY(imx_run_xent_group(dev, imx_launch_groups(dev, d->rows),
+    IMX_TRY(imx_run_xent_group(dev, rows,
                                &(struct imx_k_xent_group){ .logits = a->m[IMX_XENT_FWD_LOGITS],
                                                            .label = a->m[IMX_XENT_FWD_LABEL],
                                                            .lse = a->m[IMX_XENT_FWD_LSE],
                                                            .part = a->ws,
                                                            .rows = d->rows,
                                                            .classes = d->classes }));
-    return finish(dev, d, a);
+    return finish(dev, d, a, one);
+}
+
+static imx_status run_group(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_xent *d = problem;
+    return run_groups(dev, d, a, imx_launch_groups(dev, d->rows), imx_launch_groups(dev, 1));
+}
+
+static imx_status run_sub(struct imx_dev *dev, const void *problem, const struct imx_args *a)
+{
+    const struct imx_xent *d = problem;
+    return run_groups(dev, d, a, imx_launch_subgroups(dev, d->rows), imx_launch_subgroups(dev, 1));
 }
 
 static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
@@ -75,8 +88,9 @@ static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct
 }
 
 static const struct imx_variant row = { "cl_row", few_classes, workspace, run_row };
+static const struct imx_variant sub = { "cl_group_sub", imx_has_subgroups, workspace, run_sub };
 static const struct imx_variant group = { "cl_group", on_cl, workspace, run_group };
 static const struct imx_variant bwd = { "cl", on_cl, NULL, run_bwd };
 extern const struct imx_variant *const imx_variants_xent_fwd[], *const imx_variants_xent_bwd[];
-const struct imx_variant *const imx_variants_xent_fwd[] = { &row, &group, NULL };
+const struct imx_variant *const imx_variants_xent_fwd[] = { &row, &group, &sub, NULL };
 const struct imx_variant *const imx_variants_xent_bwd[] = { &bwd, NULL };

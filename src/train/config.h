@@ -43,6 +43,7 @@ struct imx_config {
     uint64_t memory;               /* bytes; 0: the device's */
     int64_t threads;               /* that decode; 0: one per core */
     bool selftest;                 /* every kernel is tried on the device before training */
+    bool half;                     /* variants that store in half precision may be used */
     bool tuned;                    /* use what `infomax tune` has measured on the device */
     int64_t audit;                 /* re-run one op on the CPU every so many steps; 0: never */
     double checkpoint_every;       /* seconds between checkpoints */

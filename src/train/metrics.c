@@ -221,6 +221,7 @@ imx_status imx_env_write(const char *run, const struct imx_dev *dev, const struc
     imx_json_int(&j, "changes", imx_tuned_changes(dev->caps.tuned, &dev->caps));
     imx_json_string(&j, "key", dev->caps.tuned ? dev->caps.tuned->key : NULL);
     imx_json_end(&j);
+    imx_json_bool(&j, "half", dev->caps.half); /* products may store their factors in half precision */
     imx_json_string(&j, "network", network);
     describe_data(&j, ds);
     imx_json_end(&j);

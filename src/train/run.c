@@ -153,6 +153,16 @@ static void log_tuned(const struct run *r)
         imx_metrics_log(r->metrics, "tuned choices for %d of %d nodes, see tuned.txt", nodes, g->n_nodes);
 }
 
+static void log_half(const struct run *r)
+{
+    const struct imx_graph *g = r->step->graph.g;
+    int nodes = 0;
+    for (int i = 0; i < g->n_nodes; i++)
+        nodes += g->node[i].variant->storage > 0;
+    if (r->dev->caps.half)
+        imx_metrics_log(r->metrics, "half precision in %d of %d nodes", nodes, g->n_nodes);
+}
+
 /* A checkpoint that was found must be of this network and these images, before a step is made on them. */
 static imx_status check_found(struct run *r, const char *network)
 {
@@ -213,6 +223,7 @@ static imx_status begin(struct run *r, bool resume)
             "cpc trains the encoder up to its local map and the context over it; as features, conv is that map, "
             "fc the context of its last cell, y the mean of the contexts");
     log_tuned(r);
+    log_half(r);
     return open_batches(r);
 }
 

@@ -48,3 +48,38 @@ __kernel __attribute__((reqd_work_group_size(64, 1, 1))) void wrong_barrier(
     if (l == 0)
         dst[c] = tmp[0];
 }
+
+/* A product whose factors are stored in half precision, right or with one mistake; see half.c. */
+enum { RIGHT, TRUNCATES, BFLOAT, HALF_SUM, NO_LAST };
+
+static float stored(const float x, const int kind)
+{
+    ushort h;
+    if (kind == BFLOAT)
+        return as_float((as_int(x) + 0x8000) & 0xffff0000);
+    if (kind == TRUNCATES)
+        vstore_half_rtz(x, 0, (half *)&h);
+    else
+        vstore_half_rte(x, 0, (half *)&h);
+    return vload_half(0, (const half *)&h);
+}
+
+__kernel void wrong_half(
+    __global const float *restrict a,
+    __global const float *restrict b,
+    __global float *restrict dst,
+    const int m,
+    const int n,
+    const int k,
+    const int kind)
+{
+    const int at = get_global_id(0), i = at / n, j = at % n;
+    float s = 0.0f;
+    if (at >= m * n)
+        return;
+    for (int l = 0; l < k - (kind == NO_LAST); l++) {
+        s = fma(stored(a[i * k + l], kind), stored(b[l * n + j], kind), s);
+        s = kind == HALF_SUM ? stored(s, RIGHT) : s;
+    }
+    dst[at] = s;
+}

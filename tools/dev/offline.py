@@ -40,14 +40,15 @@ PRELUDE = '#define get_group_id(d) ((get_global_id(d) - get_local_id(d)) / get_l
 # text that stands in src/ops and not here fails the check.
 GROUPS = [''] + ['-DGROUP=%d' % g for g in (32, 16, 8, 4, 2, 1)]
 TILES = ['-DTS=16', '-DTS=8', '-DTS=4']
+HALVES = ['-DTS=16 -DHALF', '-DTS=8 -DHALF']
 ON_GPU = {
     'batchnorm': [''],
-    'conv2d': TILES,
+    'conv2d': TILES + HALVES,
     'conv2d_cpu': ['-DVW=4', '-DVW=4 -DA_STEP=MR'],
     'conv2d_winograd': [t + ' -DWM=%d' % m for t in TILES for m in (2, 4)],
     'conv2d_winograd_cpu': ['-DVW=4 -DWM=2', '-DVW=4 -DWM=4'],
     'critic': ['-DVEC=1'],
-    'gemm': TILES,
+    'gemm': TILES + HALVES,
     'gemm_cpu': ['-DVW=4', '-DVW=4 -DA_STEP=MR'],
     'gram': TILES,
     'layernorm': GROUPS,
@@ -66,6 +67,9 @@ ON_GPU = {
     'spread': ['-DVEC=4'],
     'unfold': ['-DVEC=4'],
 }
+# Only where a device has sub-groups; of these compilers, Intel's alone knows them.
+SUBS = ['-DSUB=32', '-DSUB=16', '-DSUB=8', '-DSUB=0 -cl-std=CL2.0', '-DSUB=0 -cl-std=CL3.0']
+ON_SUB_GROUPS = dict({f: SUBS[1:3] for f in ('conv2d', 'gemm')}, **{f: SUBS for f in ('layernorm', 'quadnorm', 'reduce', 'subgroup', 'xent')})
 WIDE_VEC = {f: ['-DVEC=16'] for f in ('act', 'critic', 'dropout', 'eltwise', 'gather', 'gru', 'optim', 'random', 'shuffle', 'spread',
                                             'unfold')}
 ON_CPU = dict(WIDE_VEC, gemm_cpu=['-DVW=8', '-DVW=8 -DA_STEP=MR', '-DVW=16', '-DVW=16 -DA_STEP=MR'],
@@ -77,7 +81,7 @@ QUICK = {
     'conv2d_winograd_cpu': [],
     'gemm_cpu': [],
 }
-QUICK.update({f: TILES[:2] for f in ('conv2d', 'gemm', 'gram')}, **{f: [''] for f in ON_GPU if ON_GPU[f] == GROUPS})
+QUICK.update({f: TILES[:2] + HALVES[:1] for f in ('conv2d', 'gemm')}, gram=TILES[:2], **{f: [''] for f in ON_GPU if ON_GPU[f] == GROUPS})
 # Kernels of variants that are meant for devices of type CPU: one work-item does much, in private arrays that such a
 # device keeps in its first-level cache. tests/unit/gpu_choice.c sees that a GPU gets none of them by default.
 CPU_KERNELS = re.compile(r'_cpu(_|$)|^gemm_pack$|^gram_mirror$|_strip$|'
@@ -208,7 +212,7 @@ def intel(target, stem, flags, work):
     with open(source, 'w', encoding='utf-8') as f:
         f.write(PRELUDE + '#include "%s.cl"\n' % stem)
     said = run(OCLOC, 'compile', '-file', source, '-device', target, '-options',
-               '-cl-std=CL1.2 -DIMX_CUT -I%s %s' % (CL, flags), '-output', 'out', '-output_no_suffix', '-out_dir', work)
+               '%s -DIMX_CUT -I%s %s' % ('' if '-cl-std=' in flags else '-cl-std=CL1.2', CL, flags), '-output', 'out', '-output_no_suffix', '-out_dir', work)
     with open(os.path.join(work, 'out'), 'rb') as f:
         section = intel_section(f.read())
     if section is None:
@@ -305,15 +309,18 @@ def jobs(targets, everything, quick):
         for stem in stems():
             for flags in gpu.get(stem, ['']):
                 yield target, stem, flags, True
+            for flags in ON_SUB_GROUPS.get(stem, [])[:1 if quick else None] if family(target) is intel else []:
+                yield target, stem, flags, True
             for flags in ON_CPU.get(stem, []) if everything else []:
                 yield target, stem, flags, False
 
 
 def unknown_options():
     """Option texts of src/ops and of the peak measurement that the tables do not have."""
-    known = {f for table in (ON_GPU, ON_CPU) for sets in table.values() for f in sets}
+    known = {f for table in (ON_GPU, ON_CPU, ON_SUB_GROUPS) for sets in table.values() for f in sets}
     out = []
-    for path in sorted(glob.glob(os.path.join(ROOT, 'src', 'ops', '*.[ch]'))) + [os.path.join(ROOT, 'src/dev/peak.c')]:
+    more = [os.path.join(ROOT, 'src', 'dev', f) for f in ('dev.c', 'peak.c')]
+    for path in sorted(glob.glob(os.path.join(ROOT, 'src', 'ops', '*.[ch]'))) + more:
         with open(path, encoding='utf-8') as f:
             found = re.findall(r'"(-D[^"]*)"', f.read())
         out += ['%s: %s' % (os.path.basename(path), flags) for flags in found
