@@ -41,8 +41,8 @@ struct imx_caps {
     /* The OpenCL C, 2 or 3, that has sub-groups of a size which the driver chooses; 0: none. */
     uint32_t sub_std;
     bool blas; /* imx_dev_blas_gemm works here */
-    bool
-        half; /* the user allows variants that store in half precision (ops/half.h); set by whoever opened the device */
+    /* The user allows variants that store in half precision (ops/half.h); set by whoever opened the device. */
+    bool half;
     /* Choices measured here (ops/tuned.h), set by whoever opened the device, which owns it then; NULL: none. */
     struct imx_tuned *tuned;
 };
