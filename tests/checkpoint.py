@@ -1,20 +1,24 @@
-"""What a run's last checkpoint holds, for tests in Python."""
+"""What safetensors files and a run's last checkpoint hold, for tests in Python."""
 import json
 import os
 
 LAST = 'checkpoints/last.safetensors'
 
 
-def tensors(run):
-    """{name: (type, shape, bytes)}"""
-    with open(os.path.join(run, LAST), 'rb') as f:
+def read(path):
+    """{key: text}, {name: (type, shape, bytes)}"""
+    with open(path, 'rb') as f:
         head = json.loads(f.read(int.from_bytes(f.read(8), 'little')))
         data = f.read()
-    head.pop('__metadata__')
-    return {n: (t['dtype'], t['shape'], data[t['data_offsets'][0]:t['data_offsets'][1]]) for n, t in head.items()}
+    meta = head.pop('__metadata__')
+    return meta, {n: (t['dtype'], t['shape'], data[slice(*t['data_offsets'])]) for n, t in head.items()}
+
+
+def tensors(run):
+    """{name: (type, shape, bytes)}"""
+    return read(os.path.join(run, LAST))[1]
 
 
 def metadata(run):
     """{key: text}: step, seed, seconds, data_hash, network, sha256"""
-    with open(os.path.join(run, LAST), 'rb') as f:
-        return json.loads(f.read(int.from_bytes(f.read(8), 'little')))['__metadata__']
+    return read(os.path.join(run, LAST))[0]

@@ -17,6 +17,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from checkpoint import read  # noqa: E402
 from tap import ok, plan  # noqa: E402
 
 STEPS, BOUND, NOISE = 3, 1e-4, 1e-5
@@ -26,11 +27,7 @@ TRAININGS.append(('encode-dot', 'infonce', 32))
 
 def load(path):
     """{name: array of float}"""
-    with open(path, 'rb') as f:
-        head = json.loads(f.read(int.from_bytes(f.read(8), 'little')))
-        data = f.read()
-    head.pop('__metadata__')
-    return {n: array.array('f', data[t['data_offsets'][0]:t['data_offsets'][1]]) for n, t in head.items()}
+    return {n: array.array('f', data) for n, (_, _, data) in read(path)[1].items()}
 
 
 def rms(values):

@@ -8,13 +8,13 @@ import json
 import math
 import os
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from checkpoint import read, tensors  # noqa: E402
 from tap import ok, plan  # noqa: E402
 
 INFOMAX = os.path.abspath(sys.argv[1])
@@ -28,14 +28,6 @@ KINDS = {
 
 def call(*args):
     return subprocess.run([INFOMAX, *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
-
-
-def tensors(path):
-    with open(path, 'rb') as file:
-        data = file.read()
-    size, = struct.unpack_from('<Q', data)
-    head = {k: v for k, v in json.loads(data[8:8 + size]).items() if k != '__metadata__'}
-    return {k: (v['shape'], data[8 + size:][slice(*v['data_offsets'])]) for k, v in head.items()}
 
 
 def metrics(run):
@@ -65,14 +57,14 @@ def trained(kind):
     done = call('train', 'set', '-o', kind, *COMMON, *KINDS[kind])
     if not ok(done.returncode == 0, '%s: trains' % kind, done.stderr) or not stopped(kind):
         return
-    a, b = (tensors(r + '/checkpoints/last.safetensors') for r in (kind, kind + '-stopped'))
+    a, b = (tensors(r) for r in (kind, kind + '-stopped'))
     ok(a == b, '%s: the same bits as without the stop' % kind, [n for n in a if a[n] != b.get(n)])
     last = metrics(kind)[-1]
     if kind == 'cpc':
         ok(finite([last['mi_nats']]) and last['mi_nats'] <= last['mi_ceiling'] and abs(last['mi_ceiling'] - math.log(8 * 16)) < 1e-6
            and abs(last['mi_ceiling'] - last['loss'] - last['mi_nats']) < 1e-4, 'cpc: the reading in nats and its ceiling', last)
         ok(list(last.get('readings', {})) == ['cpc-3-accuracy'] and 0 <= last['readings']['cpc-3-accuracy'] <= 1, 'cpc: accuracy', last)
-        names = set(tensors('cpc/encoder.safetensors'))
+        names = set(read('cpc/encoder.safetensors')[1])
         ok('encoder.context.weight_ih' in names and not any(n.startswith(('encoder.fc', 'encoder.out', 'cpc.')) for n in names),
            'cpc: the encoder that is saved is what was trained', names)
     else:

@@ -17,6 +17,7 @@ from itertools import product
 from operator import mul
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from checkpoint import read  # noqa: E402
 from tap import ok, plan  # noqa: E402
 
 INFOMAX = os.path.abspath(sys.argv[1])
@@ -49,16 +50,6 @@ def read_npy(data):
         size *= d
     assert len(data) == 10 + n + 4 * size
     return list(head['shape']), data[10 + n:]
-
-
-def read_safetensors(name):
-    with open(path(name), 'rb') as f:
-        data = f.read()
-    n = struct.unpack('<Q', data[:8])[0]
-    head = json.loads(data[8:8 + n])
-    meta = head.pop('__metadata__')
-    body = data[8 + n:]
-    return meta, {k: (v['shape'], body[slice(*v['data_offsets'])]) for k, v in head.items()}
 
 
 # ---- protobuf: fields of a message as {number: [values]} ----
@@ -312,16 +303,16 @@ def agrees(encoder, side, n, layers, form):
 
 
 def other_forms(encoder):
-    meta, run_weights = read_safetensors(encoder + '/encoder.safetensors')
+    meta, run_weights = read(path(encoder + '/encoder.safetensors'))
     r = run('export', encoder, '-o', 'w.safetensors')
-    meta, weights = read_safetensors('w.safetensors')
+    meta, weights = read(path('w.safetensors'))
     ok(r.returncode == 0 and weights == run_weights, 'safetensors: %d tensors, bit for bit' % len(weights))
     ok(meta['format'] == 'pt' and meta['encoder'] == encoder and meta['channels'] == '3' and '0.5' in
        meta['normalisation'] and len(meta['sha256']) == 64, 'with what else is needed')
     r = run('export', encoder, '--format', 'npy', '-o', 'w.npz')
     with zipfile.ZipFile(path('w.npz')) as z:
         bad, names = z.testzip(), set(z.namelist())
-        same = all(read_npy(z.read(k + '.npy')) == (list(v[0]), v[1]) for k, v in run_weights.items())
+        same = all(read_npy(z.read(k + '.npy')) == (list(v[1]), v[2]) for k, v in run_weights.items())
         about = json.loads(z.read('meta.json'))
     ok(r.returncode == 0 and bad is None and same and names == {k + '.npy' for k in run_weights} | {'meta.json'} and
        about['encoder'] == encoder, '.npz: the same arrays, and meta.json')
