@@ -246,8 +246,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
     const int m_up = (m + MR - 1) / MR * MR, n_up = (n + NR - 1) / NR * NR;
     __global float *out = dst + (size_t)slice * m * n;
     const int rows = (i_end - i_begin + MR - 1) / MR;
-    const bool hold = k_end - k_begin > KC && rows * MR * ((j_end - j_begin + NR - 1) / NR * NR) <= HELD;
     const int all_tiles = rows * ((j_end - j_begin + NR - 1) / NR);
+    const bool hold = k_end - k_begin > KC && all_tiles * MR * NR <= HELD;
     gemm_held held;
     gemm_lot lot[2];
     struct gemm_copy next = gemm_begin(b, k_begin, j_begin, n, min(KC, k_end - k_begin), j_end - j_begin);

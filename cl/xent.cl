@@ -4,7 +4,6 @@
 #include "group_sum.h"
 #include "shared.h"
 
-
 __kernel void xent_row(
     __global const float *restrict logits,
     __global const int *restrict label,

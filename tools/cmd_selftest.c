@@ -127,7 +127,7 @@ static imx_status run(void *values, int n, char **word)
     };
     const double start = imx_now();
     IMX_TRY(imx_dev_open(v->device, &dev, &why));
-    dev->caps.half = v->half && !imx_dev_is_host(dev);
+    imx_dev_allow_half(dev, v->half);
     imx_say("device: %s (%s)", dev->caps.name, why ? why : "");
     imx_progress_begin("selftest", 0, "cases");
     IMX_GO(imx_selftest_run(dev, &o, &sum));

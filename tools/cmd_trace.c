@@ -36,7 +36,7 @@ static imx_status run(void *values, int n, char **word)
         return imx_fail(IMX_E_ARG, "trace takes the images as they are; --augment %s has no place here", c->augment);
     const struct imx_trace_options o = { .init = v->init, .steps = v->steps, .ends = v->ends, .report = tell };
     IMX_GO(imx_open_device(c->device, &dev));
-    dev->caps.half = c->half && !imx_dev_is_host(dev);
+    imx_dev_allow_half(dev, c->half);
     dev->check = c->selftest;
     IMX_GO(imx_open_data(data, c->size, c->channels, c->strict, c->threads, &ds));
     imx_progress_begin("tracing", (uint64_t)v->steps, "steps");

@@ -121,7 +121,7 @@ imx_status imx_use_tuned(struct imx_dev *dev, bool wanted)
 
 imx_status imx_use_config(struct imx_dev *dev, const struct imx_config *c)
 {
-    dev->caps.half = c->half && !imx_dev_is_host(dev);
+    imx_dev_allow_half(dev, c->half);
     return imx_use_tuned(dev, c->tuned);
 }
 
@@ -138,7 +138,7 @@ static imx_status keep_tuned(struct imx_dev *dev, const struct imx_config *c, co
             return imx_tuned_write(path, dev->caps.tuned);
         return remove(path) && imx_file_size(path, NULL) ? imx_fail(IMX_E_IO, "%s could not be removed", path) : IMX_OK;
     }
-    dev->caps.half = c->half && !imx_dev_is_host(dev);
+    imx_dev_allow_half(dev, c->half);
     const imx_status s = imx_tuned_read(path, &t);
     if (s != IMX_OK)
         return imx_note(s, "without the choices that the run began with it would not go on with the same bits");

@@ -176,6 +176,11 @@ imx_status imx_dev_open(const char *spec, struct imx_dev **out, const char **why
     return imx_dev_open_chosen(&chosen, out);
 }
 
+void imx_dev_allow_half(struct imx_dev *dev, bool allowed)
+{
+    dev->caps.half = allowed && !imx_dev_is_host(dev);
+}
+
 const char *imx_subgroup_options(const struct imx_caps *caps)
 {
     if (caps->sub_sizes & 32)

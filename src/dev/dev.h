@@ -132,6 +132,9 @@ void imx_keeper_end(struct imx_keeper *k);
 /* Syncs, releases and frees; NULL is fine. */
 void imx_dev_close(struct imx_dev *dev);
 
+/* Allows the device variants that store in half precision (caps.half); the host has none. */
+void imx_dev_allow_half(struct imx_dev *dev, bool allowed);
+
 /* The options that give a kernel sub-groups (cl/group_sum.h): of the size that suits most, or else of the driver's own;
  * NULL where the device has none. */
 const char *imx_subgroup_options(const struct imx_caps *caps);

@@ -11,36 +11,6 @@
 #include "ops/tile_local.h"
 #include "ops/tuned.h"
 
-static bool tile16_supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_tile_fits(caps, &imx_tile16) && caps->local_bytes >= 16384;
-}
-
-static bool tile8_supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= 64;
-}
-
-/* For drivers whose work-groups are tiny. */
-static bool tile4_supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= 16 && caps->max_group < 64;
-}
-
-#define TILE_FITS(kind)                                                                                                \
-    static bool kind##_supports(const struct imx_caps *caps, const void *problem)                                      \
-    {                                                                                                                  \
-        (void)problem;                                                                                                 \
-        return imx_tile_fits(caps, &imx_##kind);                                                                       \
-    }
-TILE_FITS(tile_sub8)
-TILE_FITS(tile_sub16)
-TILE_FITS(tile_half16)
-TILE_FITS(tile_half8)
-
 static int tile16_rank(const struct imx_caps *caps, const void *problem)
 {
     (void)caps, (void)problem;
@@ -205,7 +175,7 @@ static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, cons
         return tile_##direction(dev, problem, args, &imx_##kind);                                                      \
     }                                                                                                                  \
     static const struct imx_variant direction##_##kind = {                                                             \
-        name, kind##_supports, NULL, direction##_##kind##_run, kind##_rank, NULL, mag, false, storage                  \
+        name, imx_##kind##_fits, NULL, direction##_##kind##_run, kind##_rank, NULL, mag, false, storage                \
     };
 #define WEI_VARIANT(kind, name, mag, storage)                                                                          \
     static const struct imx_variant wei_##kind;                                                                        \
@@ -227,9 +197,15 @@ static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, cons
     static const struct imx_tunables kind##_tunables = {                                                               \
         1, { { "slices", tries_slices } }, kind##_own, wei_slices_ok                                                   \
     };                                                                                                                 \
-    static const struct imx_variant wei_##kind = {                                                                     \
-        name, kind##_supports, kind##_workspace, wei_##kind##_run, kind##_rank, &kind##_tunables, mag, false, storage  \
-    };
+    static const struct imx_variant wei_##kind = { name,                                                               \
+                                                   imx_##kind##_fits,                                                  \
+                                                   kind##_workspace,                                                   \
+                                                   wei_##kind##_run,                                                   \
+                                                   kind##_rank,                                                        \
+                                                   &kind##_tunables,                                                   \
+                                                   mag,                                                                \
+                                                   false,                                                              \
+                                                   storage };
 static const int32_t tries_slices[] = IMX_SLICES_TRIES;
 #define TILE_VARIANTS(kind, name)                                                                                      \
     TILE_VARIANT(fwd, kind, name, NULL, 0)                                                                             \

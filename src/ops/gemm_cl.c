@@ -76,22 +76,10 @@ static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const 
                                                             .relu = g->act == IMX_ACT_RELU });
 }
 
-static bool tile16_supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_tile_fits(caps, &imx_tile16) && caps->local_bytes >= 16384;
-}
-
 static int tile16_rank(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
     return is_cpu(caps) ? 2 : 1;
-}
-
-static bool tile8_supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= 64;
 }
 
 static int tile8_rank(const struct imx_caps *caps, const void *problem)
@@ -100,24 +88,6 @@ static int tile8_rank(const struct imx_caps *caps, const void *problem)
     return 3;
 }
 #define tile4_rank tile8_rank
-
-/* For drivers whose work-groups are tiny. */
-static bool tile4_supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= 16 && caps->max_group < 64;
-}
-
-#define TILE_FITS(kind)                                                                                                \
-    static bool kind##_supports(const struct imx_caps *caps, const void *problem)                                      \
-    {                                                                                                                  \
-        (void)problem;                                                                                                 \
-        return imx_tile_fits(caps, &imx_##kind);                                                                       \
-    }
-TILE_FITS(tile_sub8)
-TILE_FITS(tile_sub16)
-TILE_FITS(tile_half16)
-TILE_FITS(tile_half8)
 
 /* Of an Intel GPU, where a read of another lane's register is part of the multiplication; none was at hand to measure
  * it, so tune must find them faster first. On a CPU device they are for the self-test. */
@@ -192,9 +162,9 @@ static int blas_rank(const struct imx_caps *caps, const void *problem)
         value[0] = slices_of(&plain, problem, &form_##kind).count;                                                     \
     }                                                                                                                  \
     static const struct imx_tunables kind##_tunables = { 1, { { "slices", tries_slices } }, kind##_own, slices_ok };   \
-    static const struct imx_variant kind = { name,       kind##_supports, kind##_workspace,                            \
-                                             kind##_run, kind##_rank,     &kind##_tunables,                            \
-                                             mag,        false,           storage };
+    static const struct imx_variant kind = {                                                                           \
+        name, imx_##kind##_fits, kind##_workspace, kind##_run, kind##_rank, &kind##_tunables, mag, false, storage      \
+    };
 static const int32_t tries_slices[] = IMX_SLICES_TRIES;
 TILE_VARIANT(tile16, "cl_tile_local", NULL, 0)
 TILE_VARIANT(tile8, "cl_tile_local8", NULL, 0)

@@ -69,9 +69,8 @@ static void choose_tiles(const struct imx_caps *caps, const struct imx_cpu_tile 
 {
     const int64_t want = 8 * (int64_t)(caps->compute_units ? caps->compute_units : 1);
     const int32_t unit_n = up(t->nr, 32);
-    /* With both matrices' blocks and the held results in a cache of 512 KB; copying a lot of columns wants more rows.
-     */
-    int32_t most_m = p->b_packed ? 120 : 240, most_n = 256;
+    /* Copying a lot of columns wants more rows. */
+    int32_t most_m = p->b_packed ? IMX_CPU_ROWS : 2 * IMX_CPU_ROWS, most_n = IMX_CPU_COLS;
     p->tile_m = cut(p->m, most_m, t->mr);
     p->tile_n = cut(p->n, most_n, unit_n);
 #define TILES ((int64_t)((p->m + p->tile_m - 1) / p->tile_m) * ((p->n + p->tile_n - 1) / p->tile_n))

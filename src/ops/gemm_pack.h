@@ -15,6 +15,10 @@ struct imx_cpu_tile imx_cpu_tile(const struct imx_caps *caps);
 /* Columns that are packed together: SPAN of cl/tile_cpu.h. */
 enum { IMX_CPU_SPAN = 64 };
 
+/* Rows and columns at most of a work-item with both matrices packed: their blocks and the results that wait (HELD of
+ * cl/gemm_cpu.cl) fit a cache of 512 KB. */
+enum { IMX_CPU_ROWS = 120, IMX_CPU_COLS = 256 };
+
 /* dst = packed form (cl/gemm_cpu.cl) of the matrix with element (j, l) at src[j * step_j + l * step_k], times wgt[l]
  * unless that is absent (with it, step_j is 1). */
 imx_status imx_cpu_pack(struct imx_dev *dev, struct imx_mem src, struct imx_mem wgt, struct imx_mem dst, int32_t count,

@@ -44,7 +44,7 @@ static int pack_rank(const struct imx_caps *caps, const void *problem)
 static imx_status pack_pass(struct imx_dev *dev, const struct imx_gram *d, const struct imx_args *a, int32_t r0)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
-    const int32_t tile_m = up(120, t.mr), tile_n = up(256, t.nr);
+    const int32_t tile_m = up(IMX_CPU_ROWS, t.mr), tile_n = up(IMX_CPU_COLS, t.nr);
     const int32_t rows = d->rows - r0 < PASS_ROWS ? d->rows - r0 : PASS_ROWS;
     const struct imx_mem left = imx_part(a->ws, 0, packed_bytes(d, t.mr)), none = { 0 };
     const struct imx_mem right = imx_part(a->ws, left.bytes, packed_bytes(d, t.nr));
@@ -119,13 +119,6 @@ static imx_status tile_run(struct imx_dev *dev, const struct imx_gram *d, const 
             .part = a->ws, .dst = a->m[IMX_GRAM_DST], .m = d->k, .n = d->k, .slices = cut.count });
 }
 
-static bool tile16_supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= 256 && caps->local_bytes >= 16384 && caps->max_items[0] >= 16 &&
-           caps->max_items[1] >= 16;
-}
-
 static uint64_t tile16_workspace(const struct imx_caps *caps, const void *problem)
 {
     return tile_workspace(caps, problem, 16);
@@ -165,7 +158,7 @@ static int tile4_rank(const struct imx_caps *caps, const void *problem)
 }
 
 static const struct imx_variant v_pack = { "cl_pack_cpu", pack_supports, pack_workspace, pack_run, pack_rank };
-static const struct imx_variant v_tile16 = { "cl_tile_local", tile16_supports, tile16_workspace, tile16_run,
+static const struct imx_variant v_tile16 = { "cl_tile_local", imx_tile16_fits, tile16_workspace, tile16_run,
                                              tile16_rank };
 static const struct imx_variant v_tile8 = { "cl_tile_local8", tile4_supports, tile4_workspace, tile4_run, tile4_rank };
 extern const struct imx_variant *const imx_variants_gram[];

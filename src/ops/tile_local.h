@@ -31,6 +31,38 @@ static inline bool imx_tile_fits(const struct imx_caps *caps, const struct imx_t
            (!t->sub || (caps->subgroups && (caps->sub_sizes & t->sub)));
 }
 
+/* supports() of the variants, one for each form. The largest tile only where there are 16 KB. */
+static inline bool imx_tile16_fits(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_tile_fits(caps, &imx_tile16) && caps->local_bytes >= 16384;
+}
+
+static inline bool imx_tile8_fits(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps) && caps->max_group >= 64;
+}
+
+/* For drivers whose work-groups are tiny. */
+static inline bool imx_tile4_fits(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps) && caps->max_group >= 16 && caps->max_group < 64;
+}
+
+#define IMX_TILE_FITS(tile)                                                                                            \
+    static inline bool imx_##tile##_fits(const struct imx_caps *caps, const void *problem)                             \
+    {                                                                                                                  \
+        (void)problem;                                                                                                 \
+        return imx_tile_fits(caps, &imx_##tile);                                                                       \
+    }
+IMX_TILE_FITS(tile_sub8)
+IMX_TILE_FITS(tile_sub16)
+IMX_TILE_FITS(tile_half16)
+IMX_TILE_FITS(tile_half8)
+#undef IMX_TILE_FITS
+
 /* Tiles that cover rows x cols results. */
 static inline int64_t imx_tiles(const struct imx_tile *t, int64_t rows, int64_t cols)
 {

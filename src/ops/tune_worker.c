@@ -275,7 +275,7 @@ void imx_tune_worker(int in, int out, void *arg)
     const char *why = "";
     hello.status = imx_dev_open(a->device, &w.dev, &why);
     if (hello.status == IMX_OK)
-        w.dev->caps.half = a->options->half && !imx_dev_is_host(w.dev);
+        imx_dev_allow_half(w.dev, a->options->half);
     if (hello.status == IMX_OK)
         hello.status = imx_tuned_create(&w.dev->caps, &w.table);
     for (int i = 0; hello.status == IMX_OK && a->table && i < a->table->n; i++)
