@@ -353,14 +353,14 @@ DEFINE_DSRC(dsrc1, float, LOAD1, STORE1)
 
 __kernel void bn_dsrc_strip(
     __global const float *restrict src,
-    __global const float *restrict ddst,
+    __global const float *ddst,
     __global const float *restrict gamma,
     __global const float *restrict beta,
     __global const float *restrict mean,
     __global const float *restrict invstd,
     __global const float *restrict dgamma,
     __global const float *restrict dbeta,
-    __global float *restrict dsrc,
+    __global float *dsrc,
     const int rows,
     const int total,
     const int cols,
@@ -393,14 +393,14 @@ __kernel void bn_dsrc_strip(
 
 __kernel void bn_dsrc_column(
     __global const float *restrict src,
-    __global const float *restrict ddst,
+    __global const float *ddst,
     __global const float *restrict gamma,
     __global const float *restrict beta,
     __global const float *restrict mean,
     __global const float *restrict invstd,
     __global const float *restrict dgamma,
     __global const float *restrict dbeta,
-    __global float *restrict dsrc,
+    __global float *dsrc,
     const int rows,
     const int total,
     const int cols,

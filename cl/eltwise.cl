@@ -3,8 +3,8 @@
 #include "vec.h"
 
 __kernel void axpby_scale(
-    __global const float *restrict a,
-    __global float *restrict dst,
+    __global const float *a,
+    __global float *dst,
     const uint n,
     const float alpha)
 {
@@ -14,9 +14,9 @@ __kernel void axpby_scale(
 }
 
 __kernel void axpby(
-    __global const float *restrict a,
+    __global const float *a,
     __global const float *restrict b,
-    __global float *restrict dst,
+    __global float *dst,
     const uint n,
     const float alpha,
     const float beta)

@@ -30,6 +30,8 @@ struct imx_tensor {
     int64_t at;         /* of a view: its first element there */
     bool detached;      /* no gradient flows through it */
     int first, last;    /* nodes that write and read it or its views, after planning */
+    imx_tid heir;       /* after planning: the tensor that takes over its memory (imx_variant.over), 0: none */
+    bool inherits;      /* it is such a heir itself */
     struct imx_mem mem; /* after planning */
 };
 

@@ -1,5 +1,6 @@
 /* The memory plan. Every temporary tensor and every node's scratch lives from its first to its last node; pieces whose
- * lives overlap must not share bytes. Greedy by size: the largest piece first, each at the lowest offset of the first
+ * lives overlap must not share bytes, but for an input that a node reads as the last one and whose memory it may fill
+ * with a result: the two are one piece. Greedy by size: the largest piece first, each at the lowest offset of the first
  * pool where it fits. The lower bound is the most bytes that are alive at any one node. */
 #include "graph/plan.h"
 
@@ -72,6 +73,36 @@ static void find_lives(struct imx_graph *g)
         }
 }
 
+static imx_tid whole_of(const struct imx_graph *g, imx_tid t)
+{
+    return g->tensor[t].place == IMX_PLACE_VIEW ? g->tensor[t].base : t;
+}
+
+/* May node i put its result into the memory of its input? */
+static bool takes_over(const struct imx_graph *g, int i, imx_tid in, imx_tid out)
+{
+    const struct imx_tensor *a = &g->tensor[in], *b = &g->tensor[out];
+    int uses = 0;
+    for (int k = 0; k < g->node[i].op->n_args; k++)
+        uses += whole_of(g, g->node[i].arg[k]) == in;
+    return in && out && a->place == IMX_PLACE_TEMP && b->place == IMX_PLACE_TEMP && a->count == b->count &&
+           a->dtype == b->dtype && a->last == i && b->first == i && uses == 1;
+}
+
+static void find_heirs(struct imx_graph *g)
+{
+    for (int t = 0; t < g->n_tensors; t++)
+        g->tensor[t].heir = g->tensor[t].inherits = 0;
+    for (int i = 0; i < g->n_nodes; i++) {
+        const struct imx_variant *v = g->node[i].variant;
+        const imx_tid in = g->node[i].arg[v->over.in], out = g->node[i].arg[v->over.out];
+        if (v->over.in != v->over.out && takes_over(g, i, in, out)) {
+            g->tensor[in].heir = out;
+            g->tensor[out].inherits = true;
+        }
+    }
+}
+
 static int by_size(const void *a, const void *b)
 {
     const struct piece *x = a, *y = b;
@@ -86,10 +117,13 @@ static int collect(const struct imx_graph *g, struct piece *piece)
 {
     int n = 0;
     for (int t = 1; t < g->n_tensors; t++) {
-        const struct imx_tensor *x = &g->tensor[t];
-        if (x->place == IMX_PLACE_TEMP && x->first >= 0)
-            piece[n++] =
-                (struct piece){ padded((uint64_t)x->count * imx_dtype_size(x->dtype)), 0, x->first, x->last, 0, t, -1 };
+        const struct imx_tensor *x = &g->tensor[t], *end = x;
+        while (end->heir)
+            end = &g->tensor[end->heir];
+        if (x->place == IMX_PLACE_TEMP && x->first >= 0 && !x->inherits)
+            piece[n++] = (struct piece){
+                padded((uint64_t)x->count * imx_dtype_size(x->dtype)), 0, x->first, end->last, 0, t, -1
+            };
     }
     for (int i = 0; i < g->n_nodes; i++)
         if (g->node[i].workspace)
@@ -166,8 +200,10 @@ static imx_status allocate(struct imx_graph *g, const struct piece *piece, int n
     for (int i = 0; i < n; i++) {
         const struct piece *p = &piece[i];
         if (p->tensor >= 0) {
-            struct imx_tensor *t = &g->tensor[p->tensor];
-            t->mem = (struct imx_mem){ g->pool[p->pool], p->off, (uint64_t)t->count * imx_dtype_size(t->dtype) };
+            for (imx_tid t = p->tensor; t; t = g->tensor[t].heir)
+                g->tensor[t].mem =
+                    (struct imx_mem){ g->pool[p->pool], p->off,
+                                      (uint64_t)g->tensor[t].count * imx_dtype_size(g->tensor[t].dtype) };
         } else {
             g->node[p->node].args.ws = (struct imx_mem){ g->pool[p->pool], p->off, g->node[p->node].workspace };
         }
@@ -212,6 +248,7 @@ static imx_status prepare(struct imx_graph *g, struct piece **piece, int *n)
     if (!*piece)
         return imx_fail(IMX_E_NOMEM, "no memory to plan");
     find_lives(g);
+    find_heirs(g);
     *n = collect(g, *piece);
     return IMX_OK;
 }

@@ -230,8 +230,10 @@ static imx_status infer_column(struct imx_dev *dev, const void *problem, const s
 
 static const struct imx_variant v_fwd_strip = { "cl_strip", supports_strip, ws_strip, fwd_strip };
 static const struct imx_variant v_fwd_column = { "cl_column", supports_column, ws_column, fwd_column };
-static const struct imx_variant v_bwd_strip = { "cl_strip", supports_strip, ws_strip, bwd_strip };
-static const struct imx_variant v_bwd_column = { "cl_column", supports_column, ws_column, bwd_column };
+static const struct imx_variant v_bwd_strip = { "cl_strip", supports_strip, ws_strip, bwd_strip,
+                                                .over = { IMX_BN_BWD_DSRC, IMX_BN_BWD_DDST } };
+static const struct imx_variant v_bwd_column = { "cl_column", supports_column, ws_column, bwd_column,
+                                                 .over = { IMX_BN_BWD_DSRC, IMX_BN_BWD_DDST } };
 static const struct imx_variant v_infer_strip = { "cl_strip", supports_strip, ws_infer, infer_strip };
 static const struct imx_variant v_infer_column = { "cl_column", supports_column, ws_infer, infer_column };
 extern const struct imx_variant *const imx_variants_batchnorm_fwd[], *const imx_variants_batchnorm_bwd[],

@@ -367,7 +367,7 @@ static imx_status run_fwd(struct imx_dev *dev, const struct imx_critic *d, const
 }
 
 /* The gradient products of tile t, whose slopes stand where its scores stood. The sums over tiles go back and
- * forth between DG and a buffer of its size, and the last one ends in DG. */
+ * forth between DG and a buffer of its size, and the last one ends in DG. DL comes last: it may stand where L stood. */
 static imx_status spread_tile(const struct run *r, int t)
 {
     const struct imx_critic *d = r->d;
@@ -380,8 +380,6 @@ static imx_status spread_tile(const struct run *r, int t)
         const struct imx_mem before = m[pair ? IMX_CRITIC_PART_AG1 : IMX_CRITIC_PART_AG0];
         const struct imx_mem turn = scratch(r, r->l.turn[pair], (uint64_t)r->l.cols * (uint64_t)width);
         const bool to_end = (r->l.tiles - 1 - t) % 2 == 0;
-        if (r->want & (pair ? IMX_WANT_DL1 : IMX_WANT_DL0))
-            IMX_TRY(gemm(r, local_gemm(d, r->rows, pair), slopes, global, none, none, tile_of(r, dlocal, width)));
         if (r->want & IMX_WANT_DG)
             IMX_TRY(gemm(r, global_gemm(d, r->rows, pair, t > 0 || (r->want & IMX_WANT_ADD)), slopes,
                          tile_of(r, local, width), none,
@@ -389,6 +387,8 @@ static imx_status spread_tile(const struct run *r, int t)
                          : to_end ? turn
                                   : dglobal,
                          to_end ? dglobal : turn));
+        if (r->want & (pair ? IMX_WANT_DL1 : IMX_WANT_DL0))
+            IMX_TRY(gemm(r, local_gemm(d, r->rows, pair), slopes, global, none, none, tile_of(r, dlocal, width)));
     }
     return IMX_OK;
 }
@@ -555,7 +555,8 @@ static uint64_t ws_part_bwd(const struct imx_caps *caps, const struct imx_critic
     return workspace(caps, &whole, d->images * d->p, shape, true);
 }
 
-#define VARIANT(direction, type)                                                                                       \
+/* over_out, over_in: imx_variant.over. */
+#define VARIANT(direction, type, over_out, over_in)                                                                    \
     static uint64_t workspace_##direction##_##type(const struct imx_caps *caps, const void *problem)                   \
     {                                                                                                                  \
         return ws_##direction(caps, problem, &shape_##type);                                                           \
@@ -565,18 +566,19 @@ static uint64_t ws_part_bwd(const struct imx_caps *caps, const struct imx_critic
         return run_##direction(dev, problem, a, &shape_##type);                                                        \
     }                                                                                                                  \
     static const struct imx_variant direction##_##type = { "cl_tile_" #type, supports_##type,                          \
-                                                           workspace_##direction##_##type, run_##direction##_##type };
+                                                           workspace_##direction##_##type, run_##direction##_##type,   \
+                                                           .over = { over_out, over_in } };
 
-VARIANT(fwd, cpu)
-VARIANT(fwd, gpu)
-VARIANT(bwd, cpu)
-VARIANT(bwd, gpu)
-VARIANT(part_fwd, cpu)
-VARIANT(part_fwd, gpu)
-VARIANT(part_end, cpu)
-VARIANT(part_end, gpu)
-VARIANT(part_bwd, cpu)
-VARIANT(part_bwd, gpu)
+VARIANT(fwd, cpu, 0, 0)
+VARIANT(fwd, gpu, 0, 0)
+VARIANT(bwd, cpu, IMX_CRITIC_BWD_DL0, IMX_CRITIC_BWD_L0)
+VARIANT(bwd, gpu, IMX_CRITIC_BWD_DL0, IMX_CRITIC_BWD_L0)
+VARIANT(part_fwd, cpu, 0, 0)
+VARIANT(part_fwd, gpu, 0, 0)
+VARIANT(part_end, cpu, 0, 0)
+VARIANT(part_end, gpu, 0, 0)
+VARIANT(part_bwd, cpu, 0, 0)
+VARIANT(part_bwd, gpu, 0, 0)
 
 extern const struct imx_variant *const imx_variants_critic_fwd[], *const imx_variants_critic_bwd[];
 const struct imx_variant *const imx_variants_critic_fwd[] = { &fwd_cpu, &fwd_gpu, NULL };

@@ -55,7 +55,7 @@ static imx_status run_bias_add(struct imx_dev *dev, const void *problem, const s
                                                       .cols = (uint32_t)d->cols });
 }
 
-static const struct imx_variant axpby = { "cl", supports, NULL, run_axpby };
+static const struct imx_variant axpby = { "cl", supports, NULL, run_axpby, .over = { IMX_AXPBY_DST, IMX_AXPBY_A } };
 static const struct imx_variant mul = { "cl", supports, NULL, run_mul };
 static const struct imx_variant add_relu = { "cl", supports, NULL, run_add_relu };
 static const struct imx_variant bias_add = { "cl", supports, NULL, run_bias_add };

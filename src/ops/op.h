@@ -87,6 +87,12 @@ struct imx_variant {
     /* Relative error of each term by what the variant stores in fewer bits (ops/half.h), added to the bound; 0: none.
      */
     double storage;
+    /* Output `out` may take the memory of input `in`: whatever is needed of an element there was read before anything
+     * is written to it. The second run of every self-test does so, and a plan where nothing else wants the input. Both
+     * 0: no. */
+    struct {
+        int8_t out, in;
+    } over;
 };
 
 struct imx_op;

@@ -2,8 +2,9 @@
  * run with `infomax selftest`, what the tests run, and what training runs in short before it trusts a driver.
  *
  * A case is (op, variant, problem, seed, exact or real numbers). Every argument lies between guard zones; outputs,
- * workspace and guards are poisoned with a NaN first; the variant runs twice and must give the same bits; no input
- * and no guard may change; then
+ * workspace and guards are poisoned with a NaN first; the variant runs twice, the second time with one output in an
+ * input's memory where it may stand there (imx_variant.over), and must give the same bits; no other input and no guard
+ * may change; then
  *   exact: small integers, every sum below 2^24: the result must equal the oracle's (of a variant that rounds: be as
  *          near to it as below);
  *   real:  |got - want| <= (4 + 2 sqrt(terms)) eps mag + ulps eps |want| + tiny, mag = the oracle's sum of |terms|, or

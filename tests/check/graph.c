@@ -46,6 +46,7 @@ static double check_gradients(struct imx_dev *host, const struct imx_encoder *en
 struct life {
     struct imx_mem mem;
     int first, last;
+    imx_tid tensor; /* 0: a node's scratch */
 };
 
 static int lives_of(const struct imx_graph *g, struct life *l)
@@ -53,10 +54,10 @@ static int lives_of(const struct imx_graph *g, struct life *l)
     int n = 0;
     for (int t = 1; t < g->n_tensors; t++)
         if (g->tensor[t].place == IMX_PLACE_TEMP && g->tensor[t].first >= 0)
-            l[n++] = (struct life){ g->tensor[t].mem, g->tensor[t].first, g->tensor[t].last };
+            l[n++] = (struct life){ g->tensor[t].mem, g->tensor[t].first, g->tensor[t].last, t };
     for (int i = 0; i < g->n_nodes; i++)
         if (g->node[i].workspace)
-            l[n++] = (struct life){ g->node[i].args.ws, i, i };
+            l[n++] = (struct life){ g->node[i].args.ws, i, i, 0 };
     return n;
 }
 
@@ -72,6 +73,21 @@ static int wrong_lives(const struct imx_graph *g)
     return wrong;
 }
 
+/* One is the input that the other takes over at the one node where both are alive. */
+static bool handed_over(const struct imx_graph *g, const struct life *from, const struct life *to)
+{
+    const struct imx_node *n = &g->node[from->last];
+    return from->tensor && to->tensor && from->last == to->first && n->arg[n->variant->over.in] == from->tensor &&
+           n->arg[n->variant->over.out] == to->tensor && from->mem.bytes == to->mem.bytes &&
+           from->mem.off == to->mem.off;
+}
+
+static bool meet(const struct life *a, const struct life *b)
+{
+    return a->mem.buf == b->mem.buf && a->first <= b->last && b->first <= a->last &&
+           a->mem.off < b->mem.off + b->mem.bytes && b->mem.off < a->mem.off + a->mem.bytes;
+}
+
 static void check_plan(struct imx_dev *dev, const char *where, int form)
 {
     const struct imx_net_spec spec = {
@@ -83,13 +99,17 @@ static void check_plan(struct imx_dev *dev, const char *where, int form)
     const struct imx_graph *g = n.net.g;
     struct life *l = malloc(sizeof *l * (size_t)(g->n_tensors + g->n_nodes));
     const int count = l ? lives_of(g, l) : 0;
-    int clashes = 0;
+    int clashes = 0, handed = 0;
     for (int i = 0; i < count; i++)
-        for (int k = 0; k < i; k++)
-            clashes += l[i].mem.buf == l[k].mem.buf && l[i].first <= l[k].last && l[k].first <= l[i].last &&
-                       l[i].mem.off < l[k].mem.off + l[k].mem.bytes && l[k].mem.off < l[i].mem.off + l[i].mem.bytes;
+        for (int k = 0; k < i; k++) {
+            const bool fine = handed_over(g, &l[i], &l[k]) || handed_over(g, &l[k], &l[i]);
+            clashes += meet(&l[i], &l[k]) && !fine;
+            handed += meet(&l[i], &l[k]) && fine;
+        }
     tap_ok(count > 20 && !clashes && !wrong_lives(g), "%s %s: %d pieces of memory, %d live ones overlap", where,
            form_name[form], count, clashes);
+    tap_ok(imx_dev_is_host(dev) ? !handed : handed >= 4, "%s %s: %d results stand in an input's memory", where,
+           form_name[form], handed);
     if (form == IMX_CRITIC_ENCODE_DOT)
         tap_ok((whole_nodes_until(g, &imx_op_quadnorm_fwd) >= 0) == (dev->caps.type == IMX_DEV_CPU),
                "%s: the local norm of 64 images is quadratic on CPU devices only", where);

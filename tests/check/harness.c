@@ -23,6 +23,7 @@ enum kind {
     UNSTEADY,
     WRITES_INPUT,
     WORKSPACE_PAST_END,
+    CLEARS_FIRST,
     MISSING_BARRIER,
     REPORTS_ERROR
 };
@@ -42,6 +43,7 @@ static const struct {
     [UNSTEADY] = { "unsteady", "different bits in dst" },
     [WRITES_INPUT] = { "writes_input", "into its input src" },
     [WORKSPACE_PAST_END] = { "workspace_past_end", "outside workspace" },
+    [CLEARS_FIRST] = { "clears_first", "the second over its input" },
     [MISSING_BARRIER] = { "missing_barrier", "dst" },
     [REPORTS_ERROR] = { "reports_error", "on purpose" },
 };
@@ -67,6 +69,8 @@ static void host_colsum(const struct imx_colsum *d, float *src, float *dst, floa
         return;
     for (int c = 0; c < d->cols - (kind == MISSING_LAST); c++) {
         float s = 0;
+        if (kind == CLEARS_FIRST)
+            dst[c] = 0;
         for (int r = kind == OFF_BY_ONE; r < d->rows + (kind == READS_PAST_END); r++)
             s += src[r * d->cols + c];
         dst[c] = kind == ADDS_NAN && c == 3 ? s + NAN : kind == UNSTEADY ? s * salt : s;
@@ -107,8 +111,9 @@ static imx_status run(struct imx_dev *dev, const void *problem, const struct imx
 
 static bool try_kind(struct imx_dev *dev, const char *text, bool exact, struct imx_selftest_result *result)
 {
-    const struct imx_variant variant = { kinds[kind].name, supports, workspace, run };
+    struct imx_variant variant = { kinds[kind].name, supports, workspace, run };
     struct imx_colsum problem;
+    variant.over.out = IMX_REDUCE_DST, variant.over.in = IMX_REDUCE_SRC; /* of one row, both have the same size */
     calls = 0;
     if (imx_problem_parse(&imx_op_colsum, text, &problem) != IMX_OK ||
         imx_selftest_case(dev, &imx_op_colsum, &variant, &problem, 7, exact, result) != IMX_OK) {
@@ -127,7 +132,7 @@ static void test_kinds(struct imx_dev *dev)
             /* Whether this race shows depends on how a device interleaves work-items; CPU devices run them in turn. */
             if (kind == MISSING_BARRIER && dev->caps.type != IMX_DEV_CPU)
                 continue;
-            if (!try_kind(dev, "r130c19", exact, &result))
+            if (!try_kind(dev, kind == CLEARS_FIRST ? "r1c19" : "r130c19", exact, &result))
                 continue;
             const bool seen = result.failed && strstr(result.text, kinds[k].finding) &&
                               strstr(result.text, "--op colsum --variant ") && result.worst > 1;
@@ -138,6 +143,14 @@ static void test_kinds(struct imx_dev *dev)
             if (!good)
                 printf("# %s\n", result.text);
         }
+}
+
+static void test_over(struct imx_dev *dev)
+{
+    struct imx_selftest_result result;
+    kind = GOOD;
+    if (try_kind(dev, "r1c19", false, &result))
+        tap_ok(!result.failed, "a result over its input is accepted");
 }
 
 static void test_quarantine(struct imx_dev *dev)
@@ -184,6 +197,7 @@ int main(int argc, char **argv)
         return tap_done();
     }
     test_kinds(dev);
+    test_over(dev);
     test_filters(dev);
     test_quarantine(dev);
     imx_dev_close(dev);

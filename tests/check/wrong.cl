@@ -1,10 +1,10 @@
 /* Column sums with one mistake each, which the self-test must catch; see harness.c. Only tests build this file. */
 enum { GOOD, OFF_BY_ONE, MISSING_LAST, WRITES_PAST_END, WRITES_BEFORE, READS_PAST_END, STALE, ADDS_NAN, UNSTEADY,
-       WRITES_INPUT, WORKSPACE_PAST_END };
+       WRITES_INPUT, WORKSPACE_PAST_END, CLEARS_FIRST };
 
 __kernel void wrong_colsum(
-    __global float *restrict src,
-    __global float *restrict dst,
+    __global float *src,
+    __global float *dst,
     __global float *restrict scratch,
     const int rows,
     const int cols,
@@ -15,6 +15,8 @@ __kernel void wrong_colsum(
     float s = 0.0f;
     if (kind == STALE || c >= cols)
         return;
+    if (kind == CLEARS_FIRST)
+        dst[c] = 0.0f;
     for (int r = kind == OFF_BY_ONE; r < rows + (kind == READS_PAST_END); r++)
         s += src[r * cols + c];
     if (kind == MISSING_LAST && c == cols - 1)

@@ -5,7 +5,7 @@ usage: kernelgen.py OUT.c OUT.h FILE.cl...
 
 OUT.h names the set: its stem is the name of the table of kernels, so that tests can bind kernels of their own.
 The accepted signature is narrow on purpose: one argument per line in the style of cl/README.md, each
-`__global [const] T *restrict NAME` or `const {int|uint|ulong|float} NAME`. Whatever does not fit stops the
+`__global [const] T *[restrict] NAME` or `const {int|uint|ulong|float} NAME`. Whatever does not fit stops the
 build with a sentence, so host and kernel cannot drift."""
 import os
 import re
@@ -18,7 +18,7 @@ SCALARS = {
     'float': ('float', 'IMX_KIND_FLOAT'),
 }
 HEAD = re.compile(r'__kernel\s+(?:__attribute__\s*\(\(.*?\)\)\)?\s*)*void\s+(\w+)\s*\(([^)]*)\)', re.S)
-POINTER = re.compile(r'^__global (const )?(\w+) ?\* ?restrict (\w+)$')
+POINTER = re.compile(r'^__global (const )?(\w+) ?\* ?(?:restrict )?(\w+)$')
 VALUE = re.compile(r'^const (\w+) (\w+)$')
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 
