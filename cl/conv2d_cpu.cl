@@ -165,20 +165,43 @@ struct patches {
     int h, w, c, run, ahead; /* ahead: floats to the same column of a pixel that comes some pixels later */
 };
 
+/* Which elements of a kernel row lie in the image: from .x up to .y. y: the image's row; left: the first pixel. */
+static int2 patch_inside(const struct patches *p, const int y, const int left)
+{
+    if ((uint)y >= (uint)p->h)
+        return (int2)(0, 0);
+    return (int2)(clamp(-left * p->c, 0, p->run), clamp((p->w - left) * p->c, 0, p->run));
+}
+
 /* The whole patch of one pixel, whose corner is (top, left) of an image: runs of neighbouring elements, one for each of
  * the k kernel rows, with zeros for what is padding. */
 static void patch_gather(const struct patches *p, const int k, const int image, const int top, const int left, float *to)
 {
-    const int along = left * p->c, width = p->w * p->c;
     for (int r = 0; r < k; r++, to += p->run) {
-        const bool row = (uint)(top + r) < (uint)p->h;
-        __global const float *from = p->src + ((long)image * p->h + top + r) * width + along;
-        int t = 0;
-        if (row && along >= 0 && along + p->run <= width)
-            for (; t + 4 <= p->run; t += 4)
-                vstore4(vload4(0, from + t), 0, to + t);
-        for (; t < p->run; t++)
-            to[t] = row && (uint)(along + t) < (uint)width ? from[t] : 0.0f;
+        const int2 inside = patch_inside(p, top + r, left);
+        __global const float *from = p->src + (((long)image * p->h + top + r) * p->w + left) * p->c;
+        for (int t = 0; t < p->run && inside.y - inside.x < p->run; t++)
+            to[t] = 0.0f;
+        int t = inside.x;
+        for (; t + 4 <= inside.y; t += 4)
+            vstore4(vload4(0, from + t), 0, to + t);
+        for (; t < inside.y; t++)
+            to[t] = from[t];
+    }
+}
+
+/* Adds a patch to the image where it lies. */
+static void patch_scatter(const struct patches *p, __global float *image, const int k, const int top, const int left,
+                          const float *from)
+{
+    for (int r = 0; r < k; r++, from += p->run) {
+        const int2 inside = patch_inside(p, top + r, left);
+        __global float *to = image + ((long)(top + r) * p->w + left) * p->c;
+        int t = inside.x;
+        for (; t + 4 <= inside.y; t += 4)
+            vstore4(vload4(0, to + t) + vload4(0, from + t), 0, to + t);
+        for (; t < inside.y; t++)
+            to[t] += from[t];
     }
 }
 
@@ -232,6 +255,52 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_few(
                 if (i0 + i < i_end)
                     conv2d_store(acc[i], to + (size_t)i * o, bia + j0, min(NR, o - j0), has_bias);
         }
+    }
+}
+
+/* Backward-data of the same: in the way of conv2d_cpu, most columns of a panel would be none. The gradients of MR pixels'
+ * patches are products of ddst and the weights, added to the image where the patches lie. One work-item per image. wei:
+ * panels [k k c / NR][o][NR], as gemm_pack leaves them. */
+__kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_few_data(
+    __global const float *restrict ddst,
+    __global const float *restrict wei,
+    __global float *restrict dsrc,
+    const int n,
+    const int h,
+    const int w,
+    const int c,
+    const int o,
+    const int k,
+    const int stride,
+    const int pad)
+{
+    const int image = get_global_id(0), p = (h + 2 * pad - k) / stride + 1, q = (w + 2 * pad - k) / stride + 1;
+    const struct patches patches = { dsrc, h, w, c, k * c, 0 };
+    __global const float *up = ddst + (long)image * p * q * o;
+    __global float *to = dsrc + (long)image * h * w * c;
+    float patch[MR][KC];
+    if (image >= n)
+        return;
+    for (int i = 0; i < h * w * c; i++)
+        to[i] = 0.0f;
+    for (int i0 = 0; i0 < p * q; i0 += MR) {
+        __global const float *row[MR];
+#pragma unroll
+        for (int i = 0; i < MR; i++)
+            row[i] = up + (long)min(i0 + i, p * q - 1) * o;
+        for (int j0 = 0; j0 < k * k * c; j0 += NR) {
+            __global const float *panel = wei + (size_t)j0 * o;
+            vec acc[MR][2];
+            cpu_clear(acc);
+            CPU_WALK(acc, o, CHANNEL, PANEL)
+#pragma unroll
+            for (int i = 0; i < MR; i++) {
+                VSTORE(acc[i][0], patch[i] + j0);
+                VSTORE(acc[i][1], patch[i] + j0 + VW);
+            }
+        }
+        for (int i = 0; i < MR && i0 + i < p * q; i++)
+            patch_scatter(&patches, to, k, (i0 + i) / q * stride - pad, (i0 + i) % q * stride - pad, patch[i]);
     }
 }
 

@@ -170,11 +170,41 @@ static imx_status fwd_run(struct imx_dev *dev, const void *problem, const struct
                     a->m[IMX_CONV2D_FWD_DST], d->bias, a->ws, tuned[0]);
 }
 
+/* The weights' panels are one block of KC of cl/tile_cpu.h. */
+static bool few_data(const struct imx_conv2d *d)
+{
+    return few_channels(d) && d->o <= 256;
+}
+
 /* The residue 0, 0 has the most taps; the launches are in order, so all share one piece of scratch. */
 static uint64_t data_workspace(const struct imx_caps *caps, const void *problem)
 {
+    const struct imx_conv2d *d = problem;
     const struct imx_conv2d_work work = imx_conv2d_work_data(problem, 0, 0);
+    if (few_data(d))
+        return page((uint64_t)up(d->k * d->k * d->c, imx_cpu_tile(caps).nr) * (uint64_t)d->o * sizeof(float));
     return packed_bytes(caps, &work);
+}
+
+static imx_status run_few_data(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a)
+{
+    const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
+    const struct imx_launch launch = { { (size_t)d->n, 1, 1 }, { 1, 1, 1 }, t.options };
+    const struct imx_mem none = { 0 };
+    const int32_t cols = d->k * d->k * d->c;
+    IMX_TRY(imx_cpu_pack(dev, a->m[IMX_CONV2D_BWD_DATA_WEI], none, a->ws, cols, d->o, t.nr, 1, cols));
+    return imx_run_conv2d_cpu_few_data(dev, launch,
+                                       &(struct imx_k_conv2d_cpu_few_data){ .ddst = a->m[IMX_CONV2D_BWD_DATA_DDST],
+                                                                            .wei = a->ws,
+                                                                            .dsrc = a->m[IMX_CONV2D_BWD_DATA_DSRC],
+                                                                            .n = d->n,
+                                                                            .h = d->h,
+                                                                            .w = d->w,
+                                                                            .c = d->c,
+                                                                            .o = d->o,
+                                                                            .k = d->k,
+                                                                            .stride = d->stride,
+                                                                            .pad = d->pad });
 }
 
 static imx_status data_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
@@ -182,6 +212,8 @@ static imx_status data_run(struct imx_dev *dev, const void *problem, const struc
     const struct imx_conv2d *d = problem;
     int32_t tuned[IMX_MAX_TUNABLES] = { 0 };
     (void)imx_tuned_values(&dev->caps, &imx_op_conv2d_bwd_data, &imx_variant_conv2d_data_cpu, d, tuned);
+    if (few_data(d))
+        return run_few_data(dev, d, a);
     for (int32_t fy = 0; fy < d->stride; fy++)
         for (int32_t fx = 0; fx < d->stride; fx++) {
             const struct imx_conv2d_work work = imx_conv2d_work_data(d, fy, fx);
