@@ -238,7 +238,7 @@
           .fallback = "auto",                                                                                          \
           .table = "model",                                                                                            \
           .help = "basic28, basic32, basic64, alex64, resnet19; in crops: fold-alex64, fold-multi-alex64, "            \
-                  "fold-resnet19, fold-multi-resnet19; tiny16: for tests; auto: by image size" },                      \
+                  "fold-resnet19, fold-multi-resnet19, fold-basic32; tiny16: for tests; auto: by image size" },        \
         { .name = "bn-init",                                                                                           \
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(bn_init),                                                                                \

@@ -55,6 +55,11 @@ const struct imx_encoder imx_encoders[] = {
     { "fold-resnet19", 32, 3, { UNFOLD(8), RESNET19(), FOLD, FC(1024), OUT(64) } },
     /* none of the paper's: the head of fold-multi-alex64 on the residual trunk */
     { "fold-multi-resnet19", 32, 3, { UNFOLD(8), RESNET19(), FOLD, CONV(192, 3, 1, 0), CONV(192, 1, 1, 0, GLOBAL) } },
+    /* none of the paper's: basic32's layers on crops, an eighth of fold-resnet19's work */
+    { "fold-basic32",
+      32,
+      3,
+      { UNFOLD(8), CONV(64, 4, 2, 1), CONV(128, 4, 2, 1), CONV(256, 2, 1, 0), FOLD, FC(1024), OUT(64) } },
     { 0 },
 };
 

@@ -77,6 +77,8 @@ static const struct {
     { "fold-resnet19", 3436352 + 51382272 + 65600, 49, 1024, 1, 64, 50176, 1024 },
     /* trunk; 1,024 * 192 * 9 + 384; 36,864 + 384 */
     { "fold-multi-resnet19", 3436352 + 1769856 + 37248, 49, 1024, 25, 192, 50176, 0 },
+    /* 3,072 + 128; 131,072 + 256; 131,072 + 512; 12,544 * 1,024 + 2,048; 1,024 * 64 + 64 */
+    { "fold-basic32", 3200 + 131328 + 131584 + 12847104 + 65600, 49, 256, 1, 64, 12544, 1024 },
 };
 
 static int32_t values(struct imx_map m)
@@ -245,6 +247,7 @@ static void sights(struct imx_dev *dev, const char *where)
     if (strcmp(where, "host")) { /* the reference takes seconds */
         check_sight(dev, where, imx_encoder_find("fold-multi-alex64"), 2, 5, 16, 40, 16);
         check_sight(dev, where, imx_encoder_find("fold-multi-resnet19"), 6, 1, 24, 4, 8);
+        check_sight(dev, where, imx_encoder_find("fold-basic32"), 2, 6, 8, 24, 8);
     }
 }
 
@@ -273,7 +276,7 @@ static void check_sizes(struct imx_dev *host)
     tap_ok(n.g->status == IMX_OK && n.out.local.h == 11 && n.out.local.w == 5 && n.out.y.h == 9 && n.out.y.w == 3,
            "fold-multi-alex64 makes 11x5 locals and 9x3 globals of 96x48 pixels");
     net_close(&n);
-    tap_ok(!imx_encoder_find("fold") && strstr(imx_error_text(), "fold-multi-resnet19"),
+    tap_ok(!imx_encoder_find("fold") && strstr(imx_error_text(), "fold-basic32"),
            "an unknown encoder: the error names those that exist, up to the last");
 }
 
