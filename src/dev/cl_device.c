@@ -261,17 +261,27 @@ static imx_status cl_upload(struct imx_dev *dev, struct imx_mem dst, const void 
     return IMX_OK;
 }
 
-static imx_status cl_download(struct imx_dev *dev, void *dst, struct imx_mem src, uint64_t n)
+static imx_status read_buffer(struct imx_dev *dev, void *dst, struct imx_mem src, uint64_t n, cl_bool wait)
 {
     struct imx_cl *cl = imx_cl_of(dev);
     if (!n)
         return IMX_OK;
     IMX_TRY(inside(dev, src, n, "download"));
-    const cl_int code = clEnqueueReadBuffer(cl->queue, src.buf->mem, CL_TRUE, src.off, n, dst, 0, NULL, NULL);
+    const cl_int code = clEnqueueReadBuffer(cl->queue, src.buf->mem, wait, src.off, n, dst, 0, NULL, NULL);
     if (code != CL_SUCCESS)
         return imx_cl_fail(cl, code, true, "download");
     dev->count.bytes_down += n;
     return IMX_OK;
+}
+
+static imx_status cl_download(struct imx_dev *dev, void *dst, struct imx_mem src, uint64_t n)
+{
+    return read_buffer(dev, dst, src, n, CL_TRUE);
+}
+
+static imx_status cl_fetch(struct imx_dev *dev, void *dst, struct imx_mem src, uint64_t n)
+{
+    return read_buffer(dev, dst, src, n, CL_FALSE);
 }
 
 static imx_status cl_copy(struct imx_dev *dev, struct imx_mem dst, struct imx_mem src, uint64_t n)
@@ -347,6 +357,7 @@ static const struct imx_dev_vt vt = {
     .free = cl_free,
     .upload = cl_upload,
     .download = cl_download,
+    .fetch = cl_fetch,
     .copy = cl_copy,
     .fill = cl_fill,
     .launch = imx_cl_launch,

@@ -80,6 +80,8 @@ struct imx_dev_vt {
     imx_status (*upload)(struct imx_dev *dev, struct imx_mem dst, const void *src, uint64_t n);
     /* Device -> host. Blocks. */
     imx_status (*download)(struct imx_dev *dev, void *dst, struct imx_mem src, uint64_t n);
+    /* The same, queued: dst is written by the time of the next download or sync, and must stay until then. */
+    imx_status (*fetch)(struct imx_dev *dev, void *dst, struct imx_mem src, uint64_t n);
     /* Device -> device, queued. Ranges must not overlap. */
     imx_status (*copy)(struct imx_dev *dev, struct imx_mem dst, struct imx_mem src, uint64_t n);
     /* Repeats the 32-bit pattern over dst.bytes (a multiple of 4), queued. */

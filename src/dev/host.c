@@ -96,6 +96,7 @@ static const struct imx_dev_vt vt = {
     .free = host_free,
     .upload = host_upload,
     .download = host_download,
+    .fetch = host_download,
     .copy = host_copy,
     .fill = host_fill,
     .launch = host_launch,

@@ -250,3 +250,9 @@ imx_status imx_graph_download(struct imx_graph *g, imx_tid t, void *values)
     const struct imx_tensor *x = &g->tensor[t];
     return g->dev->vt->download(g->dev, values, x->mem, (uint64_t)x->count * imx_dtype_size(x->dtype));
 }
+
+imx_status imx_graph_fetch(struct imx_graph *g, imx_tid t, void *values)
+{
+    const struct imx_tensor *x = &g->tensor[t];
+    return g->dev->vt->fetch(g->dev, values, x->mem, (uint64_t)x->count * imx_dtype_size(x->dtype));
+}

@@ -123,5 +123,7 @@ double imx_graph_flop(const struct imx_graph *g);
 
 IMX_MUST_CHECK imx_status imx_graph_upload(struct imx_graph *g, imx_tid t, const void *values);
 IMX_MUST_CHECK imx_status imx_graph_download(struct imx_graph *g, imx_tid t, void *values);
+/* Does not wait: values are there after the next download, and must stay until then. */
+IMX_MUST_CHECK imx_status imx_graph_fetch(struct imx_graph *g, imx_tid t, void *values);
 
 #endif

@@ -152,24 +152,27 @@ static imx_status upload(struct imx_step *s, const struct imx_config *c, uint64_
     return upload_hyp(s, c, step);
 }
 
+/* One wait for all of it. */
 static imx_status read_back(struct imx_step *s, struct imx_step_result *r)
 {
     struct imx_graph *g = s->graph.g;
-    float info[3] = { NAN, NAN, NAN }, norm[2];
-    IMX_TRY(imx_graph_download(g, s->graph.loss, &r->loss));
-    if (s->graph.info)
-        IMX_TRY(imx_graph_download(g, s->graph.info, info));
-    IMX_TRY(imx_graph_download(g, s->graph.norm, norm));
     r->n_terms = s->graph.n_terms > 1 ? s->graph.n_terms : 0;
+    s->left.info[0] = s->left.info[1] = s->left.info[2] = NAN;
+    IMX_TRY(imx_graph_fetch(g, s->graph.loss, &s->left.loss));
+    if (s->graph.info)
+        IMX_TRY(imx_graph_fetch(g, s->graph.info, s->left.info));
     for (int i = 0; i < r->n_terms; i++)
-        IMX_TRY(imx_graph_download(g, s->graph.term[i].value, &r->term[i]));
-    r->e_pos = info[0];
-    r->e_neg = info[1];
-    r->mi = info[2];
+        IMX_TRY(imx_graph_fetch(g, s->graph.term[i].value, &s->left.term[i]));
+    IMX_TRY(imx_graph_download(g, s->graph.norm, s->left.norm));
+    memcpy(r->term, s->left.term, sizeof r->term);
+    r->loss = s->left.loss;
+    r->e_pos = s->left.info[0];
+    r->e_neg = s->left.info[1];
+    r->mi = s->left.info[2];
     if (s->graph.cpc.last) /* the loss is a mean over the offsets, each among the same number of candidates */
         r->mi = (float)log((double)s->graph.cpc.candidates) - r->loss;
-    r->grad_norm = norm[0];
-    r->finite = isfinite(r->loss) && norm[1] == 0.0f && isfinite(norm[0]);
+    r->grad_norm = s->left.norm[0];
+    r->finite = isfinite(r->loss) && s->left.norm[1] == 0.0f && isfinite(r->grad_norm);
     return IMX_OK;
 }
 

@@ -11,6 +11,9 @@ struct imx_step {
     struct imx_store *store; /* owned */
     struct imx_net graph;
     struct imx_net_spec spec;
+    struct { /* what the last step left, as it lies on the device */
+        float loss, info[3], norm[2], term[IMX_MAX_TERMS];
+    } left;
 };
 
 struct imx_step_result {
