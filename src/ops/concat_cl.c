@@ -13,11 +13,6 @@ static bool on_cl(const struct imx_caps *caps, const void *problem)
     return imx_caps_cl(caps);
 }
 
-static uint64_t page(uint64_t floats)
-{
-    return (floats * sizeof(float) + 4095) / 4096 * 4096;
-}
-
 void imx_concat_inner(const void *problem, imx_visit_fn *visit, void *user)
 {
     const struct imx_concat *d = problem;
@@ -40,14 +35,16 @@ static uint64_t join_workspace(const struct imx_caps *caps, const void *problem)
     const struct imx_concat *d = problem;
     const struct imx_colsum a = { d->rows, d->ca }, b = { d->rows, d->cb ? d->cb : 1 };
     const uint64_t first = imx_op_scratch(caps, &imx_op_colsum, &a), second = imx_op_scratch(caps, &imx_op_colsum, &b);
-    return d->centre ? page((uint64_t)d->ca) + page((uint64_t)d->cb) + (first > second ? first : second) : 0;
+    return d->centre ? imx_page((uint64_t)d->ca * sizeof(float)) + imx_page((uint64_t)d->cb * sizeof(float)) +
+                           (first > second ? first : second)
+                     : 0;
 }
 
 static uint64_t split_workspace(const struct imx_caps *caps, const void *problem)
 {
     const struct imx_concat *d = problem;
     const struct imx_colsum all = { d->rows, d->ca + d->cb };
-    return d->centre ? page((uint64_t)all.cols) + imx_op_scratch(caps, &imx_op_colsum, &all) : 0;
+    return d->centre ? imx_page((uint64_t)all.cols * sizeof(float)) + imx_op_scratch(caps, &imx_op_colsum, &all) : 0;
 }
 
 static imx_status colsum(struct imx_dev *dev, int32_t rows, int32_t cols, struct imx_mem src, struct imx_mem ws,
@@ -82,7 +79,8 @@ static imx_status join(struct imx_dev *dev, const void *problem, const struct im
     const struct imx_concat *d = problem;
     struct imx_mem sum_a = { 0 }, sum_b = { 0 };
     if (d->centre) {
-        const uint64_t off = page((uint64_t)d->ca), scratch = off + page((uint64_t)d->cb);
+        const uint64_t off = imx_page((uint64_t)d->ca * sizeof(float)),
+                       scratch = off + imx_page((uint64_t)d->cb * sizeof(float));
         sum_a = imx_part(a->ws, 0, (uint64_t)d->ca * sizeof(float));
         IMX_TRY(colsum(dev, d->rows, d->ca, a->m[IMX_CONCAT_A], a->ws, scratch, sum_a));
         if (d->cb) {
@@ -110,7 +108,8 @@ static imx_status split(struct imx_dev *dev, const void *problem, const struct i
     if (d->centre) {
         const int32_t cols = d->ca + d->cb;
         sum = imx_part(a->ws, 0, (uint64_t)cols * sizeof(float));
-        IMX_TRY(colsum(dev, d->rows, cols, a->m[IMX_CONCAT_SPLIT_DDST], a->ws, page((uint64_t)cols), sum));
+        IMX_TRY(colsum(dev, d->rows, cols, a->m[IMX_CONCAT_SPLIT_DDST], a->ws, imx_page((uint64_t)cols * sizeof(float)),
+                       sum));
     }
     return imx_run_concat_split(dev, launch_of(dev, d),
                                 &(struct imx_k_concat_split){ .ddst = a->m[IMX_CONCAT_SPLIT_DDST],

@@ -9,16 +9,6 @@
 #include "ops/launch.h"
 #include "ops/tuned.h"
 
-static uint64_t page(uint64_t bytes)
-{
-    return (bytes + 4095) / 4096 * 4096;
-}
-
-static int32_t up(int32_t x, int32_t to)
-{
-    return (x + to - 1) / to * to;
-}
-
 static int32_t least(int64_t a, int64_t b)
 {
     return (int32_t)(a < b ? a : b);
@@ -46,14 +36,14 @@ static uint64_t packed_bytes(const struct imx_caps *caps, const struct imx_conv2
 {
     const struct imx_cpu_tile t = imx_cpu_tile(caps);
     const uint64_t terms = (uint64_t)k->taps_a * (uint64_t)k->taps_b * (uint64_t)k->in_c;
-    return page((terms * (uint64_t)up(k->cols, t.nr) + (uint64_t)k->in_c) * sizeof(float));
+    return imx_page((terms * (uint64_t)imx_up(k->cols, t.nr) + (uint64_t)k->in_c) * sizeof(float));
 }
 
 /* Output pixels of one work-item, which has one of so many panels of columns. */
 static int32_t own_tile_m(const struct imx_caps *caps, const struct imx_conv2d_work *k, int64_t panels)
 {
     const int64_t rows = (int64_t)k->images * k->out_h * k->out_w;
-    return up(least(512, rows * panels / pieces(caps) + 1), 2 * imx_cpu_tile(caps).mr);
+    return imx_up(least(512, rows * panels / pieces(caps) + 1), 2 * imx_cpu_tile(caps).mr);
 }
 
 static int32_t panels_of(const struct imx_caps *caps, const struct imx_conv2d_work *k)
@@ -182,7 +172,7 @@ static uint64_t data_workspace(const struct imx_caps *caps, const void *problem)
     const struct imx_conv2d *d = problem;
     const struct imx_conv2d_work work = imx_conv2d_work_data(problem, 0, 0);
     if (few_data(d))
-        return page((uint64_t)up(d->k * d->k * d->c, imx_cpu_tile(caps).nr) * (uint64_t)d->o * sizeof(float));
+        return imx_page((uint64_t)imx_up(d->k * d->k * d->c, imx_cpu_tile(caps).nr) * (uint64_t)d->o * sizeof(float));
     return packed_bytes(caps, &work);
 }
 
@@ -238,10 +228,10 @@ static struct wei_plan wei_plan(const struct imx_caps *caps, const struct imx_co
     p.slices = p.slices < 1 ? 1 : p.slices > 16 ? 16 : p.slices;
     if (imx_tuned_values(caps, &imx_op_conv2d_bwd_wei, &imx_variant_conv2d_wei_cpu, d, tuned))
         p.slices = tuned[0];
-    p.slice_pixels = up((p.pixels + p.slices - 1) / p.slices, 256);
+    p.slice_pixels = imx_up((p.pixels + p.slices - 1) / p.slices, 256);
     p.slices = (p.pixels + p.slice_pixels - 1) / p.slice_pixels;
-    p.ddst_bytes = p.lots == 1 ? 0 : page((uint64_t)up(d->o, t.mr) * (uint64_t)p.pixels * sizeof(float));
-    p.part_bytes = p.slices == 1 ? 0 : page((uint64_t)p.slices * (uint64_t)d->o * (uint64_t)p.cols * sizeof(float));
+    p.ddst_bytes = p.lots == 1 ? 0 : imx_page((uint64_t)imx_up(d->o, t.mr) * (uint64_t)p.pixels * sizeof(float));
+    p.part_bytes = p.slices == 1 ? 0 : imx_page((uint64_t)p.slices * (uint64_t)d->o * (uint64_t)p.cols * sizeof(float));
     return p;
 }
 

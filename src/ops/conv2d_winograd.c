@@ -9,16 +9,6 @@
 #include "ops/gemm_pack.h"
 #include "ops/launch.h"
 
-static uint64_t page(uint64_t bytes)
-{
-    return (bytes + 4095) / 4096 * 4096;
-}
-
-static int32_t up(int32_t x, int32_t to)
-{
-    return (x + to - 1) / to * to;
-}
-
 /* The memory of one call. */
 struct mems {
     struct imx_mem src, wei, bia, dst, ws;
@@ -63,18 +53,18 @@ static struct cpu_plan cpu_plan(const struct imx_caps *caps, const struct imx_wi
     const struct imx_cpu_tile t = imx_cpu_tile(caps);
     const int32_t e = (m + 2) * (m + 2), line = 16, cores = caps->compute_units ? (int32_t)caps->compute_units : 1;
     struct cpu_plan p = { .tiles = tile_count(k, m), .panels = (k->cols + t.nr - 1) / t.nr };
-    p.v_row = (up(k->in_c, line) / line | 1) * line;
-    p.m_row = (up(p.panels * t.nr, line) / line | 1) * line;
+    p.v_row = (imx_up(k->in_c, line) / line | 1) * line;
+    p.m_row = (imx_up(p.panels * t.nr, line) / line | 1) * line;
     p.block = 192 * 1024 / 4 / (e * (p.v_row + p.m_row)) / t.mr * t.mr;
     p.block = p.block < 4 * t.mr ? 4 * t.mr : p.block > 128 ? 128 : p.block;
     p.items = cores > 8 ? 2 * cores : 4 * cores;
-    p.item_tiles = up((p.tiles + p.items - 1) / p.items, t.mr);
+    p.item_tiles = imx_up((p.tiles + p.items - 1) / p.items, t.mr);
     const int32_t blocks = (p.item_tiles + p.block - 1) / p.block;
-    p.block = up((p.item_tiles + blocks - 1) / blocks, t.mr);
+    p.block = imx_up((p.item_tiles + blocks - 1) / blocks, t.mr);
     p.items = (p.tiles + p.item_tiles - 1) / p.item_tiles;
     p.v_plane = p.block * p.v_row + (p.block % 2 ? 0 : line);
     p.m_plane = p.block * p.m_row + (p.block % 2 ? 0 : line);
-    p.wei_bytes = page((uint64_t)e * (uint64_t)k->in_c * (uint64_t)(p.panels * t.nr) * sizeof(float));
+    p.wei_bytes = imx_page((uint64_t)e * (uint64_t)k->in_c * (uint64_t)(p.panels * t.nr) * sizeof(float));
     p.work_bytes = (uint64_t)p.items * (uint64_t)e * (uint64_t)(p.v_plane + p.m_plane + t.nr / 2) * sizeof(float);
     return p;
 }
@@ -149,9 +139,9 @@ static struct local_plan local_plan(const struct imx_caps *caps, const struct im
     p.tiles = tile_count(k, m);
     slab = slab / 64 * 64;
     p.slab = slab < 64 ? 64 : slab < p.tiles ? (int32_t)slab : p.tiles;
-    p.wei_bytes = page(4 * (uint64_t)p.e * (uint64_t)k->in_c * (uint64_t)k->cols);
-    p.v_bytes = page(4 * (uint64_t)p.e * (uint64_t)p.slab * (uint64_t)k->in_c);
-    p.m_bytes = page(4 * (uint64_t)p.e * (uint64_t)p.slab * (uint64_t)k->cols);
+    p.wei_bytes = imx_page(4 * (uint64_t)p.e * (uint64_t)k->in_c * (uint64_t)k->cols);
+    p.v_bytes = imx_page(4 * (uint64_t)p.e * (uint64_t)p.slab * (uint64_t)k->in_c);
+    p.m_bytes = imx_page(4 * (uint64_t)p.e * (uint64_t)p.slab * (uint64_t)k->cols);
     return p;
 }
 

@@ -12,7 +12,7 @@
 
 #include <math.h>
 
-enum { TILE_ROWS = 1024, PAGE = 4096, LANES = 16, FINISH_LANES = 64 /* LANES of critic.cl */, MEGA = 1 << 20 };
+enum { TILE_ROWS = 1024, LANES = 16, FINISH_LANES = 64 /* LANES of critic.cl */, MEGA = 1 << 20 };
 
 /* How a device type shares a tile among work-items. */
 struct shape {
@@ -99,7 +99,7 @@ static uint64_t all_gemm_scratch(const struct imx_caps *caps, const struct imx_c
 static uint64_t take(uint64_t *end, uint64_t floats)
 {
     const uint64_t at = *end;
-    *end += (floats * sizeof(float) + PAGE - 1) / PAGE * PAGE;
+    *end += imx_page(floats * sizeof(float));
     return at;
 }
 

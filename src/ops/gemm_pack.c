@@ -22,16 +22,6 @@ struct plan {
     uint64_t a_bytes, b_bytes, part_bytes;
 };
 
-static uint64_t page(uint64_t bytes)
-{
-    return (bytes + 4095) / 4096 * 4096;
-}
-
-static int32_t up(int32_t x, int32_t to)
-{
-    return (x + to - 1) / to * to;
-}
-
 struct imx_cpu_tile imx_cpu_tile(const struct imx_caps *caps)
 {
     static const struct imx_cpu_tile wide = { 8, 32, "-DVW=16", "-DVW=16 -DA_STEP=MR" };
@@ -46,7 +36,7 @@ enum { FORM, TILE_M, TILE_N, SLICES };
 
 static void set_slices(int32_t slices, int32_t k, struct plan *p)
 {
-    p->slice_k = up((k + slices - 1) / slices, 256);
+    p->slice_k = imx_up((k + slices - 1) / slices, 256);
     p->slices = (k + p->slice_k - 1) / p->slice_k;
 }
 
@@ -57,18 +47,18 @@ static int32_t cut(int32_t all, int32_t most, int32_t unit)
 {
     const int32_t least = (all + most - 1) / most;
     for (int32_t tiles = least; tiles <= least + least / 4 + 1 && least > 1; tiles++) {
-        const int32_t size = up((all + tiles - 1) / tiles, unit);
+        const int32_t size = imx_up((all + tiles - 1) / tiles, unit);
         if ((all + size - 1) / size % 2)
             return size;
     }
-    return up((all + least - 1) / least, unit);
+    return imx_up((all + least - 1) / least, unit);
 }
 
 /* Tiles large enough to reuse what was loaded, and small enough that every core gets several. */
 static void choose_tiles(const struct imx_caps *caps, const struct imx_cpu_tile *t, int32_t k, struct plan *p)
 {
     const int64_t want = 8 * (int64_t)(caps->compute_units ? caps->compute_units : 1);
-    const int32_t unit_n = up(t->nr, 32);
+    const int32_t unit_n = imx_up(t->nr, 32);
     /* Copying a lot of columns wants more rows. */
     int32_t most_m = p->b_packed ? IMX_CPU_ROWS : 2 * IMX_CPU_ROWS, most_n = IMX_CPU_COLS;
     p->tile_m = cut(p->m, most_m, t->mr);
@@ -107,9 +97,9 @@ static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm 
         choose_tiles(caps, &t, g->k, &p);
     }
     p.parts = p.turned || p.slices > 1;
-    p.a_bytes = p.a_packed ? page((uint64_t)up(p.m, t.mr) * (uint64_t)g->k * 4) : 0;
-    p.b_bytes = p.b_packed ? page((uint64_t)up(p.n, t.nr) * (uint64_t)g->k * 4) : 0;
-    p.part_bytes = p.parts ? page((uint64_t)p.slices * (uint64_t)g->m * (uint64_t)g->n * 4) : 0;
+    p.a_bytes = p.a_packed ? imx_page((uint64_t)imx_up(p.m, t.mr) * (uint64_t)g->k * 4) : 0;
+    p.b_bytes = p.b_packed ? imx_page((uint64_t)imx_up(p.n, t.nr) * (uint64_t)g->k * 4) : 0;
+    p.part_bytes = p.parts ? imx_page((uint64_t)p.slices * (uint64_t)g->m * (uint64_t)g->n * 4) : 0;
     return p;
 }
 

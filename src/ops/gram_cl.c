@@ -8,18 +8,13 @@
 
 enum { MIRROR_EDGE = 32 /* EDGE of gram.cl */ };
 
-static int32_t up(int32_t x, int32_t to)
-{
-    return (x + to - 1) / to * to;
-}
-
 /* Rows that are packed and multiplied at a time, so that scratch does not grow with them. */
 enum { PASS_ROWS = 2048 };
 
 static uint64_t packed_bytes(const struct imx_gram *d, int32_t width)
 {
     const int32_t rows = d->rows < PASS_ROWS ? d->rows : PASS_ROWS;
-    return ((uint64_t)up(d->k, width) * (uint64_t)rows * sizeof(float) + 4095) / 4096 * 4096;
+    return imx_page((uint64_t)imx_up(d->k, width) * (uint64_t)rows * sizeof(float));
 }
 
 static bool pack_supports(const struct imx_caps *caps, const void *problem)
@@ -44,7 +39,7 @@ static int pack_rank(const struct imx_caps *caps, const void *problem)
 static imx_status pack_pass(struct imx_dev *dev, const struct imx_gram *d, const struct imx_args *a, int32_t r0)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
-    const int32_t tile_m = up(IMX_CPU_ROWS, t.mr), tile_n = up(IMX_CPU_COLS, t.nr);
+    const int32_t tile_m = imx_up(IMX_CPU_ROWS, t.mr), tile_n = imx_up(IMX_CPU_COLS, t.nr);
     const int32_t rows = d->rows - r0 < PASS_ROWS ? d->rows - r0 : PASS_ROWS;
     const struct imx_mem left = imx_part(a->ws, 0, packed_bytes(d, t.mr)), none = { 0 };
     const struct imx_mem right = imx_part(a->ws, left.bytes, packed_bytes(d, t.nr));
@@ -52,7 +47,7 @@ static imx_status pack_pass(struct imx_dev *dev, const struct imx_gram *d, const
     const struct imx_mem src = imx_part(a->m[IMX_GRAM_SRC], at * width, (uint64_t)rows * width * sizeof(float));
     const struct imx_mem wgt = d->weighted ? imx_part(a->m[IMX_GRAM_WGT], at, (uint64_t)rows * sizeof(float)) : none;
     const struct imx_launch launch = {
-        { (size_t)up(d->k, tile_n) / (size_t)tile_n, (size_t)up(d->k, tile_m) / (size_t)tile_m, 1 },
+        { (size_t)imx_up(d->k, tile_n) / (size_t)tile_n, (size_t)imx_up(d->k, tile_m) / (size_t)tile_m, 1 },
         { 1, 1, 1 },
         t.options_packed,
     };
@@ -68,7 +63,7 @@ static imx_status pack_pass(struct imx_dev *dev, const struct imx_gram *d, const
                                                       .b_packed = true,
                                                       .tile_m = tile_m,
                                                       .tile_n = tile_n,
-                                                      .slice_k = up(rows, 256),
+                                                      .slice_k = imx_up(rows, 256),
                                                       .lower = 1,
                                                       .more = r0 > 0 });
 }
@@ -76,7 +71,7 @@ static imx_status pack_pass(struct imx_dev *dev, const struct imx_gram *d, const
 static imx_status pack_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_gram *d = problem;
-    const size_t squares = (size_t)up(d->k, MIRROR_EDGE) / MIRROR_EDGE;
+    const size_t squares = (size_t)imx_up(d->k, MIRROR_EDGE) / MIRROR_EDGE;
     for (int32_t r0 = 0; r0 < d->rows; r0 += PASS_ROWS)
         IMX_TRY(pack_pass(dev, d, a, r0));
     return imx_run_gram_mirror(dev, (struct imx_launch){ { squares, squares, 1 }, { 1, 1, 1 }, NULL },

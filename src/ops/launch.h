@@ -1,8 +1,20 @@
-/* Shapes of launches that many ops share. */
+/* Shapes of launches, and of the scratch between them, that many ops share. */
 #ifndef IMX_OPS_LAUNCH_H
 #define IMX_OPS_LAUNCH_H
 
 #include "dev/dev.h"
+
+/* x rounded up to a multiple of `to`. */
+static inline int32_t imx_up(int32_t x, int32_t to)
+{
+    return (x + to - 1) / to * to;
+}
+
+/* Bytes that a part of the workspace takes, so that the next begins where a piece of memory may on any device. */
+static inline uint64_t imx_page(uint64_t bytes)
+{
+    return (bytes + 4095) / 4096 * 4096;
+}
 
 /* One dimension of `work` items, rounded up to groups of 64 (kernels test their bounds). */
 static inline struct imx_launch imx_launch_1d(const struct imx_dev *dev, size_t work, const char *options)

@@ -48,11 +48,6 @@ struct form {
     uint64_t m, m0, scratch, end; /* the matrix begins at 0 */
 };
 
-static uint64_t page(uint64_t floats)
-{
-    return (floats * sizeof(float) + 4095) / 4096 * 4096;
-}
-
 static struct form form_of(const struct imx_caps *caps, const struct imx_quadnorm *d)
 {
     const struct imx_gram gram = gram_of(d);
@@ -63,9 +58,9 @@ static struct form form_of(const struct imx_caps *caps, const struct imx_quadnor
         const uint64_t bytes = imx_op_scratch(caps, &imx_op_gemm, &product[i]);
         most = bytes > most ? bytes : most;
     }
-    f.m = f.in_dst ? 0 : page((uint64_t)d->k * (uint64_t)d->k);
-    f.m0 = f.m + page((uint64_t)d->k);
-    f.scratch = f.m0 + page(1);
+    f.m = f.in_dst ? 0 : imx_page((uint64_t)d->k * (uint64_t)d->k * sizeof(float));
+    f.m0 = f.m + imx_page((uint64_t)d->k * sizeof(float));
+    f.scratch = f.m0 + imx_page(sizeof(float));
     f.end = f.scratch + most;
     return f;
 }
