@@ -3,12 +3,6 @@
 #include "ops/act.h"
 #include "ops/launch.h"
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static imx_status run_fwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_act_problem *d = problem;
@@ -32,8 +26,8 @@ static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct
                                                     .slope = d->slope });
 }
 
-static const struct imx_variant fwd = { "cl", supports, NULL, run_fwd };
-static const struct imx_variant bwd = { "cl", supports, NULL, run_bwd };
+static const struct imx_variant fwd = { "cl", imx_on_cl, NULL, run_fwd };
+static const struct imx_variant bwd = { "cl", imx_on_cl, NULL, run_bwd };
 extern const struct imx_variant *const imx_variants_act_fwd[], *const imx_variants_act_bwd[];
 const struct imx_variant *const imx_variants_act_fwd[] = { &fwd, NULL };
 const struct imx_variant *const imx_variants_act_bwd[] = { &bwd, NULL };

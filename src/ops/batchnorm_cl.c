@@ -5,18 +5,6 @@
 #include "ops/batchnorm.h"
 #include "ops/rowchunk.h"
 
-static bool supports_strip(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return caps->type == IMX_DEV_CPU;
-}
-
-static bool supports_column(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static uint64_t part_bytes(const struct imx_batchnorm *d, bool strips)
 {
     return (uint64_t)imx_rowchunk(d->rows, strips).count * 2 * (uint64_t)d->cols * sizeof(float);
@@ -228,14 +216,14 @@ static imx_status infer_column(struct imx_dev *dev, const void *problem, const s
     return infer(dev, problem, a, false);
 }
 
-static const struct imx_variant v_fwd_strip = { "cl_strip", supports_strip, ws_strip, fwd_strip };
-static const struct imx_variant v_fwd_column = { "cl_column", supports_column, ws_column, fwd_column };
-static const struct imx_variant v_bwd_strip = { "cl_strip", supports_strip, ws_strip, bwd_strip,
+static const struct imx_variant v_fwd_strip = { "cl_strip", imx_on_cpu, ws_strip, fwd_strip };
+static const struct imx_variant v_fwd_column = { "cl_column", imx_on_cl, ws_column, fwd_column };
+static const struct imx_variant v_bwd_strip = { "cl_strip", imx_on_cpu, ws_strip, bwd_strip,
                                                 .over = { IMX_BN_BWD_DSRC, IMX_BN_BWD_DDST } };
-static const struct imx_variant v_bwd_column = { "cl_column", supports_column, ws_column, bwd_column,
+static const struct imx_variant v_bwd_column = { "cl_column", imx_on_cl, ws_column, bwd_column,
                                                  .over = { IMX_BN_BWD_DSRC, IMX_BN_BWD_DDST } };
-static const struct imx_variant v_infer_strip = { "cl_strip", supports_strip, ws_infer, infer_strip };
-static const struct imx_variant v_infer_column = { "cl_column", supports_column, ws_infer, infer_column };
+static const struct imx_variant v_infer_strip = { "cl_strip", imx_on_cpu, ws_infer, infer_strip };
+static const struct imx_variant v_infer_column = { "cl_column", imx_on_cl, ws_infer, infer_column };
 extern const struct imx_variant *const imx_variants_batchnorm_fwd[], *const imx_variants_batchnorm_bwd[],
                                                                          *const imx_variants_batchnorm_infer[];
 const struct imx_variant *const imx_variants_batchnorm_fwd[] = { &v_fwd_strip, &v_fwd_column, NULL };

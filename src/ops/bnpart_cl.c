@@ -4,18 +4,6 @@
 #include "ops/bnpart.h"
 #include "ops/rowchunk.h"
 
-static bool supports_strip(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return caps->type == IMX_DEV_CPU;
-}
-
-static bool supports_column(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 /* The parts of a slice as the launches see them. */
 static struct imx_rowchunk parts(const struct imx_bnpart *d)
 {
@@ -184,8 +172,8 @@ static imx_status run_back_apply(struct imx_dev *dev, const struct imx_bnpart *d
     {                                                                                                                  \
         return run_##stem(dev, problem, a, false);                                                                     \
     }                                                                                                                  \
-    static const struct imx_variant v_##stem##_strip = { "cl_strip", supports_strip, NULL, stem##_strip, NULL };       \
-    static const struct imx_variant v_##stem##_column = { "cl_column", supports_column, NULL, stem##_column, NULL };   \
+    static const struct imx_variant v_##stem##_strip = { "cl_strip", imx_on_cpu, NULL, stem##_strip, NULL };           \
+    static const struct imx_variant v_##stem##_column = { "cl_column", imx_on_cl, NULL, stem##_column, NULL };         \
     extern const struct imx_variant *const imx_variants_bn_##stem[];                                                   \
     const struct imx_variant *const imx_variants_bn_##stem[] = { &v_##stem##_strip, &v_##stem##_column, NULL };
 

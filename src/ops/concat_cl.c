@@ -7,12 +7,6 @@
 
 enum { CPU_WIDTH = 2048 };
 
-static bool on_cl(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 void imx_concat_inner(const void *problem, imx_visit_fn *visit, void *user)
 {
     const struct imx_concat *d = problem;
@@ -123,8 +117,8 @@ static imx_status split(struct imx_dev *dev, const void *problem, const struct i
                                                               .centre = d->centre });
 }
 
-static const struct imx_variant v_join = { "cl", on_cl, join_workspace, join };
-static const struct imx_variant v_split = { "cl", on_cl, split_workspace, split };
+static const struct imx_variant v_join = { "cl", imx_on_cl, join_workspace, join };
+static const struct imx_variant v_split = { "cl", imx_on_cl, split_workspace, split };
 extern const struct imx_variant *const imx_variants_concat[], *const imx_variants_concat_split[];
 const struct imx_variant *const imx_variants_concat[] = { &v_join, NULL };
 const struct imx_variant *const imx_variants_concat_split[] = { &v_split, NULL };

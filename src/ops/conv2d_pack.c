@@ -19,12 +19,6 @@ static int64_t pieces(const struct imx_caps *caps)
     return 8 * (int64_t)(caps->compute_units ? caps->compute_units : 1);
 }
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_long_items(caps);
-}
-
 static int rank(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
@@ -314,11 +308,9 @@ static const struct imx_tunables tune_fwd = { 1, { { "tile_m", tries_m } }, own_
                                  tune_data = { 1, { { "tile_m", tries_m } }, own_data, tile_ok },
                                  tune_wei = { 1, { { "slices", tries_slices } }, own_wei, slices_ok };
 
-const struct imx_variant imx_variant_conv2d_fwd_cpu = {
-    "cl_pack_cpu", supports, fwd_workspace, fwd_run, rank, &tune_fwd
-};
-const struct imx_variant imx_variant_conv2d_data_cpu = { "cl_pack_cpu", supports, data_workspace,
-                                                         data_run,      rank,     &tune_data };
-const struct imx_variant imx_variant_conv2d_wei_cpu = {
-    "cl_pack_cpu", supports, wei_workspace, wei_run, rank, &tune_wei
-};
+const struct imx_variant imx_variant_conv2d_fwd_cpu = { "cl_pack_cpu", imx_on_long_items, fwd_workspace, fwd_run,
+                                                        rank,          &tune_fwd };
+const struct imx_variant imx_variant_conv2d_data_cpu = { "cl_pack_cpu", imx_on_long_items, data_workspace, data_run,
+                                                         rank,          &tune_data };
+const struct imx_variant imx_variant_conv2d_wei_cpu = { "cl_pack_cpu", imx_on_long_items, wei_workspace, wei_run,
+                                                        rank,          &tune_wei };

@@ -515,16 +515,8 @@ static imx_status run_part_bwd(struct imx_dev *dev, const struct imx_critic_part
     return slope_tiles(&r);
 }
 
-static bool supports_gpu(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
-static bool supports_cpu(const struct imx_caps *caps, const void *problem)
-{
-    return caps->type == IMX_DEV_CPU && supports_gpu(caps, problem);
-}
+#define supports_cpu imx_on_cpu
+#define supports_gpu imx_on_cl
 
 static uint64_t ws_fwd(const struct imx_caps *caps, const struct imx_critic *d, const struct shape *shape)
 {

@@ -3,12 +3,6 @@
 #include "ops/dropout.h"
 #include "ops/launch.h"
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static imx_status run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_dropout *d = problem;
@@ -38,8 +32,8 @@ static imx_status run2d(struct imx_dev *dev, const void *problem, const struct i
                                                         .scale = (float)(1.0 / (1.0 - (double)d->p)) });
 }
 
-static const struct imx_variant cl2d = { "cl", supports, NULL, run2d };
-static const struct imx_variant cl = { "cl", supports, NULL, run };
+static const struct imx_variant cl2d = { "cl", imx_on_cl, NULL, run2d };
+static const struct imx_variant cl = { "cl", imx_on_cl, NULL, run };
 extern const struct imx_variant *const imx_variants_dropout[];
 const struct imx_variant *const imx_variants_dropout[] = { &cl, NULL };
 extern const struct imx_variant *const imx_variants_dropout2d[];

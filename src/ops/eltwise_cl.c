@@ -3,12 +3,6 @@
 #include "ops/eltwise.h"
 #include "ops/launch.h"
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static imx_status run_axpby(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_axpby *d = problem;
@@ -55,10 +49,10 @@ static imx_status run_bias_add(struct imx_dev *dev, const void *problem, const s
                                                       .cols = (uint32_t)d->cols });
 }
 
-static const struct imx_variant axpby = { "cl", supports, NULL, run_axpby, .over = { IMX_AXPBY_DST, IMX_AXPBY_A } };
-static const struct imx_variant mul = { "cl", supports, NULL, run_mul };
-static const struct imx_variant add_relu = { "cl", supports, NULL, run_add_relu };
-static const struct imx_variant bias_add = { "cl", supports, NULL, run_bias_add };
+static const struct imx_variant axpby = { "cl", imx_on_cl, NULL, run_axpby, .over = { IMX_AXPBY_DST, IMX_AXPBY_A } };
+static const struct imx_variant mul = { "cl", imx_on_cl, NULL, run_mul };
+static const struct imx_variant add_relu = { "cl", imx_on_cl, NULL, run_add_relu };
+static const struct imx_variant bias_add = { "cl", imx_on_cl, NULL, run_bias_add };
 extern const struct imx_variant *const imx_variants_axpby[],
     *const imx_variants_mul[], *const imx_variants_add_relu[], *const imx_variants_bias_add[];
 const struct imx_variant *const imx_variants_axpby[] = { &axpby, NULL };

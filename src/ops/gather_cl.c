@@ -3,12 +3,6 @@
 #include "ops/gather.h"
 #include "ops/launch.h"
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static struct imx_launch over(const struct imx_dev *dev, const struct imx_gather *d, int32_t rows)
 {
     const size_t chunks = ((size_t)d->c + imx_vec(dev) - 1) / imx_vec(dev);
@@ -41,8 +35,8 @@ static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct
                                                           .k = (uint32_t)d->k });
 }
 
-static const struct imx_variant fwd = { "cl", supports, NULL, run_fwd };
-static const struct imx_variant bwd = { "cl", supports, NULL, run_bwd };
+static const struct imx_variant fwd = { "cl", imx_on_cl, NULL, run_fwd };
+static const struct imx_variant bwd = { "cl", imx_on_cl, NULL, run_bwd };
 extern const struct imx_variant *const imx_variants_gather_fwd[], *const imx_variants_gather_bwd[];
 const struct imx_variant *const imx_variants_gather_fwd[] = { &fwd, NULL };
 const struct imx_variant *const imx_variants_gather_bwd[] = { &bwd, NULL };

@@ -3,12 +3,6 @@
 #include "ops/gauss.h"
 #include "ops/launch.h"
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static imx_status run_draw(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_gauss *d = problem;
@@ -54,10 +48,10 @@ static imx_status run_kl_bwd(struct imx_dev *dev, const void *problem, const str
                                                               .n = (uint32_t)d->n });
 }
 
-static const struct imx_variant draw = { "cl", supports, NULL, run_draw };
-static const struct imx_variant draw_bwd = { "cl", supports, NULL, run_draw_bwd };
-static const struct imx_variant kl = { "cl", supports, NULL, run_kl };
-static const struct imx_variant kl_bwd = { "cl", supports, NULL, run_kl_bwd };
+static const struct imx_variant draw = { "cl", imx_on_cl, NULL, run_draw };
+static const struct imx_variant draw_bwd = { "cl", imx_on_cl, NULL, run_draw_bwd };
+static const struct imx_variant kl = { "cl", imx_on_cl, NULL, run_kl };
+static const struct imx_variant kl_bwd = { "cl", imx_on_cl, NULL, run_kl_bwd };
 extern const struct imx_variant *const imx_variants_gauss_draw[], *const imx_variants_gauss_draw_bwd[];
 extern const struct imx_variant *const imx_variants_gauss_kl[], *const imx_variants_gauss_kl_bwd[];
 const struct imx_variant *const imx_variants_gauss_draw[] = { &draw, NULL };

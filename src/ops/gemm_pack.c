@@ -103,12 +103,6 @@ static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm 
     return p;
 }
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_long_items(caps);
-}
-
 static int rank(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
@@ -226,4 +220,4 @@ static const struct imx_tunables tunables = {
     tiles_ok
 };
 
-const struct imx_variant imx_variant_gemm_cpu = { "cl_pack_cpu", supports, workspace, run, rank, &tunables };
+const struct imx_variant imx_variant_gemm_cpu = { "cl_pack_cpu", imx_on_long_items, workspace, run, rank, &tunables };

@@ -17,12 +17,6 @@ static uint64_t packed_bytes(const struct imx_gram *d, int32_t width)
     return imx_page((uint64_t)imx_up(d->k, width) * (uint64_t)rows * sizeof(float));
 }
 
-static bool pack_supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_long_items(caps);
-}
-
 static uint64_t pack_workspace(const struct imx_caps *caps, const void *problem)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(caps);
@@ -152,7 +146,7 @@ static int tile4_rank(const struct imx_caps *caps, const void *problem)
     return 2;
 }
 
-static const struct imx_variant v_pack = { "cl_pack_cpu", pack_supports, pack_workspace, pack_run, pack_rank };
+static const struct imx_variant v_pack = { "cl_pack_cpu", imx_on_long_items, pack_workspace, pack_run, pack_rank };
 static const struct imx_variant v_tile16 = { "cl_tile_local", imx_tile16_fits, tile16_workspace, tile16_run,
                                              tile16_rank };
 static const struct imx_variant v_tile8 = { "cl_tile_local8", tile4_supports, tile4_workspace, tile4_run, tile4_rank };

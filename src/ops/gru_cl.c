@@ -3,12 +3,6 @@
 #include "ops/gru.h"
 #include "ops/launch.h"
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static struct imx_launch over(const struct imx_dev *dev, const struct imx_gru *d)
 {
     const size_t chunks = ((size_t)d->cols + imx_vec(dev) - 1) / imx_vec(dev);
@@ -42,8 +36,8 @@ static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct
                                                               .cols = (uint32_t)d->cols });
 }
 
-static const struct imx_variant cell = { "cl", supports, NULL, run_cell };
-static const struct imx_variant bwd = { "cl", supports, NULL, run_bwd };
+static const struct imx_variant cell = { "cl", imx_on_cl, NULL, run_cell };
+static const struct imx_variant bwd = { "cl", imx_on_cl, NULL, run_bwd };
 extern const struct imx_variant *const imx_variants_gru_cell[], *const imx_variants_gru_cell_bwd[];
 const struct imx_variant *const imx_variants_gru_cell[] = { &cell, NULL };
 const struct imx_variant *const imx_variants_gru_cell_bwd[] = { &bwd, NULL };

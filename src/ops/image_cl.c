@@ -3,12 +3,6 @@
 #include "ops/image.h"
 #include "ops/launch.h"
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static imx_status run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_image *d = problem;
@@ -26,6 +20,6 @@ static imx_status run(struct imx_dev *dev, const void *problem, const struct imx
                                                 .cropw = d->cropw });
 }
 
-static const struct imx_variant cl = { "cl", supports, NULL, run };
+static const struct imx_variant cl = { "cl", imx_on_cl, NULL, run };
 extern const struct imx_variant *const imx_variants_image[];
 const struct imx_variant *const imx_variants_image[] = { &cl, NULL };

@@ -5,18 +5,6 @@
 #include "ops/layernorm.h"
 #include "ops/rowchunk.h"
 
-static bool on_cpu(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return caps->type == IMX_DEV_CPU;
-}
-
-static bool on_cl(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static uint64_t part_bytes(const struct imx_layernorm *d, bool strips)
 {
     return (uint64_t)imx_rowchunk(d->rows, strips).count * 2 * (uint64_t)d->cols * sizeof(float);
@@ -143,12 +131,12 @@ static imx_status bwd_sub(struct imx_dev *dev, const void *problem, const struct
     return bwd_by(dev, problem, a, imx_launch_subgroups(dev, d->rows));
 }
 
-static const struct imx_variant v_fwd_row = { "cl_row", on_cpu, NULL, fwd_row };
+static const struct imx_variant v_fwd_row = { "cl_row", imx_on_cpu, NULL, fwd_row };
 static const struct imx_variant v_fwd_sub = { "cl_group_sub", imx_has_subgroups, NULL, fwd_sub };
-static const struct imx_variant v_fwd_group = { "cl_group", on_cl, NULL, fwd_group };
-static const struct imx_variant v_bwd_row = { "cl_row", on_cpu, ws_row, bwd_row };
+static const struct imx_variant v_fwd_group = { "cl_group", imx_on_cl, NULL, fwd_group };
+static const struct imx_variant v_bwd_row = { "cl_row", imx_on_cpu, ws_row, bwd_row };
 static const struct imx_variant v_bwd_sub = { "cl_group_sub", imx_has_subgroups, ws_group, bwd_sub };
-static const struct imx_variant v_bwd_group = { "cl_group", on_cl, ws_group, bwd_group };
+static const struct imx_variant v_bwd_group = { "cl_group", imx_on_cl, ws_group, bwd_group };
 extern const struct imx_variant *const imx_variants_layernorm_fwd[], *const imx_variants_layernorm_bwd[];
 const struct imx_variant *const imx_variants_layernorm_fwd[] = { &v_fwd_row, &v_fwd_group, &v_fwd_sub, NULL };
 const struct imx_variant *const imx_variants_layernorm_bwd[] = { &v_bwd_row, &v_bwd_group, &v_bwd_sub, NULL };

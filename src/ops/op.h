@@ -200,6 +200,26 @@ static inline bool imx_caps_long_items(const struct imx_caps *caps)
     return imx_caps_cl(caps) && caps->type != IMX_DEV_ACCELERATOR;
 }
 
+/* supports() of variants that take any problem: on every OpenCL device, on those of type CPU, and on those where
+ * imx_caps_long_items() says so. */
+static inline bool imx_on_cl(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_cl(caps);
+}
+
+static inline bool imx_on_cpu(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return caps->type == IMX_DEV_CPU;
+}
+
+static inline bool imx_on_long_items(const struct imx_caps *caps, const void *problem)
+{
+    (void)problem;
+    return imx_caps_long_items(caps);
+}
+
 /* A part of a piece of memory, in bytes. */
 static inline struct imx_mem imx_part(struct imx_mem m, uint64_t off, uint64_t bytes)
 {

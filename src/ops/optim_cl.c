@@ -3,12 +3,6 @@
 #include "ops/launch.h"
 #include "ops/optim.h"
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static imx_status run_adam(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_optim *d = problem;
@@ -34,8 +28,8 @@ static imx_status run_sgd(struct imx_dev *dev, const void *problem, const struct
                                             .n = (uint32_t)d->n });
 }
 
-static const struct imx_variant adam = { "cl", supports, NULL, run_adam };
-static const struct imx_variant sgd = { "cl", supports, NULL, run_sgd };
+static const struct imx_variant adam = { "cl", imx_on_cl, NULL, run_adam };
+static const struct imx_variant sgd = { "cl", imx_on_cl, NULL, run_sgd };
 extern const struct imx_variant *const imx_variants_adam[], *const imx_variants_sgd[];
 const struct imx_variant *const imx_variants_adam[] = { &adam, NULL };
 const struct imx_variant *const imx_variants_sgd[] = { &sgd, NULL };

@@ -5,12 +5,6 @@
 
 enum { LANES = 64 /* as in pairloss.cl */ };
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static uint64_t workspace(const struct imx_caps *caps, const void *problem)
 {
     (void)caps, (void)problem;
@@ -68,8 +62,8 @@ static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct
     return imx_run_pairloss_slope(dev, imx_launch_1d(dev, (size_t)d->k, ""), &k);
 }
 
-static const struct imx_variant fwd = { "cl", supports, workspace, run_fwd };
-static const struct imx_variant bwd = { "cl", supports, NULL, run_bwd };
+static const struct imx_variant fwd = { "cl", imx_on_cl, workspace, run_fwd };
+static const struct imx_variant bwd = { "cl", imx_on_cl, NULL, run_bwd };
 extern const struct imx_variant *const imx_variants_pairloss_fwd[], *const imx_variants_pairloss_bwd[];
 const struct imx_variant *const imx_variants_pairloss_fwd[] = { &fwd, NULL };
 const struct imx_variant *const imx_variants_pairloss_bwd[] = { &bwd, NULL };

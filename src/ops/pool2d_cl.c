@@ -3,12 +3,6 @@
 #include "ops/launch.h"
 #include "ops/pool2d.h"
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static imx_status run_fwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_pool2d *d = problem;
@@ -65,8 +59,8 @@ static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct
                                                                   .pad = d->pad });
 }
 
-static const struct imx_variant fwd = { "cl", supports, NULL, run_fwd };
-static const struct imx_variant bwd = { "cl", supports, NULL, run_bwd };
+static const struct imx_variant fwd = { "cl", imx_on_cl, NULL, run_fwd };
+static const struct imx_variant bwd = { "cl", imx_on_cl, NULL, run_bwd };
 extern const struct imx_variant *const imx_variants_pool2d_fwd[], *const imx_variants_pool2d_bwd[];
 const struct imx_variant *const imx_variants_pool2d_fwd[] = { &fwd, NULL };
 const struct imx_variant *const imx_variants_pool2d_bwd[] = { &bwd, NULL };

@@ -3,12 +3,6 @@
 #include "ops/launch.h"
 #include "ops/random.h"
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static imx_status run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_random_problem *d = problem;
@@ -36,8 +30,8 @@ static imx_status run_index(struct imx_dev *dev, const void *problem, const stru
                                                               .stream = (uint32_t)d->stream });
 }
 
-static const struct imx_variant cl = { "cl", supports, NULL, run };
-static const struct imx_variant cl_index = { "cl", supports, NULL, run_index };
+static const struct imx_variant cl = { "cl", imx_on_cl, NULL, run };
+static const struct imx_variant cl_index = { "cl", imx_on_cl, NULL, run_index };
 extern const struct imx_variant *const imx_variants_random[], *const imx_variants_random_index[];
 const struct imx_variant *const imx_variants_random[] = { &cl, NULL };
 const struct imx_variant *const imx_variants_random_index[] = { &cl_index, NULL };

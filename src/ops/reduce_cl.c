@@ -4,18 +4,6 @@
 #include "ops/reduce.h"
 #include "ops/rowchunk.h"
 
-static bool on_cpu(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return caps->type == IMX_DEV_CPU;
-}
-
-static bool on_cl(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static uint64_t colsum_bytes(const struct imx_colsum *d, bool strips)
 {
     return (uint64_t)imx_rowchunk(d->rows, strips).count * (uint64_t)d->cols * sizeof(float);
@@ -155,7 +143,7 @@ static imx_status rowreduce_bwd(struct imx_dev *dev, const void *problem, const 
 
 static bool linear_on_cpu(const struct imx_caps *caps, const void *problem)
 {
-    return on_cpu(caps, problem) && ((const struct imx_rowreduce *)problem)->kind <= IMX_REDUCE_MEAN;
+    return imx_on_cpu(caps, problem) && ((const struct imx_rowreduce *)problem)->kind <= IMX_REDUCE_MEAN;
 }
 
 static imx_status rowreduce_bwd_row(struct imx_dev *dev, const void *problem, const struct imx_args *a)
@@ -225,18 +213,18 @@ static imx_status gradnorm_sub(struct imx_dev *dev, const void *problem, const s
     return gradnorm(dev, problem, a, false, true);
 }
 
-static const struct imx_variant v_colsum_strip = { "cl_strip", on_cpu, colsum_ws_strip, colsum_strip };
-static const struct imx_variant v_colsum_column = { "cl_column", on_cl, colsum_ws_column, colsum_column };
-static const struct imx_variant v_broadcast_row = { "cl_row", on_cpu, NULL, broadcast_row };
-static const struct imx_variant v_broadcast_column = { "cl_column", on_cl, NULL, broadcast_column };
-static const struct imx_variant v_rowreduce_row = { "cl_row", on_cpu, NULL, rowreduce_row };
+static const struct imx_variant v_colsum_strip = { "cl_strip", imx_on_cpu, colsum_ws_strip, colsum_strip };
+static const struct imx_variant v_colsum_column = { "cl_column", imx_on_cl, colsum_ws_column, colsum_column };
+static const struct imx_variant v_broadcast_row = { "cl_row", imx_on_cpu, NULL, broadcast_row };
+static const struct imx_variant v_broadcast_column = { "cl_column", imx_on_cl, NULL, broadcast_column };
+static const struct imx_variant v_rowreduce_row = { "cl_row", imx_on_cpu, NULL, rowreduce_row };
 static const struct imx_variant v_rowreduce_sub = { "cl_group_sub", imx_has_subgroups, NULL, rowreduce_sub };
-static const struct imx_variant v_rowreduce_group = { "cl_group", on_cl, NULL, rowreduce_group };
+static const struct imx_variant v_rowreduce_group = { "cl_group", imx_on_cl, NULL, rowreduce_group };
 static const struct imx_variant v_rowreduce_bwd_row = { "cl_row", linear_on_cpu, NULL, rowreduce_bwd_row };
-static const struct imx_variant v_rowreduce_bwd = { "cl", on_cl, NULL, rowreduce_bwd };
-static const struct imx_variant v_gradnorm_row = { "cl_row", on_cpu, gradnorm_ws, gradnorm_row };
+static const struct imx_variant v_rowreduce_bwd = { "cl", imx_on_cl, NULL, rowreduce_bwd };
+static const struct imx_variant v_gradnorm_row = { "cl_row", imx_on_cpu, gradnorm_ws, gradnorm_row };
 static const struct imx_variant v_gradnorm_sub = { "cl_group_sub", imx_has_subgroups, gradnorm_ws, gradnorm_sub };
-static const struct imx_variant v_gradnorm_group = { "cl_group", on_cl, gradnorm_ws, gradnorm_group };
+static const struct imx_variant v_gradnorm_group = { "cl_group", imx_on_cl, gradnorm_ws, gradnorm_group };
 extern const struct imx_variant *const imx_variants_colsum[],
     *const imx_variants_broadcast[], *const imx_variants_rowreduce[], *const imx_variants_rowreduce_bwd[],
                                                                           *const imx_variants_gradnorm[];

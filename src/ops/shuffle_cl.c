@@ -3,12 +3,6 @@
 #include "ops/launch.h"
 #include "ops/shuffle.h"
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static imx_status run_shuffle(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_shuffle *d = problem;
@@ -44,9 +38,9 @@ static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct
     return permute(dev, problem, a, 1);
 }
 
-static const struct imx_variant draw = { "cl", supports, NULL, run_shuffle };
-static const struct imx_variant fwd = { "cl", supports, NULL, run_fwd };
-static const struct imx_variant bwd = { "cl", supports, NULL, run_bwd };
+static const struct imx_variant draw = { "cl", imx_on_cl, NULL, run_shuffle };
+static const struct imx_variant fwd = { "cl", imx_on_cl, NULL, run_fwd };
+static const struct imx_variant bwd = { "cl", imx_on_cl, NULL, run_bwd };
 extern const struct imx_variant *const imx_variants_shuffle[], *const imx_variants_permute_fwd[],
                                                                    *const imx_variants_permute_bwd[];
 const struct imx_variant *const imx_variants_shuffle[] = { &draw, NULL };

@@ -3,12 +3,6 @@
 #include "ops/launch.h"
 #include "ops/spread.h"
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static struct imx_launch over(const struct imx_dev *dev, const struct imx_spread *d, int32_t rows)
 {
     const size_t chunks = ((size_t)d->cols + imx_vec(dev) - 1) / imx_vec(dev);
@@ -39,8 +33,8 @@ static imx_status run_sum(struct imx_dev *dev, const void *problem, const struct
                                                           .cols = (uint32_t)d->cols });
 }
 
-static const struct imx_variant spread = { "cl", supports, NULL, run_spread };
-static const struct imx_variant sum = { "cl", supports, NULL, run_sum };
+static const struct imx_variant spread = { "cl", imx_on_cl, NULL, run_spread };
+static const struct imx_variant sum = { "cl", imx_on_cl, NULL, run_sum };
 extern const struct imx_variant *const imx_variants_spread[], *const imx_variants_spread_sum[];
 const struct imx_variant *const imx_variants_spread[] = { &spread, NULL };
 const struct imx_variant *const imx_variants_spread_sum[] = { &sum, NULL };

@@ -3,12 +3,6 @@
 #include "ops/launch.h"
 #include "ops/unfold.h"
 
-static bool supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static imx_status run_fwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_unfold *d = problem;
@@ -45,8 +39,8 @@ static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct
                                                           .stride = (uint32_t)d->stride });
 }
 
-static const struct imx_variant fwd = { "cl", supports, NULL, run_fwd };
-static const struct imx_variant bwd = { "cl", supports, NULL, run_bwd };
+static const struct imx_variant fwd = { "cl", imx_on_cl, NULL, run_fwd };
+static const struct imx_variant bwd = { "cl", imx_on_cl, NULL, run_bwd };
 extern const struct imx_variant *const imx_variants_unfold_fwd[], *const imx_variants_unfold_bwd[];
 const struct imx_variant *const imx_variants_unfold_fwd[] = { &fwd, NULL };
 const struct imx_variant *const imx_variants_unfold_bwd[] = { &bwd, NULL };

@@ -4,16 +4,10 @@
 #include "ops/rowchunk.h"
 #include "ops/xent.h"
 
-static bool on_cl(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps);
-}
-
 static bool few_classes(const struct imx_caps *caps, const void *problem)
 {
     const struct imx_xent *d = problem;
-    return on_cl(caps, problem) && (caps->type == IMX_DEV_CPU || d->classes <= 32);
+    return imx_caps_cl(caps) && (caps->type == IMX_DEV_CPU || d->classes <= 32);
 }
 
 static uint64_t workspace(const struct imx_caps *caps, const void *problem)
@@ -89,8 +83,8 @@ static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct
 
 static const struct imx_variant row = { "cl_row", few_classes, workspace, run_row };
 static const struct imx_variant sub = { "cl_group_sub", imx_has_subgroups, workspace, run_sub };
-static const struct imx_variant group = { "cl_group", on_cl, workspace, run_group };
-static const struct imx_variant bwd = { "cl", on_cl, NULL, run_bwd };
+static const struct imx_variant group = { "cl_group", imx_on_cl, workspace, run_group };
+static const struct imx_variant bwd = { "cl", imx_on_cl, NULL, run_bwd };
 extern const struct imx_variant *const imx_variants_xent_fwd[], *const imx_variants_xent_bwd[];
 const struct imx_variant *const imx_variants_xent_fwd[] = { &row, &group, &sub, NULL };
 const struct imx_variant *const imx_variants_xent_bwd[] = { &bwd, NULL };
