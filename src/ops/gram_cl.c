@@ -73,25 +73,22 @@ static imx_status pack_run(struct imx_dev *dev, const void *problem, const struc
 }
 
 /* Only tiles on and below the diagonal work. */
-static struct imx_slices tile_slices(const struct imx_caps *caps, const struct imx_gram *d, int64_t group)
+static struct imx_slices tile_slices(const struct imx_caps *caps, const struct imx_gram *d, const struct imx_tile *t)
 {
-    const int64_t edge = (d->k + 4 * group - 1) / (4 * group);
-    return imx_cut(d->rows, imx_slices_wanted(caps, edge * (edge + 1) / 2, d->rows, group * group));
+    const int64_t edge = (d->k + t->rows - 1) / t->rows;
+    return imx_cut(d->rows, imx_slices_wanted(caps, edge * (edge + 1) / 2, d->rows, t->wide * t->high));
 }
 
-static uint64_t tile_workspace(const struct imx_caps *caps, const struct imx_gram *d, int64_t group)
+static uint64_t tile_workspace(const struct imx_caps *caps, const struct imx_gram *d, const struct imx_tile *t)
 {
-    return imx_slices_bytes(tile_slices(caps, d, group), (int64_t)d->k * d->k);
+    return imx_slices_bytes(tile_slices(caps, d, t), (int64_t)d->k * d->k);
 }
 
-static imx_status tile_run(struct imx_dev *dev, const struct imx_gram *d, const struct imx_args *a, size_t group,
-                           const char *options)
+static imx_status tile_run(struct imx_dev *dev, const struct imx_gram *d, const struct imx_args *a,
+                           const struct imx_tile *t)
 {
-    const size_t tiles = ((size_t)d->k + 4 * group - 1) / (4 * group);
-    const struct imx_slices cut = tile_slices(&dev->caps, d, (int64_t)group);
-    const struct imx_launch launch = { { tiles * group, tiles * group, (size_t)cut.count },
-                                       { group, group, 1 },
-                                       options };
+    const struct imx_slices cut = tile_slices(&dev->caps, d, t);
+    const struct imx_launch launch = imx_tile_launch(t, (size_t)d->k, (size_t)d->k, cut.count);
     IMX_TRY(imx_run_gram_tile(dev, launch,
                               &(struct imx_k_gram_tile){ .src = a->m[IMX_GRAM_SRC],
                                                          .wgt = a->m[IMX_GRAM_WGT],
@@ -108,47 +105,32 @@ static imx_status tile_run(struct imx_dev *dev, const struct imx_gram *d, const 
             .part = a->ws, .dst = a->m[IMX_GRAM_DST], .m = d->k, .n = d->k, .slices = cut.count });
 }
 
-static uint64_t tile16_workspace(const struct imx_caps *caps, const void *problem)
-{
-    return tile_workspace(caps, problem, 16);
-}
-
-static imx_status tile16_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
-{
-    return tile_run(dev, problem, a, 16, "-DTS=16");
-}
-
 static int tile16_rank(const struct imx_caps *caps, const void *problem)
 {
     (void)caps, (void)problem;
     return 1;
 }
 
-static bool tile4_supports(const struct imx_caps *caps, const void *problem)
-{
-    (void)problem;
-    return imx_caps_cl(caps) && caps->max_group >= 16;
-}
-
-static uint64_t tile4_workspace(const struct imx_caps *caps, const void *problem)
-{
-    return tile_workspace(caps, problem, caps->max_group >= 64 ? 8 : 4);
-}
-
-static imx_status tile4_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
-{
-    return dev->caps.max_group >= 64 ? tile_run(dev, problem, a, 8, "-DTS=8") : tile_run(dev, problem, a, 4, "-DTS=4");
-}
-
-static int tile4_rank(const struct imx_caps *caps, const void *problem)
+static int tile8_rank(const struct imx_caps *caps, const void *problem)
 {
     (void)caps, (void)problem;
     return 2;
 }
+#define tile4_rank tile8_rank
 
-static const struct imx_variant v_pack = { "cl_pack_cpu", imx_on_long_items, pack_workspace, pack_run, pack_rank };
-static const struct imx_variant v_tile16 = { "cl_tile_local", imx_tile16_fits, tile16_workspace, tile16_run,
-                                             tile16_rank };
-static const struct imx_variant v_tile8 = { "cl_tile_local8", tile4_supports, tile4_workspace, tile4_run, tile4_rank };
+#define TILE_VARIANT(kind, name)                                                                                       \
+    static uint64_t kind##_workspace(const struct imx_caps *caps, const void *problem)                                 \
+    {                                                                                                                  \
+        return tile_workspace(caps, problem, &imx_##kind);                                                             \
+    }                                                                                                                  \
+    static imx_status kind##_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)                   \
+    {                                                                                                                  \
+        return tile_run(dev, problem, a, &imx_##kind);                                                                 \
+    }                                                                                                                  \
+    static const struct imx_variant kind = { name, imx_##kind##_fits, kind##_workspace, kind##_run, kind##_rank };
+TILE_VARIANT(tile16, "cl_tile_local")
+TILE_VARIANT(tile8, "cl_tile_local8")
+TILE_VARIANT(tile4, "cl_tile_local4")
+static const struct imx_variant pack = { "cl_pack_cpu", imx_on_long_items, pack_workspace, pack_run, pack_rank };
 extern const struct imx_variant *const imx_variants_gram[];
-const struct imx_variant *const imx_variants_gram[] = { &v_pack, &v_tile16, &v_tile8, NULL };
+const struct imx_variant *const imx_variants_gram[] = { &pack, &tile16, &tile8, &tile4, NULL };
