@@ -9,7 +9,6 @@
 #include "ops/half.h"
 #include "ops/launch.h"
 #include "ops/tile_local.h"
-#include "ops/tuned.h"
 
 static int tile16_rank(const struct imx_caps *caps, const void *problem)
 {
@@ -109,46 +108,19 @@ static imx_status tile_data(struct imx_dev *dev, const struct imx_conv2d *d, con
     return IMX_OK;
 }
 
-/* A form of the tiles for the weight gradient, and the variant that takes it (whose tuned values count). */
-struct form {
-    const struct imx_tile *tile;
-    const struct imx_variant *variant;
-};
-
-static int32_t wei_pixels(const struct imx_conv2d *d)
-{
-    return d->n * imx_conv2d_p(d) * imx_conv2d_q(d);
-}
-
-static struct imx_slices wei_slices(const struct imx_caps *caps, const struct imx_conv2d *d, const struct form *f)
-{
-    int32_t tuned[IMX_MAX_TUNABLES];
-    const int32_t pixels = wei_pixels(d);
-    const int64_t tiles = imx_tiles(f->tile, d->o, d->k * d->k * d->c);
-    if (imx_tuned_values(caps, &imx_op_conv2d_bwd_wei, f->variant, d, tuned))
-        return imx_cut(pixels, tuned[0]);
-    return imx_cut(pixels, imx_slices_wanted(caps, tiles, pixels, f->tile->wide * f->tile->high));
-}
-
-static uint64_t wei_workspace(const struct imx_caps *caps, const struct imx_conv2d *d, const struct form *f)
-{
-    return imx_slices_bytes(wei_slices(caps, d, f), (int64_t)d->o * d->k * d->k * d->c);
-}
-
-static bool wei_slices_ok(const struct imx_caps *caps, const void *problem, const int32_t value[IMX_MAX_TUNABLES])
+static struct imx_sums wei_sums(const void *problem)
 {
     const struct imx_conv2d *d = problem;
-    return imx_slices_ok(caps, value[0], (int64_t)d->o * d->k * d->k * d->c);
+    return (struct imx_sums){ d->o, d->k * d->k * d->c, d->n * imx_conv2d_p(d) * imx_conv2d_q(d) };
 }
 
 static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a,
-                           const struct form *f)
+                           const struct imx_sliced *f)
 {
-    const size_t cols = (size_t)(d->k * d->k * d->c);
-    const struct imx_slices cut = wei_slices(&dev->caps, d, f);
-    const struct imx_launch launch = imx_tile_launch(f->tile, (size_t)d->o, cols, cut.count);
+    const int32_t count = d->o * d->k * d->k * d->c;
+    const struct imx_slices cut = imx_sliced_cut(&dev->caps, d, f);
     IMX_TRY(imx_run_conv2d_tile_wei(
-        dev, launch,
+        dev, imx_sliced_launch(d, f, cut),
         &(struct imx_k_conv2d_tile_wei){ .src = a->m[IMX_CONV2D_BWD_WEI_SRC],
                                          .ddst = a->m[IMX_CONV2D_BWD_WEI_DDST],
                                          .part = cut.count == 1 ? a->m[IMX_CONV2D_BWD_WEI_DWEI] : a->ws,
@@ -164,9 +136,9 @@ static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, cons
     if (cut.count == 1)
         return IMX_OK;
     return imx_run_conv2d_sum_slices(
-        dev, imx_launch_1d(dev, cols * (size_t)d->o, NULL),
+        dev, imx_launch_1d(dev, (size_t)count, NULL),
         &(struct imx_k_conv2d_sum_slices){
-            .part = a->ws, .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI], .count = (int32_t)cols * d->o, .slices = cut.count });
+            .part = a->ws, .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI], .count = count, .slices = cut.count });
 }
 
 #define TILE_VARIANT(direction, kind, name, mag, storage)                                                              \
@@ -178,35 +150,7 @@ static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, cons
         name, imx_##kind##_fits, NULL, direction##_##kind##_run, kind##_rank, NULL, mag, false, storage                \
     };
 #define WEI_VARIANT(kind, name, mag, storage)                                                                          \
-    static const struct imx_variant wei_##kind;                                                                        \
-    static const struct form form_##kind = { &imx_##kind, &wei_##kind };                                               \
-    static uint64_t kind##_workspace(const struct imx_caps *caps, const void *problem)                                 \
-    {                                                                                                                  \
-        return wei_workspace(caps, problem, &form_##kind);                                                             \
-    }                                                                                                                  \
-    static imx_status wei_##kind##_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)          \
-    {                                                                                                                  \
-        return tile_wei(dev, problem, args, &form_##kind);                                                             \
-    }                                                                                                                  \
-    static void kind##_own(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])          \
-    {                                                                                                                  \
-        struct imx_caps plain = *caps;                                                                                 \
-        plain.tuned = NULL;                                                                                            \
-        value[0] = wei_slices(&plain, problem, &form_##kind).count;                                                    \
-    }                                                                                                                  \
-    static const struct imx_tunables kind##_tunables = {                                                               \
-        1, { { "slices", tries_slices } }, kind##_own, wei_slices_ok                                                   \
-    };                                                                                                                 \
-    static const struct imx_variant wei_##kind = { name,                                                               \
-                                                   imx_##kind##_fits,                                                  \
-                                                   kind##_workspace,                                                   \
-                                                   wei_##kind##_run,                                                   \
-                                                   kind##_rank,                                                        \
-                                                   &kind##_tunables,                                                   \
-                                                   mag,                                                                \
-                                                   false,                                                              \
-                                                   storage };
-static const int32_t tries_slices[] = IMX_SLICES_TRIES;
+    IMX_SLICED_VARIANT(wei_, kind, name, conv2d_bwd_wei, wei_sums, tile_wei, kind##_rank, mag, storage)
 #define TILE_VARIANTS(kind, name)                                                                                      \
     TILE_VARIANT(fwd, kind, name, NULL, 0)                                                                             \
     TILE_VARIANT(data, kind, name, NULL, 0)                                                                            \

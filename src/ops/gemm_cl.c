@@ -7,44 +7,23 @@
 #include "ops/half.h"
 #include "ops/launch.h"
 #include "ops/tile_local.h"
-#include "ops/tuned.h"
 
 static bool is_cpu(const struct imx_caps *caps)
 {
     return caps->type == IMX_DEV_CPU;
 }
 
-/* A form of the tiles, and the variant that takes it (whose tuned values count). */
-struct form {
-    const struct imx_tile *tile;
-    const struct imx_variant *variant;
-};
-
-static struct imx_slices slices_of(const struct imx_caps *caps, const struct imx_gemm *g, const struct form *f)
-{
-    int32_t tuned[IMX_MAX_TUNABLES];
-    if (imx_tuned_values(caps, &imx_op_gemm, f->variant, g, tuned))
-        return imx_cut(g->k, tuned[0]);
-    return imx_cut(g->k, imx_slices_wanted(caps, imx_tiles(f->tile, g->m, g->n), g->k, f->tile->wide * f->tile->high));
-}
-
-static uint64_t tile_workspace(const struct imx_caps *caps, const struct imx_gemm *g, const struct form *f)
-{
-    return imx_slices_bytes(slices_of(caps, g, f), (int64_t)g->m * g->n);
-}
-
-static bool slices_ok(const struct imx_caps *caps, const void *problem, const int32_t value[IMX_MAX_TUNABLES])
+static struct imx_sums sums(const void *problem)
 {
     const struct imx_gemm *g = problem;
-    return imx_slices_ok(caps, value[0], (int64_t)g->m * g->n);
+    return (struct imx_sums){ g->m, g->n, g->k };
 }
 
 static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const struct imx_args *a,
-                           const struct form *f)
+                           const struct imx_sliced *f)
 {
-    const struct imx_slices cut = slices_of(&dev->caps, g, f);
-    const struct imx_launch launch = imx_tile_launch(f->tile, (size_t)g->m, (size_t)g->n, cut.count);
-    IMX_TRY(imx_run_gemm_tile(dev, launch,
+    const struct imx_slices cut = imx_sliced_cut(&dev->caps, g, f);
+    IMX_TRY(imx_run_gemm_tile(dev, imx_sliced_launch(g, f, cut),
                               &(struct imx_k_gemm_tile){ .a = a->m[IMX_GEMM_A],
                                                          .b = a->m[IMX_GEMM_B],
                                                          .bia = a->m[IMX_GEMM_BIA],
@@ -143,29 +122,8 @@ static int blas_rank(const struct imx_caps *caps, const void *problem)
     return caps->type == IMX_DEV_GPU && large ? 0 : 5;
 }
 
-/* What each takes by itself, and its place in the list. */
 #define TILE_VARIANT(kind, name, mag, storage)                                                                         \
-    static const struct imx_variant kind;                                                                              \
-    static const struct form form_##kind = { &imx_##kind, &kind };                                                     \
-    static uint64_t kind##_workspace(const struct imx_caps *caps, const void *problem)                                 \
-    {                                                                                                                  \
-        return tile_workspace(caps, problem, &form_##kind);                                                            \
-    }                                                                                                                  \
-    static imx_status kind##_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)                \
-    {                                                                                                                  \
-        return tile_run(dev, problem, args, &form_##kind);                                                             \
-    }                                                                                                                  \
-    static void kind##_own(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])          \
-    {                                                                                                                  \
-        struct imx_caps plain = *caps;                                                                                 \
-        plain.tuned = NULL;                                                                                            \
-        value[0] = slices_of(&plain, problem, &form_##kind).count;                                                     \
-    }                                                                                                                  \
-    static const struct imx_tunables kind##_tunables = { 1, { { "slices", tries_slices } }, kind##_own, slices_ok };   \
-    static const struct imx_variant kind = {                                                                           \
-        name, imx_##kind##_fits, kind##_workspace, kind##_run, kind##_rank, &kind##_tunables, mag, false, storage      \
-    };
-static const int32_t tries_slices[] = IMX_SLICES_TRIES;
+    IMX_SLICED_VARIANT(, kind, name, gemm, sums, tile_run, kind##_rank, mag, storage)
 TILE_VARIANT(tile16, "cl_tile_local", NULL, 0)
 TILE_VARIANT(tile8, "cl_tile_local8", NULL, 0)
 TILE_VARIANT(tile4, "cl_tile_local4", NULL, 0)

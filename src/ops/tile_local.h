@@ -5,6 +5,7 @@
 #define IMX_OPS_TILE_LOCAL_H
 
 #include "ops/op.h"
+#include "ops/tuned.h"
 
 /* One form of cl/tile_local.h: a group of wide x high work-items computes rows x cols results. */
 struct imx_tile {
@@ -109,15 +110,96 @@ static inline uint64_t imx_slices_bytes(struct imx_slices s, int64_t results)
     return s.count == 1 ? 0 : (uint64_t)s.count * (uint64_t)results * sizeof(float);
 }
 
-/* The tunable of these variants, and which values it may have. */
-#define IMX_SLICES_TRIES                                                                                               \
-    {                                                                                                                  \
-        1, 2, 4, 8, 16, 32, 64, 128, 256, 0                                                                            \
-    }
-static inline bool imx_slices_ok(const struct imx_caps *caps, int32_t slices, int64_t results)
+/* rows x cols results, each a sum of so many terms. */
+struct imx_sums {
+    int32_t rows, cols, terms;
+};
+
+/* A form of the tiles as a variant whose sums are cut: the op, the variant (its tuned number of slices counts), and
+ * what the op's problem is to the tiles. */
+struct imx_sliced {
+    const struct imx_op *op;
+    const struct imx_variant *variant;
+    const struct imx_tile *tile;
+    struct imx_sums (*sums)(const void *problem);
+};
+
+static inline struct imx_slices imx_sliced_cut(const struct imx_caps *caps, const void *problem,
+                                               const struct imx_sliced *f)
 {
-    return slices >= 1 && slices <= IMX_MOST_SLICES &&
-           (slices == 1 || (uint64_t)slices * (uint64_t)results * sizeof(float) <= caps->max_alloc_bytes);
+    const struct imx_sums s = f->sums(problem);
+    int32_t tuned[IMX_MAX_TUNABLES];
+    if (imx_tuned_values(caps, f->op, f->variant, problem, tuned))
+        return imx_cut(s.terms, tuned[0]);
+    return imx_cut(s.terms,
+                   imx_slices_wanted(caps, imx_tiles(f->tile, s.rows, s.cols), s.terms, f->tile->wide * f->tile->high));
 }
+
+static inline struct imx_launch imx_sliced_launch(const void *problem, const struct imx_sliced *f,
+                                                  struct imx_slices cut)
+{
+    const struct imx_sums s = f->sums(problem);
+    return imx_tile_launch(f->tile, (size_t)s.rows, (size_t)s.cols, cut.count);
+}
+
+/* workspace() of the variant. */
+static inline uint64_t imx_sliced_bytes(const struct imx_caps *caps, const void *problem, const struct imx_sliced *f)
+{
+    const struct imx_sums s = f->sums(problem);
+    return imx_slices_bytes(imx_sliced_cut(caps, problem, f), (int64_t)s.rows * s.cols);
+}
+
+/* Its tunable, "slices": what is worth trying, what it takes by itself, and what it may be. */
+static const int32_t imx_sliced_tries[] = { 1, 2, 4, 8, 16, 32, 64, 128, 256, 0 };
+
+static inline int32_t imx_sliced_own(const struct imx_caps *caps, const void *problem, const struct imx_sliced *f)
+{
+    struct imx_caps plain = *caps;
+    plain.tuned = NULL;
+    return imx_sliced_cut(&plain, problem, f).count;
+}
+
+static inline bool imx_sliced_ok(const struct imx_caps *caps, const void *problem, const struct imx_sliced *f,
+                                 int32_t slices)
+{
+    const struct imx_sums s = f->sums(problem);
+    return slices >= 1 && slices <= IMX_MOST_SLICES &&
+           (slices == 1 ||
+            (uint64_t)slices * (uint64_t)s.rows * (uint64_t)s.cols * sizeof(float) <= caps->max_alloc_bytes);
+}
+
+/* The variant `prefix##kind` of imx_op_##stem on imx_##kind, which run(dev, problem, args, form) runs. */
+#define IMX_SLICED_VARIANT(prefix, kind, name, stem, sums, run, rank, mag, storage)                                    \
+    static const struct imx_variant prefix##kind;                                                                      \
+    static const struct imx_sliced prefix##kind##_form = { &imx_op_##stem, &prefix##kind, &imx_##kind, sums };         \
+    static uint64_t prefix##kind##_workspace(const struct imx_caps *caps, const void *problem)                         \
+    {                                                                                                                  \
+        return imx_sliced_bytes(caps, problem, &prefix##kind##_form);                                                  \
+    }                                                                                                                  \
+    static imx_status prefix##kind##_run(struct imx_dev *dev, const void *problem, const struct imx_args *args)        \
+    {                                                                                                                  \
+        return run(dev, problem, args, &prefix##kind##_form);                                                          \
+    }                                                                                                                  \
+    static void prefix##kind##_own(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])  \
+    {                                                                                                                  \
+        value[0] = imx_sliced_own(caps, problem, &prefix##kind##_form);                                                \
+    }                                                                                                                  \
+    static bool prefix##kind##_ok(const struct imx_caps *caps, const void *problem,                                    \
+                                  const int32_t value[IMX_MAX_TUNABLES])                                               \
+    {                                                                                                                  \
+        return imx_sliced_ok(caps, problem, &prefix##kind##_form, value[0]);                                           \
+    }                                                                                                                  \
+    static const struct imx_tunables prefix##kind##_tunables = {                                                       \
+        1, { { "slices", imx_sliced_tries } }, prefix##kind##_own, prefix##kind##_ok                                   \
+    };                                                                                                                 \
+    static const struct imx_variant prefix##kind = { name,                                                             \
+                                                     imx_##kind##_fits,                                                \
+                                                     prefix##kind##_workspace,                                         \
+                                                     prefix##kind##_run,                                               \
+                                                     rank,                                                             \
+                                                     &prefix##kind##_tunables,                                         \
+                                                     mag,                                                              \
+                                                     false,                                                            \
+                                                     storage };
 
 #endif
