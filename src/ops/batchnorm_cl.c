@@ -3,7 +3,7 @@
  * GPUs; both cut the rows the same way on every run. */
 #include "imx_kernels.h"
 #include "ops/batchnorm.h"
-#include "ops/rowchunk.h"
+#include "ops/batchnorm_launch.h"
 
 static uint64_t part_bytes(const struct imx_batchnorm *d, bool strips)
 {
@@ -28,162 +28,216 @@ static uint64_t ws_infer(const struct imx_caps *caps, const void *problem)
     return (uint64_t)((const struct imx_batchnorm *)problem)->cols * sizeof(float);
 }
 
-static imx_status apply(struct imx_dev *dev, const struct imx_batchnorm *d, bool strips, struct imx_mem src,
-                        struct imx_mem gamma, struct imx_mem beta, struct imx_mem mean, struct imx_mem invstd,
-                        struct imx_mem dst)
+imx_status imx_bn_stat(struct imx_dev *dev, const struct imx_bn *b)
 {
-    const struct imx_rowchunk chunk = imx_rowchunk(d->rows, strips);
-    if (strips)
-        return imx_run_bn_apply_strip(dev, imx_launch_strips(chunk, d->cols),
-                                      &(struct imx_k_bn_apply_strip){ .src = src,
-                                                                      .gamma = gamma,
-                                                                      .beta = beta,
-                                                                      .mean = mean,
-                                                                      .invstd = invstd,
-                                                                      .dst = dst,
-                                                                      .rows = d->rows,
-                                                                      .cols = d->cols,
-                                                                      .chunk = chunk.rows,
-                                                                      .act = d->act,
-                                                                      .strip = imx_strip(chunk),
-                                                                      .block = imx_strip_rows(chunk, d->cols, 4) });
-    return imx_run_bn_apply_column(dev, imx_launch_columns(dev, chunk, d->cols),
-                                   &(struct imx_k_bn_apply_column){ .src = src,
-                                                                    .gamma = gamma,
-                                                                    .beta = beta,
-                                                                    .mean = mean,
-                                                                    .invstd = invstd,
-                                                                    .dst = dst,
-                                                                    .rows = d->rows,
-                                                                    .cols = d->cols,
-                                                                    .chunk = chunk.rows,
-                                                                    .act = d->act });
+    if (b->strips)
+        return imx_run_bn_stat_strip(dev, imx_launch_strips(b->chunk, b->cols),
+                                     &(struct imx_k_bn_stat_strip){ .src = b->src,
+                                                                    .part = b->part,
+                                                                    .rows = b->rows,
+                                                                    .cols = b->cols,
+                                                                    .chunk = b->chunk.rows,
+                                                                    .strip = imx_strip(b->chunk),
+                                                                    .block = imx_strip_rows(b->chunk, b->cols, 8) });
+    return imx_run_bn_stat_column(
+        dev, imx_launch_columns(dev, b->chunk, b->cols),
+        &(struct imx_k_bn_stat_column){
+            .src = b->src, .part = b->part, .rows = b->rows, .cols = b->cols, .chunk = b->chunk.rows });
+}
+
+static int32_t width_of(const struct imx_bn *b)
+{
+    return b->strips ? 16 : 1;
+}
+
+imx_status imx_bn_stat_finish(struct imx_dev *dev, const struct imx_bn *b)
+{
+    const int32_t width = width_of(b);
+    return imx_run_bn_stat_finish(dev, imx_launch_finish(dev, b->cols, width),
+                                  &(struct imx_k_bn_stat_finish){ .part = b->part,
+                                                                  .run_mean = b->run_mean,
+                                                                  .run_var = b->run_var,
+                                                                  .mean = b->mean,
+                                                                  .invstd = b->invstd,
+                                                                  .rows = b->total,
+                                                                  .cols = b->cols,
+                                                                  .chunk = b->chunk.rows,
+                                                                  .width = width,
+                                                                  .eps = b->eps,
+                                                                  .momentum = b->momentum });
+}
+
+imx_status imx_bn_apply(struct imx_dev *dev, const struct imx_bn *b)
+{
+    if (b->strips)
+        return imx_run_bn_apply_strip(dev, imx_launch_strips(b->chunk, b->cols),
+                                      &(struct imx_k_bn_apply_strip){ .src = b->src,
+                                                                      .gamma = b->gamma,
+                                                                      .beta = b->beta,
+                                                                      .mean = b->mean,
+                                                                      .invstd = b->invstd,
+                                                                      .dst = b->dst,
+                                                                      .rows = b->rows,
+                                                                      .cols = b->cols,
+                                                                      .chunk = b->chunk.rows,
+                                                                      .act = b->act,
+                                                                      .strip = imx_strip(b->chunk),
+                                                                      .block = imx_strip_rows(b->chunk, b->cols, 4) });
+    return imx_run_bn_apply_column(dev, imx_launch_columns(dev, b->chunk, b->cols),
+                                   &(struct imx_k_bn_apply_column){ .src = b->src,
+                                                                    .gamma = b->gamma,
+                                                                    .beta = b->beta,
+                                                                    .mean = b->mean,
+                                                                    .invstd = b->invstd,
+                                                                    .dst = b->dst,
+                                                                    .rows = b->rows,
+                                                                    .cols = b->cols,
+                                                                    .chunk = b->chunk.rows,
+                                                                    .act = b->act });
+}
+
+imx_status imx_bn_back(struct imx_dev *dev, const struct imx_bn *b)
+{
+    if (b->strips)
+        return imx_run_bn_back_strip(dev, imx_launch_strips(b->chunk, b->cols),
+                                     &(struct imx_k_bn_back_strip){ .src = b->src,
+                                                                    .ddst = b->ddst,
+                                                                    .gamma = b->gamma,
+                                                                    .beta = b->beta,
+                                                                    .mean = b->mean,
+                                                                    .invstd = b->invstd,
+                                                                    .part = b->part,
+                                                                    .rows = b->rows,
+                                                                    .cols = b->cols,
+                                                                    .chunk = b->chunk.rows,
+                                                                    .act = b->act,
+                                                                    .strip = imx_strip(b->chunk),
+                                                                    .block = imx_strip_rows(b->chunk, b->cols, 4) });
+    return imx_run_bn_back_column(dev, imx_launch_columns(dev, b->chunk, b->cols),
+                                  &(struct imx_k_bn_back_column){ .src = b->src,
+                                                                  .ddst = b->ddst,
+                                                                  .gamma = b->gamma,
+                                                                  .beta = b->beta,
+                                                                  .mean = b->mean,
+                                                                  .invstd = b->invstd,
+                                                                  .part = b->part,
+                                                                  .rows = b->rows,
+                                                                  .cols = b->cols,
+                                                                  .chunk = b->chunk.rows,
+                                                                  .act = b->act });
+}
+
+imx_status imx_bn_back_finish(struct imx_dev *dev, const struct imx_bn *b)
+{
+    const int32_t width = width_of(b);
+    return imx_run_bn_back_finish(dev, imx_launch_finish(dev, b->cols, width),
+                                  &(struct imx_k_bn_back_finish){ .part = b->part,
+                                                                  .invstd = b->invstd,
+                                                                  .dgamma = b->dgamma,
+                                                                  .dbeta = b->dbeta,
+                                                                  .chunks = b->chunk.count,
+                                                                  .cols = b->cols,
+                                                                  .width = width });
+}
+
+imx_status imx_bn_dsrc(struct imx_dev *dev, const struct imx_bn *b)
+{
+    if (b->strips)
+        return imx_run_bn_dsrc_strip(dev, imx_launch_strips(b->chunk, b->cols),
+                                     &(struct imx_k_bn_dsrc_strip){ .src = b->src,
+                                                                    .ddst = b->ddst,
+                                                                    .gamma = b->gamma,
+                                                                    .beta = b->beta,
+                                                                    .mean = b->mean,
+                                                                    .invstd = b->invstd,
+                                                                    .dgamma = b->dgamma,
+                                                                    .dbeta = b->dbeta,
+                                                                    .dsrc = b->dsrc,
+                                                                    .rows = b->rows,
+                                                                    .total = b->total,
+                                                                    .cols = b->cols,
+                                                                    .chunk = b->chunk.rows,
+                                                                    .act = b->act,
+                                                                    .strip = imx_strip(b->chunk),
+                                                                    .block = imx_strip_rows(b->chunk, b->cols, 4) });
+    return imx_run_bn_dsrc_column(dev, imx_launch_columns(dev, b->chunk, b->cols),
+                                  &(struct imx_k_bn_dsrc_column){ .src = b->src,
+                                                                  .ddst = b->ddst,
+                                                                  .gamma = b->gamma,
+                                                                  .beta = b->beta,
+                                                                  .mean = b->mean,
+                                                                  .invstd = b->invstd,
+                                                                  .dgamma = b->dgamma,
+                                                                  .dbeta = b->dbeta,
+                                                                  .dsrc = b->dsrc,
+                                                                  .rows = b->rows,
+                                                                  .total = b->total,
+                                                                  .cols = b->cols,
+                                                                  .chunk = b->chunk.rows,
+                                                                  .act = b->act });
+}
+
+static struct imx_bn bn_of(const struct imx_batchnorm *d, bool strips)
+{
+    return (struct imx_bn){ .chunk = imx_rowchunk(d->rows, strips),
+                            .rows = d->rows,
+                            .total = d->rows,
+                            .cols = d->cols,
+                            .act = d->act,
+                            .eps = d->eps,
+                            .momentum = d->momentum,
+                            .strips = strips };
 }
 
 static imx_status forward(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_args *a, bool strips)
 {
-    const struct imx_rowchunk chunk = imx_rowchunk(d->rows, strips);
-    const int32_t width = strips ? 16 : 1;
-    if (strips)
-        IMX_TRY(imx_run_bn_stat_strip(dev, imx_launch_strips(chunk, d->cols),
-                                      &(struct imx_k_bn_stat_strip){ .src = a->m[IMX_BN_FWD_SRC],
-                                                                     .part = a->ws,
-                                                                     .rows = d->rows,
-                                                                     .cols = d->cols,
-                                                                     .chunk = chunk.rows,
-                                                                     .strip = imx_strip(chunk),
-                                                                     .block = imx_strip_rows(chunk, d->cols, 8) }));
-    else
-        IMX_TRY(imx_run_bn_stat_column(
-            dev, imx_launch_columns(dev, chunk, d->cols),
-            &(struct imx_k_bn_stat_column){
-                .src = a->m[IMX_BN_FWD_SRC], .part = a->ws, .rows = d->rows, .cols = d->cols, .chunk = chunk.rows }));
-    IMX_TRY(imx_run_bn_stat_finish(dev, imx_launch_finish(dev, d->cols, width),
-                                   &(struct imx_k_bn_stat_finish){ .part = a->ws,
-                                                                   .run_mean = a->m[IMX_BN_FWD_RUN_MEAN],
-                                                                   .run_var = a->m[IMX_BN_FWD_RUN_VAR],
-                                                                   .mean = a->m[IMX_BN_FWD_MEAN],
-                                                                   .invstd = a->m[IMX_BN_FWD_INVSTD],
-                                                                   .rows = d->rows,
-                                                                   .cols = d->cols,
-                                                                   .chunk = chunk.rows,
-                                                                   .width = width,
-                                                                   .eps = d->eps,
-                                                                   .momentum = d->momentum }));
-    return apply(dev, d, strips, a->m[IMX_BN_FWD_SRC], a->m[IMX_BN_FWD_GAMMA], a->m[IMX_BN_FWD_BETA],
-                 a->m[IMX_BN_FWD_MEAN], a->m[IMX_BN_FWD_INVSTD], a->m[IMX_BN_FWD_DST]);
+    struct imx_bn b = bn_of(d, strips);
+    b.src = a->m[IMX_BN_FWD_SRC];
+    b.gamma = a->m[IMX_BN_FWD_GAMMA];
+    b.beta = a->m[IMX_BN_FWD_BETA];
+    b.run_mean = a->m[IMX_BN_FWD_RUN_MEAN];
+    b.run_var = a->m[IMX_BN_FWD_RUN_VAR];
+    b.mean = a->m[IMX_BN_FWD_MEAN];
+    b.invstd = a->m[IMX_BN_FWD_INVSTD];
+    b.part = a->ws;
+    b.dst = a->m[IMX_BN_FWD_DST];
+    IMX_TRY(imx_bn_stat(dev, &b));
+    IMX_TRY(imx_bn_stat_finish(dev, &b));
+    return imx_bn_apply(dev, &b);
 }
 
 static imx_status infer(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_args *a, bool strips)
 {
+    struct imx_bn b = bn_of(d, strips);
+    b.src = a->m[IMX_BN_INFER_SRC];
+    b.gamma = a->m[IMX_BN_INFER_GAMMA];
+    b.beta = a->m[IMX_BN_INFER_BETA];
+    b.mean = a->m[IMX_BN_INFER_RUN_MEAN];
+    b.invstd = a->ws;
+    b.dst = a->m[IMX_BN_INFER_DST];
     IMX_TRY(imx_run_bn_invstd(
         dev, imx_launch_1d(dev, (size_t)d->cols, NULL),
         &(struct imx_k_bn_invstd){
             .run_var = a->m[IMX_BN_INFER_RUN_VAR], .invstd = a->ws, .cols = d->cols, .eps = d->eps }));
-    return apply(dev, d, strips, a->m[IMX_BN_INFER_SRC], a->m[IMX_BN_INFER_GAMMA], a->m[IMX_BN_INFER_BETA],
-                 a->m[IMX_BN_INFER_RUN_MEAN], a->ws, a->m[IMX_BN_INFER_DST]);
-}
-
-static imx_status back_sums(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_args *a, bool strips)
-{
-    const struct imx_rowchunk chunk = imx_rowchunk(d->rows, strips);
-    const struct imx_mem *m = a->m;
-    if (strips)
-        return imx_run_bn_back_strip(dev, imx_launch_strips(chunk, d->cols),
-                                     &(struct imx_k_bn_back_strip){ .src = m[IMX_BN_BWD_SRC],
-                                                                    .ddst = m[IMX_BN_BWD_DDST],
-                                                                    .gamma = m[IMX_BN_BWD_GAMMA],
-                                                                    .beta = m[IMX_BN_BWD_BETA],
-                                                                    .mean = m[IMX_BN_BWD_MEAN],
-                                                                    .invstd = m[IMX_BN_BWD_INVSTD],
-                                                                    .part = a->ws,
-                                                                    .rows = d->rows,
-                                                                    .cols = d->cols,
-                                                                    .chunk = chunk.rows,
-                                                                    .act = d->act,
-                                                                    .strip = imx_strip(chunk),
-                                                                    .block = imx_strip_rows(chunk, d->cols, 4) });
-    return imx_run_bn_back_column(dev, imx_launch_columns(dev, chunk, d->cols),
-                                  &(struct imx_k_bn_back_column){ .src = m[IMX_BN_BWD_SRC],
-                                                                  .ddst = m[IMX_BN_BWD_DDST],
-                                                                  .gamma = m[IMX_BN_BWD_GAMMA],
-                                                                  .beta = m[IMX_BN_BWD_BETA],
-                                                                  .mean = m[IMX_BN_BWD_MEAN],
-                                                                  .invstd = m[IMX_BN_BWD_INVSTD],
-                                                                  .part = a->ws,
-                                                                  .rows = d->rows,
-                                                                  .cols = d->cols,
-                                                                  .chunk = chunk.rows,
-                                                                  .act = d->act });
+    return imx_bn_apply(dev, &b);
 }
 
 static imx_status backward(struct imx_dev *dev, const struct imx_batchnorm *d, const struct imx_args *a, bool strips)
 {
-    const struct imx_rowchunk chunk = imx_rowchunk(d->rows, strips);
-    const struct imx_mem *m = a->m;
-    const int32_t width = strips ? 16 : 1;
-    IMX_TRY(back_sums(dev, d, a, strips));
-    IMX_TRY(imx_run_bn_back_finish(dev, imx_launch_finish(dev, d->cols, width),
-                                   &(struct imx_k_bn_back_finish){ .part = a->ws,
-                                                                   .invstd = m[IMX_BN_BWD_INVSTD],
-                                                                   .dgamma = m[IMX_BN_BWD_DGAMMA],
-                                                                   .dbeta = m[IMX_BN_BWD_DBETA],
-                                                                   .chunks = chunk.count,
-                                                                   .cols = d->cols,
-                                                                   .width = width }));
-    if (strips)
-        return imx_run_bn_dsrc_strip(dev, imx_launch_strips(chunk, d->cols),
-                                     &(struct imx_k_bn_dsrc_strip){ .src = m[IMX_BN_BWD_SRC],
-                                                                    .ddst = m[IMX_BN_BWD_DDST],
-                                                                    .gamma = m[IMX_BN_BWD_GAMMA],
-                                                                    .beta = m[IMX_BN_BWD_BETA],
-                                                                    .mean = m[IMX_BN_BWD_MEAN],
-                                                                    .invstd = m[IMX_BN_BWD_INVSTD],
-                                                                    .dgamma = m[IMX_BN_BWD_DGAMMA],
-                                                                    .dbeta = m[IMX_BN_BWD_DBETA],
-                                                                    .dsrc = m[IMX_BN_BWD_DSRC],
-                                                                    .rows = d->rows,
-                                                                    .total = d->rows,
-                                                                    .cols = d->cols,
-                                                                    .chunk = chunk.rows,
-                                                                    .act = d->act,
-                                                                    .strip = imx_strip(chunk),
-                                                                    .block = imx_strip_rows(chunk, d->cols, 4) });
-    return imx_run_bn_dsrc_column(dev, imx_launch_columns(dev, chunk, d->cols),
-                                  &(struct imx_k_bn_dsrc_column){ .src = m[IMX_BN_BWD_SRC],
-                                                                  .ddst = m[IMX_BN_BWD_DDST],
-                                                                  .gamma = m[IMX_BN_BWD_GAMMA],
-                                                                  .beta = m[IMX_BN_BWD_BETA],
-                                                                  .mean = m[IMX_BN_BWD_MEAN],
-                                                                  .invstd = m[IMX_BN_BWD_INVSTD],
-                                                                  .dgamma = m[IMX_BN_BWD_DGAMMA],
-                                                                  .dbeta = m[IMX_BN_BWD_DBETA],
-                                                                  .dsrc = m[IMX_BN_BWD_DSRC],
-                                                                  .rows = d->rows,
-                                                                  .total = d->rows,
-                                                                  .cols = d->cols,
-                                                                  .chunk = chunk.rows,
-                                                                  .act = d->act });
+    struct imx_bn b = bn_of(d, strips);
+    b.src = a->m[IMX_BN_BWD_SRC];
+    b.ddst = a->m[IMX_BN_BWD_DDST];
+    b.gamma = a->m[IMX_BN_BWD_GAMMA];
+    b.beta = a->m[IMX_BN_BWD_BETA];
+    b.mean = a->m[IMX_BN_BWD_MEAN];
+    b.invstd = a->m[IMX_BN_BWD_INVSTD];
+    b.part = a->ws;
+    b.dsrc = a->m[IMX_BN_BWD_DSRC];
+    b.dgamma = a->m[IMX_BN_BWD_DGAMMA];
+    b.dbeta = a->m[IMX_BN_BWD_DBETA];
+    IMX_TRY(imx_bn_back(dev, &b));
+    IMX_TRY(imx_bn_back_finish(dev, &b));
+    return imx_bn_dsrc(dev, &b);
 }
 
 static imx_status fwd_strip(struct imx_dev *dev, const void *problem, const struct imx_args *a)

@@ -1,166 +1,94 @@
 /* Batch norm in pieces on OpenCL devices: the kernels of cl/batchnorm.cl, each launched by an op of its own. "cl_strip"
  * is for CPU devices, "cl_column" for GPUs. See bnpart.h. */
-#include "imx_kernels.h"
+#include "ops/batchnorm_launch.h"
 #include "ops/bnpart.h"
-#include "ops/rowchunk.h"
 
-/* The parts of a slice as the launches see them. */
-static struct imx_rowchunk parts(const struct imx_bnpart *d)
+/* The parts of `rows` rows as the launches see them. */
+static struct imx_rowchunk parts(const struct imx_bnpart *d, int32_t rows)
 {
-    return (struct imx_rowchunk){ d->chunk, (d->rows + d->chunk - 1) / d->chunk };
+    return (struct imx_rowchunk){ d->chunk, (rows + d->chunk - 1) / d->chunk };
+}
+
+static struct imx_bn bn_of(const struct imx_bnpart *d, struct imx_rowchunk chunk, bool strips)
+{
+    return (struct imx_bn){ .chunk = chunk,
+                            .rows = d->rows,
+                            .total = d->total,
+                            .cols = d->cols,
+                            .act = d->act,
+                            .eps = d->eps,
+                            .momentum = d->momentum,
+                            .strips = strips };
 }
 
 static imx_status run_stat(struct imx_dev *dev, const struct imx_bnpart *d, const struct imx_args *a, bool strips)
 {
-    const struct imx_rowchunk chunk = parts(d);
-    if (strips)
-        return imx_run_bn_stat_strip(dev, imx_launch_strips(chunk, d->cols),
-                                     &(struct imx_k_bn_stat_strip){ .src = a->m[IMX_BN_STAT_SRC],
-                                                                    .part = a->m[IMX_BN_STAT_PART],
-                                                                    .rows = d->rows,
-                                                                    .cols = d->cols,
-                                                                    .chunk = chunk.rows,
-                                                                    .strip = imx_strip(chunk),
-                                                                    .block = imx_strip_rows(chunk, d->cols, 8) });
-    return imx_run_bn_stat_column(dev, imx_launch_columns(dev, chunk, d->cols),
-                                  &(struct imx_k_bn_stat_column){ .src = a->m[IMX_BN_STAT_SRC],
-                                                                  .part = a->m[IMX_BN_STAT_PART],
-                                                                  .rows = d->rows,
-                                                                  .cols = d->cols,
-                                                                  .chunk = chunk.rows });
+    struct imx_bn b = bn_of(d, parts(d, d->rows), strips);
+    b.src = a->m[IMX_BN_STAT_SRC];
+    b.part = a->m[IMX_BN_STAT_PART];
+    return imx_bn_stat(dev, &b);
 }
 
 static imx_status run_merge(struct imx_dev *dev, const struct imx_bnpart *d, const struct imx_args *a, bool strips)
 {
-    const int32_t width = strips ? 16 : 1;
-    return imx_run_bn_stat_finish(dev, imx_launch_finish(dev, d->cols, width),
-                                  &(struct imx_k_bn_stat_finish){ .part = a->m[IMX_BN_MERGE_PART],
-                                                                  .run_mean = a->m[IMX_BN_MERGE_RUN_MEAN],
-                                                                  .run_var = a->m[IMX_BN_MERGE_RUN_VAR],
-                                                                  .mean = a->m[IMX_BN_MERGE_MEAN],
-                                                                  .invstd = a->m[IMX_BN_MERGE_INVSTD],
-                                                                  .rows = d->total,
-                                                                  .cols = d->cols,
-                                                                  .chunk = d->chunk,
-                                                                  .width = width,
-                                                                  .eps = d->eps,
-                                                                  .momentum = d->momentum });
+    struct imx_bn b = bn_of(d, parts(d, d->total), strips);
+    b.part = a->m[IMX_BN_MERGE_PART];
+    b.run_mean = a->m[IMX_BN_MERGE_RUN_MEAN];
+    b.run_var = a->m[IMX_BN_MERGE_RUN_VAR];
+    b.mean = a->m[IMX_BN_MERGE_MEAN];
+    b.invstd = a->m[IMX_BN_MERGE_INVSTD];
+    return imx_bn_stat_finish(dev, &b);
 }
 
 static imx_status run_apply(struct imx_dev *dev, const struct imx_bnpart *d, const struct imx_args *a, bool strips)
 {
-    const struct imx_rowchunk chunk = imx_rowchunk(d->rows, strips);
-    const struct imx_mem *m = a->m;
-    if (strips)
-        return imx_run_bn_apply_strip(dev, imx_launch_strips(chunk, d->cols),
-                                      &(struct imx_k_bn_apply_strip){ .src = m[IMX_BN_APPLY_SRC],
-                                                                      .gamma = m[IMX_BN_APPLY_GAMMA],
-                                                                      .beta = m[IMX_BN_APPLY_BETA],
-                                                                      .mean = m[IMX_BN_APPLY_MEAN],
-                                                                      .invstd = m[IMX_BN_APPLY_INVSTD],
-                                                                      .dst = m[IMX_BN_APPLY_DST],
-                                                                      .rows = d->rows,
-                                                                      .cols = d->cols,
-                                                                      .chunk = chunk.rows,
-                                                                      .act = d->act,
-                                                                      .strip = imx_strip(chunk),
-                                                                      .block = imx_strip_rows(chunk, d->cols, 4) });
-    return imx_run_bn_apply_column(dev, imx_launch_columns(dev, chunk, d->cols),
-                                   &(struct imx_k_bn_apply_column){ .src = m[IMX_BN_APPLY_SRC],
-                                                                    .gamma = m[IMX_BN_APPLY_GAMMA],
-                                                                    .beta = m[IMX_BN_APPLY_BETA],
-                                                                    .mean = m[IMX_BN_APPLY_MEAN],
-                                                                    .invstd = m[IMX_BN_APPLY_INVSTD],
-                                                                    .dst = m[IMX_BN_APPLY_DST],
-                                                                    .rows = d->rows,
-                                                                    .cols = d->cols,
-                                                                    .chunk = chunk.rows,
-                                                                    .act = d->act });
+    struct imx_bn b = bn_of(d, imx_rowchunk(d->rows, strips), strips);
+    b.src = a->m[IMX_BN_APPLY_SRC];
+    b.gamma = a->m[IMX_BN_APPLY_GAMMA];
+    b.beta = a->m[IMX_BN_APPLY_BETA];
+    b.mean = a->m[IMX_BN_APPLY_MEAN];
+    b.invstd = a->m[IMX_BN_APPLY_INVSTD];
+    b.dst = a->m[IMX_BN_APPLY_DST];
+    return imx_bn_apply(dev, &b);
+}
+
+static struct imx_bn back_of(const struct imx_bnpart *d, struct imx_rowchunk chunk, const struct imx_mem *m,
+                             bool strips)
+{
+    struct imx_bn b = bn_of(d, chunk, strips);
+    b.src = m[IMX_BN_BACK_SRC];
+    b.ddst = m[IMX_BN_BACK_DDST];
+    b.gamma = m[IMX_BN_BACK_GAMMA];
+    b.beta = m[IMX_BN_BACK_BETA];
+    b.mean = m[IMX_BN_BACK_MEAN];
+    b.invstd = m[IMX_BN_BACK_INVSTD];
+    return b;
 }
 
 static imx_status run_back_stat(struct imx_dev *dev, const struct imx_bnpart *d, const struct imx_args *a, bool strips)
 {
-    const struct imx_rowchunk chunk = parts(d);
-    const struct imx_mem *m = a->m;
-    if (strips)
-        return imx_run_bn_back_strip(dev, imx_launch_strips(chunk, d->cols),
-                                     &(struct imx_k_bn_back_strip){ .src = m[IMX_BN_BACK_SRC],
-                                                                    .ddst = m[IMX_BN_BACK_DDST],
-                                                                    .gamma = m[IMX_BN_BACK_GAMMA],
-                                                                    .beta = m[IMX_BN_BACK_BETA],
-                                                                    .mean = m[IMX_BN_BACK_MEAN],
-                                                                    .invstd = m[IMX_BN_BACK_INVSTD],
-                                                                    .part = m[IMX_BN_BACK_PART],
-                                                                    .rows = d->rows,
-                                                                    .cols = d->cols,
-                                                                    .chunk = chunk.rows,
-                                                                    .act = d->act,
-                                                                    .strip = imx_strip(chunk),
-                                                                    .block = imx_strip_rows(chunk, d->cols, 4) });
-    return imx_run_bn_back_column(dev, imx_launch_columns(dev, chunk, d->cols),
-                                  &(struct imx_k_bn_back_column){ .src = m[IMX_BN_BACK_SRC],
-                                                                  .ddst = m[IMX_BN_BACK_DDST],
-                                                                  .gamma = m[IMX_BN_BACK_GAMMA],
-                                                                  .beta = m[IMX_BN_BACK_BETA],
-                                                                  .mean = m[IMX_BN_BACK_MEAN],
-                                                                  .invstd = m[IMX_BN_BACK_INVSTD],
-                                                                  .part = m[IMX_BN_BACK_PART],
-                                                                  .rows = d->rows,
-                                                                  .cols = d->cols,
-                                                                  .chunk = chunk.rows,
-                                                                  .act = d->act });
+    struct imx_bn b = back_of(d, parts(d, d->rows), a->m, strips);
+    b.part = a->m[IMX_BN_BACK_PART];
+    return imx_bn_back(dev, &b);
 }
 
 static imx_status run_back_merge(struct imx_dev *dev, const struct imx_bnpart *d, const struct imx_args *a, bool strips)
 {
-    const int32_t width = strips ? 16 : 1;
-    return imx_run_bn_back_finish(dev, imx_launch_finish(dev, d->cols, width),
-                                  &(struct imx_k_bn_back_finish){ .part = a->m[IMX_BN_BACK_MERGE_PART],
-                                                                  .invstd = a->m[IMX_BN_BACK_MERGE_INVSTD],
-                                                                  .dgamma = a->m[IMX_BN_BACK_MERGE_DGAMMA],
-                                                                  .dbeta = a->m[IMX_BN_BACK_MERGE_DBETA],
-                                                                  .chunks = (d->total + d->chunk - 1) / d->chunk,
-                                                                  .cols = d->cols,
-                                                                  .width = width });
+    struct imx_bn b = bn_of(d, parts(d, d->total), strips);
+    b.part = a->m[IMX_BN_BACK_MERGE_PART];
+    b.invstd = a->m[IMX_BN_BACK_MERGE_INVSTD];
+    b.dgamma = a->m[IMX_BN_BACK_MERGE_DGAMMA];
+    b.dbeta = a->m[IMX_BN_BACK_MERGE_DBETA];
+    return imx_bn_back_finish(dev, &b);
 }
 
 static imx_status run_back_apply(struct imx_dev *dev, const struct imx_bnpart *d, const struct imx_args *a, bool strips)
 {
-    const struct imx_rowchunk chunk = imx_rowchunk(d->rows, strips);
-    const struct imx_mem *m = a->m;
-    if (strips)
-        return imx_run_bn_dsrc_strip(dev, imx_launch_strips(chunk, d->cols),
-                                     &(struct imx_k_bn_dsrc_strip){ .src = m[IMX_BN_BACK_SRC],
-                                                                    .ddst = m[IMX_BN_BACK_DDST],
-                                                                    .gamma = m[IMX_BN_BACK_GAMMA],
-                                                                    .beta = m[IMX_BN_BACK_BETA],
-                                                                    .mean = m[IMX_BN_BACK_MEAN],
-                                                                    .invstd = m[IMX_BN_BACK_INVSTD],
-                                                                    .dgamma = m[IMX_BN_BACK_DGAMMA],
-                                                                    .dbeta = m[IMX_BN_BACK_DBETA],
-                                                                    .dsrc = m[IMX_BN_BACK_DSRC],
-                                                                    .rows = d->rows,
-                                                                    .total = d->total,
-                                                                    .cols = d->cols,
-                                                                    .chunk = chunk.rows,
-                                                                    .act = d->act,
-                                                                    .strip = imx_strip(chunk),
-                                                                    .block = imx_strip_rows(chunk, d->cols, 4) });
-    return imx_run_bn_dsrc_column(dev, imx_launch_columns(dev, chunk, d->cols),
-                                  &(struct imx_k_bn_dsrc_column){ .src = m[IMX_BN_BACK_SRC],
-                                                                  .ddst = m[IMX_BN_BACK_DDST],
-                                                                  .gamma = m[IMX_BN_BACK_GAMMA],
-                                                                  .beta = m[IMX_BN_BACK_BETA],
-                                                                  .mean = m[IMX_BN_BACK_MEAN],
-                                                                  .invstd = m[IMX_BN_BACK_INVSTD],
-                                                                  .dgamma = m[IMX_BN_BACK_DGAMMA],
-                                                                  .dbeta = m[IMX_BN_BACK_DBETA],
-                                                                  .dsrc = m[IMX_BN_BACK_DSRC],
-                                                                  .rows = d->rows,
-                                                                  .total = d->total,
-                                                                  .cols = d->cols,
-                                                                  .chunk = chunk.rows,
-                                                                  .act = d->act });
+    struct imx_bn b = back_of(d, imx_rowchunk(d->rows, strips), a->m, strips);
+    b.dgamma = a->m[IMX_BN_BACK_DGAMMA];
+    b.dbeta = a->m[IMX_BN_BACK_DBETA];
+    b.dsrc = a->m[IMX_BN_BACK_DSRC];
+    return imx_bn_dsrc(dev, &b);
 }
 
 #define VARIANTS(stem)                                                                                                 \
