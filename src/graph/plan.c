@@ -235,11 +235,6 @@ static uint64_t sum_keep(const struct imx_graph *g)
     return sum;
 }
 
-static uint64_t store_bytes(const struct imx_store *s)
-{
-    return s->bytes[IMX_ARENA_PARAM] * (s->training ? 4 : 1) + s->bytes[IMX_ARENA_STATE];
-}
-
 /* Variants, lives and pieces; *piece is the caller's to free. */
 static imx_status prepare(struct imx_graph *g, struct piece **piece, int *n)
 {
@@ -317,7 +312,7 @@ imx_status imx_graph_plan(struct imx_graph *g, uint64_t limit)
 {
     IMX_TRY(g->status);
     if (limit)
-        IMX_TRY(imx_graph_fit(g, limit, sum_keep(g) + store_bytes(g->store)));
+        IMX_TRY(imx_graph_fit(g, limit, sum_keep(g) + imx_store_bytes(g->store)));
     IMX_TRY(finish(g));
     for (int i = 0; i < g->n_nodes; i++)
         for (int k = 0; k < g->node[i].op->n_args; k++)

@@ -74,6 +74,11 @@ imx_status imx_store_commit(struct imx_store *s)
     return IMX_OK;
 }
 
+uint64_t imx_store_bytes(const struct imx_store *s)
+{
+    return s->bytes[IMX_ARENA_PARAM] * (s->training ? 4 : 1) + s->bytes[IMX_ARENA_STATE];
+}
+
 struct imx_mem imx_store_arena(const struct imx_store *s, enum imx_arena arena)
 {
     return (struct imx_mem){ s->buf[arena], 0, s->bytes[arena] };

@@ -63,6 +63,8 @@ IMX_MUST_CHECK imx_status imx_store_commit(struct imx_store *s);
 /* Draws the initial values from the seed: a function of the seed and the order of the parameters alone. */
 IMX_MUST_CHECK imx_status imx_store_init(struct imx_store *s, uint64_t seed);
 
+/* Bytes of all arenas, before commit those that it will allocate. */
+uint64_t imx_store_bytes(const struct imx_store *s);
 struct imx_mem imx_store_mem(const struct imx_store *s, int index, enum imx_arena arena);
 /* The whole arena as one piece. */
 struct imx_mem imx_store_arena(const struct imx_store *s, enum imx_arena arena);

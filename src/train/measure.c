@@ -49,11 +49,6 @@ static imx_status time_steps(struct imx_step *s, const struct imx_config *c, con
     return IMX_OK;
 }
 
-static double flop_of(const struct imx_node *n)
-{
-    return n->op->flop ? n->op->flop(n->problem) : 0;
-}
-
 static imx_status profile(struct imx_graph *g, struct imx_step_time *out)
 {
     enum { TIMES = 3 };
@@ -71,20 +66,12 @@ static imx_status profile(struct imx_graph *g, struct imx_step_time *out)
         imx_problem_print(n->op, n->problem, t->problem, sizeof t->problem);
         snprintf(t->variant, sizeof t->variant, "%s", n->variant->name);
         t->ms = seconds[i] * 1e3 / TIMES;
-        t->flop = flop_of(n);
+        t->flop = n->op->flop ? n->op->flop(n->problem) : 0;
     }
     out->n = g->n_nodes;
 fail:
     free(seconds);
     return status;
-}
-
-static uint64_t store_bytes(const struct imx_store *s)
-{
-    uint64_t sum = 0;
-    for (int a = 0; a < IMX_ARENA_COUNT; a++)
-        sum += s->bytes[a];
-    return sum;
 }
 
 imx_status imx_step_measure(struct imx_dev *dev, const struct imx_config *c, int32_t h, int32_t w, int32_t ch, int runs,
@@ -103,18 +90,17 @@ imx_status imx_step_measure(struct imx_dev *dev, const struct imx_config *c, int
         IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for a batch"));
     random_bytes(bytes, n);
     IMX_GO(imx_step_create(dev, c, &spec, &s));
-    for (int i = 0; i < s->graph.g->n_nodes; i++)
-        out->flop += flop_of(&s->graph.g->node[i]);
+    out->flop = imx_graph_flop(s->graph.g);
     IMX_GO(imx_meter_open(dev, &meter));
     IMX_GO(time_steps(s, c, bytes, aug, runs, &meter, out));
     IMX_GO(profile(s->graph.g, out));
     const struct imx_graph *g = s->graph.g;
-    out->store_bytes = store_bytes(s->store);
-    out->peak_bytes = g->temp_bytes + g->keep_bytes + store_bytes(s->store);
+    out->store_bytes = imx_store_bytes(s->store);
+    out->peak_bytes = g->temp_bytes + g->keep_bytes + out->store_bytes;
     out->slices = g->n_slices;
     out->sliced = g->n_virtual;
     out->again = g->n_again;
-    out->lower_bound_bytes = g->lower_bound + g->keep_bytes + store_bytes(s->store);
+    out->lower_bound_bytes = g->lower_bound + g->keep_bytes + out->store_bytes;
 fail:
     imx_meter_close(&meter);
     imx_step_destroy(s);
