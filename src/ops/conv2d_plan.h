@@ -10,6 +10,17 @@ struct imx_conv2d_work {
     int32_t w_0, w_a, w_b, w_c, w_j, dst_0, dst_n, dst_t, dst_u, cols;
 };
 
+/* The arguments of kernels that have the names of the problem's fields, or of the work's: where it reads and writes,
+ * and how its weights lie (those of struct imx_winograd, too). */
+#define IMX_CONV2D_SIZES(d)                                                                                            \
+    .n = (d)->n, .h = (d)->h, .w = (d)->w, .c = (d)->c, .o = (d)->o, .k = (d)->k, .stride = (d)->stride, .pad = (d)->pad
+#define IMX_CONV2D_PLACES(k)                                                                                           \
+    .images = (k)->images, .out_h = (k)->out_h, .out_w = (k)->out_w, .in_h = (k)->in_h, .in_w = (k)->in_w,             \
+    .in_c = (k)->in_c, .taps_a = (k)->taps_a, .taps_b = (k)->taps_b, .step = (k)->step, .base_y = (k)->base_y,         \
+    .base_x = (k)->base_x, .dir = (k)->dir, .dst_0 = (k)->dst_0, .dst_n = (k)->dst_n, .dst_t = (k)->dst_t,             \
+    .dst_u = (k)->dst_u, .cols = (k)->cols
+#define IMX_CONV2D_WEIGHTS(k) .w_0 = (k)->w_0, .w_a = (k)->w_a, .w_b = (k)->w_b, .w_c = (k)->w_c, .w_j = (k)->w_j
+
 /* Smallest i >= 0 with (i + pad) % stride == residue. */
 static inline int32_t imx_conv2d_first(int32_t residue, int32_t pad, int32_t stride)
 {

@@ -83,16 +83,10 @@ static imx_status cpu_run(struct imx_dev *dev, const struct imx_winograd *k, int
     const char *options = cpu_options(&dev->caps, m);
     const struct imx_mem packed = imx_part(x->ws, 0, p.wei_bytes), work = imx_part(x->ws, p.wei_bytes, p.work_bytes);
     const struct imx_launch pack = { { ((size_t)k->in_c + 15) / 16, (size_t)p.panels, 1 }, { 1, 1, 1 }, options };
-    IMX_TRY(imx_run_conv2d_winograd_wei_cpu(dev, pack,
-                                            &(struct imx_k_conv2d_winograd_wei_cpu){ .wei = x->wei,
-                                                                                     .dst = packed,
-                                                                                     .in_c = k->in_c,
-                                                                                     .w_0 = k->w_0,
-                                                                                     .w_a = k->w_a,
-                                                                                     .w_b = k->w_b,
-                                                                                     .w_c = k->w_c,
-                                                                                     .w_j = k->w_j,
-                                                                                     .cols = k->cols }));
+    IMX_TRY(imx_run_conv2d_winograd_wei_cpu(
+        dev, pack,
+        &(struct imx_k_conv2d_winograd_wei_cpu){
+            .wei = x->wei, .dst = packed, .in_c = k->in_c, IMX_CONV2D_WEIGHTS(k), .cols = k->cols }));
     const struct imx_launch launch = { { (size_t)p.items, 1, 1 }, { 1, 1, 1 }, options };
     return imx_run_conv2d_winograd_cpu(dev, launch,
                                        &(struct imx_k_conv2d_winograd_cpu){ .src = x->src,
@@ -212,16 +206,10 @@ static imx_status local_run(struct imx_dev *dev, const struct imx_winograd *k, i
     const struct local_plan p = local_plan(&dev->caps, k, m);
     const struct imx_mem wei = imx_part(x->ws, 0, p.wei_bytes);
     const char *options = local_options(local_group(&dev->caps), m);
-    IMX_TRY(imx_run_conv2d_winograd_wei(dev, imx_launch_1d(dev, (size_t)k->in_c * (size_t)k->cols, options),
-                                        &(struct imx_k_conv2d_winograd_wei){ .wei = x->wei,
-                                                                             .dst = wei,
-                                                                             .in_c = k->in_c,
-                                                                             .w_0 = k->w_0,
-                                                                             .w_a = k->w_a,
-                                                                             .w_b = k->w_b,
-                                                                             .w_c = k->w_c,
-                                                                             .w_j = k->w_j,
-                                                                             .cols = k->cols }));
+    IMX_TRY(imx_run_conv2d_winograd_wei(
+        dev, imx_launch_1d(dev, (size_t)k->in_c * (size_t)k->cols, options),
+        &(struct imx_k_conv2d_winograd_wei){
+            .wei = x->wei, .dst = wei, .in_c = k->in_c, IMX_CONV2D_WEIGHTS(k), .cols = k->cols }));
     for (int32_t first = 0; first < p.tiles; first += p.slab)
         IMX_TRY(local_slab(dev, k, m, &p, first, x, wei));
     return IMX_OK;
