@@ -1,5 +1,5 @@
-/* How many OpenCL programs a training step needs: each takes a driver seconds to build where nothing is kept. At most 40
- * for any model, with the kernels of CPUs and with those of GPUs. */
+/* How many OpenCL programs a training step needs: each takes a driver seconds to build where nothing is kept. At most
+ * 40 for any model, with the kernels of CPUs and with those of GPUs. */
 #include "ops/critic.h"
 #include "shared.h"
 #include "whole.h"
@@ -58,10 +58,10 @@ static void count(size_t i, const char *kernels)
         return;
     }
     const uint64_t before = dev->count.programs;
-    const bool ran = whole_open(dev, &spec, &n) == IMX_OK && imx_graph_run(n.net.g) == IMX_OK &&
-                     dev->vt->sync(dev) == IMX_OK;
-    tap_ok(ran && dev->count.programs - before <= MOST, "kernels of a %s, %s, %s: %llu programs, %llu launches", kernels,
-           cases[i].objective, cases[i].encoder, (unsigned long long)(dev->count.programs - before),
+    const bool ran =
+        whole_open(dev, &spec, &n) == IMX_OK && imx_graph_run(n.net.g) == IMX_OK && dev->vt->sync(dev) == IMX_OK;
+    tap_ok(ran && dev->count.programs - before <= MOST, "kernels of a %s, %s, %s: %llu programs, %llu launches",
+           kernels, cases[i].objective, cases[i].encoder, (unsigned long long)(dev->count.programs - before),
            (unsigned long long)dev->count.launches);
     whole_close(&n);
     imx_dev_close(dev);
