@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "progress.h"
 
 struct imx_cli imx_cli;
@@ -155,6 +156,18 @@ imx_status imx_print_json(struct imx_json *j)
         printf("%s\n", j->text.data);
     imx_json_free(j);
     return s;
+}
+
+imx_status imx_save_json(const char *run, const char *name, struct imx_json *j)
+{
+    char path[4096];
+    imx_status status = imx_json_check(j);
+    if (status == IMX_OK && !imx_join(path, sizeof path, run, name))
+        status = imx_fail(IMX_E_ARG, "the path %s is too long", run);
+    if (status == IMX_OK)
+        status = imx_file_write(path, j->text.data, j->text.size);
+    imx_json_free(j);
+    return status;
 }
 
 static int report(imx_status s)

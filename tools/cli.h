@@ -41,6 +41,8 @@ int imx_cli_main(const struct imx_command *const *commands, int argc, char **arg
 void imx_say(const char *fmt, ...) IMX_PRINTF(1, 2);
 /* Prints a finished JSON text and a newline on stdout and frees it. */
 IMX_MUST_CHECK imx_status imx_print_json(struct imx_json *j);
+/* Writes a finished JSON text to RUN/name, whole or not at all, and frees it. */
+IMX_MUST_CHECK imx_status imx_save_json(const char *run, const char *name, struct imx_json *j);
 
 /* From here on SIGINT, SIGTERM and SIGHUP only set a flag; a second one leaves at once. SIGUSR1 asks for a
  * checkpoint. */

@@ -194,7 +194,7 @@ const struct imx_command imx_cmd_compare = {
     .summary = "sets several runs side by side: settings that differ, curves, probes, cost",
     .usage = "RUN RUN... [-o FILE.html]",
     .about = "Reads config.toml, env.json, metrics.jsonl, train.log and what `infomax probe --save` and `infomax\n"
-             "measure` left in the folders. What a run lacks is shown as missing.",
+             "measure --save` left in the folders. What a run lacks is shown as missing.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),

@@ -24,7 +24,7 @@ enum { SVM_REPEATS = 5, SHEET_COLUMNS = 8, SHEET_IMAGES = 32 };
 
 struct values {
     char *test, *device;
-    bool mine, ndm, ssim, untrained;
+    bool mine, ndm, ssim, untrained, save;
     int64_t steps, batch, ndm_batch, seed;
     double lr, mine_penalty;
     uint64_t svm_memory;
@@ -258,6 +258,14 @@ static void as_json(const struct measure *m, struct imx_json *j)
     imx_json_end(j);
 }
 
+/* A file for the trained encoder and one for the untrained: both may be there. */
+static imx_status save(const struct measure *m)
+{
+    struct imx_json j = { .pretty = true };
+    as_json(m, &j);
+    return imx_save_json(m->run, m->v->untrained ? "measure-untrained.json" : "measure.json", &j);
+}
+
 static imx_status measure_all(struct measure *m)
 {
     IMX_TRY(encode(m));
@@ -303,6 +311,8 @@ static imx_status run(void *values, int n, char **word)
     IMX_GO(imx_probe_data_open(&m->trained, word[1], m->v->test, false, &m->data));
     choose(m);
     IMX_GO(measure_all(m));
+    if (m->v->save)
+        IMX_GO(save(m));
     if (imx_cli.json) {
         as_json(m, &j);
         status = imx_print_json(&j);
@@ -343,6 +353,7 @@ static const struct imx_option options[] = {
     IMX_ROW_UNTRAINED,
     IMX_ROW_SEED("of everything drawn"),
     IMX_ROW_DEVICE,
+    IMX_ROW_FLAG("save", save, "also writes RUN/measure.json (--untrained: measure-untrained.json), for compare"),
     { .name = NULL },
 };
 
@@ -350,6 +361,7 @@ static const char *const examples[] = {
     "infomax measure runs/photos photos",
     "infomax measure runs/c10 cifar10 --test cifar10#test --ssim --steps 10000",
     "infomax measure runs/c10 cifar10 --mine --ndm --json",
+    "infomax measure runs/c10 cifar10 --save",
     NULL,
 };
 

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "cli.h"
 #include "eval/classify.h"
 #include "eval/knn.h"
@@ -325,17 +324,11 @@ static void as_json(const struct probe *p, bool array, struct imx_json *j)
 
 static imx_status save(const struct probe *p)
 {
-    char path[4096], name[64];
+    char name[64];
     struct imx_json j = { .pretty = true };
     as_json(p, true, &j);
-    imx_status status = imx_json_check(&j);
     snprintf(name, sizeof name, "probe-%s.json", p->v->classifier);
-    if (status == IMX_OK && !imx_join(path, sizeof path, p->run, name))
-        status = imx_fail(IMX_E_ARG, "the path %s is too long", p->run);
-    if (status == IMX_OK)
-        status = imx_file_write(path, j.text.data, j.text.size);
-    imx_json_free(&j);
-    return status;
+    return imx_save_json(p->run, name, &j);
 }
 
 static imx_status run(void *values, int n, char **word)

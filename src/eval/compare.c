@@ -258,8 +258,11 @@ static imx_status set_files(struct imx_compare *c, size_t i)
         const struct imx_json_node *root = c->run[i].result[k].root;
         const struct imx_json_node *first = root->type == IMX_JSON_ARRAY ? root->child : root;
         for (const struct imx_json_node *row = first; row; row = root->type == IMX_JSON_ARRAY ? row->next : NULL)
-            if (row->type == IMX_JSON_OBJECT)
-                IMX_TRY(imx_json_get(row, "accuracy") ? set_probe(c, i, row) : set_measured(c, i, "", row));
+            if (row->type == IMX_JSON_OBJECT) {
+                const struct imx_json_node *drawn = imx_json_get(row, "untrained");
+                const char *prefix = drawn && drawn->type == IMX_JSON_BOOL && drawn->truth ? "untrained" : "";
+                IMX_TRY(imx_json_get(row, "accuracy") ? set_probe(c, i, row) : set_measured(c, i, prefix, row));
+            }
     }
     return IMX_OK;
 }

@@ -148,14 +148,41 @@ def check_neighbors():
 
 def check_measure():
     # synth's 16 pixels are enough for one scale and three strided convolutions
-    done = call('measure', 'run', 'train', '--test', 'test', '--steps', '12', '--batch', '8', '--ndm-batch', '16', '--json')
+    args = ['measure', 'run', 'train', '--test', 'test', '--steps', '12', '--batch', '8', '--ndm-batch', '16', '--save']
+    done = call(*args, '--json')
     row = json.loads(done.stdout or '{}')
     keys = ('mine_nats', 'mine_heldout_nats', 'ndm', 'ndm_sigmoid', 'ssim', 'ms_ssim')
     ok(done.returncode == 0 and all(isinstance(row[k], float) and abs(row[k]) < 1000 for k in keys) and row['ssim_scales'] == 1
        and row['images'] == 240 and row['test_images'] == 90, 'measure: the whole row', (row, done.stderr))
     ok(os.path.exists('run/reconstructions.png'), 'measure: a sheet of reconstructions')
+    with open('run/measure.json', encoding='utf-8') as file:
+        ok(json.load(file) == row, 'measure: --save writes the same')
     done = call('measure', 'run', 'train', '--ndm', '--steps', '3')
     ok(done.returncode == 0 and 'NDM' in done.stdout and 'MINE' not in done.stdout, 'measure: only what is asked for', done.stderr)
+    done = call(*args, '--ssim', '--untrained')
+    ok(done.returncode == 0 and json.load(open('run/measure-untrained.json', encoding='utf-8'))['untrained'],
+       'measure: --save --untrained has a file of its own', done.stderr)
+    return row
+
+
+def check_compare(measured):
+    """What probe and measure saved arrives in the comparison, and what was not asked for does not."""
+    shutil.copytree('run', 'bare')
+    for name in os.listdir('bare'):
+        if name.startswith(('probe-', 'measure')):
+            os.remove('bare/' + name)
+    done = call('compare', 'run', 'bare', '--json', device=False)
+    runs = json.loads(done.stdout or '{"runs": []}')['runs']
+    if not ok(len(runs) == 2, 'compare: two runs', done.stderr):
+        return
+    ok(measured in runs[0]['measure'] and len(runs[0]['measure']) == 2 and not runs[1]['measure'] and not runs[1]['probes'],
+       'compare: what measure saved', runs)
+    with open('run/probe-mlp.json', encoding='utf-8') as file:
+        ok(all(r in runs[0]['probes'] for r in json.load(file)), 'compare: what probe saved', runs)
+    text = call('compare', 'run', 'bare', device=False).stdout
+    cell = {line[2:].rsplit(None, 2)[0]: line.split()[-2:] for line in text.splitlines() if line.startswith('  ') and len(line.split()) > 2}
+    wanted = [('mine_nats', measured['mine_nats']), ('ndm', measured['ndm']), ('ms_ssim', measured['ms_ssim'])]
+    ok(all(cell.get(k) == ['%.4g' % v, '-'] for k, v in wanted) and 'untrained ssim' in cell, 'compare: the table has them', text)
 
 
 def check_faults():
@@ -230,7 +257,7 @@ def main():
             check_other_probes()
             check_svm()
             check_neighbors()
-            check_measure()
+            check_compare(check_measure())
             check_faults()
             check_signal()
         os.chdir('/')

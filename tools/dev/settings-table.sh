@@ -1,13 +1,14 @@
 #!/bin/bash
 # Trains the same encoder by every objective, measures each run, and sets them side by side.
 #
-# usage: settings-table.sh INFOMAX DATA OUT [EPOCHS [SEEDS]]     (5 epochs; seeds 0, 1, 2 of the first two settings)
+# usage: settings-table.sh INFOMAX DATA OUT [EPOCHS [SEEDS [STEPS]]]
+#   5 epochs; seeds "0 1 2" of the first two settings; 2000 steps of each network that measures (MINE, NDM, SSIM)
 #
 # OUT/NAME-SEED are the runs, OUT/table.html and OUT/table.txt the comparison. What is there is not done again, so an
 # interrupted table goes on where it stopped. About half an hour a run on two cores with CIFAR-10.
 set -eu
-[ $# -ge 3 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-infomax=$1 data=$2 out=$3 epochs=${4-5} seeds=${5-"0 1 2"}
+[ $# -ge 3 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+infomax=$1 data=$2 out=$3 epochs=${4-5} seeds=${5-"0 1 2"} steps=${6-2000}
 mkdir -p "$out"
 
 # one RUN-NAME "OPTIONS" SEED
@@ -29,7 +30,7 @@ one() {
         "$infomax" probe "$run" "$data" --classifier knn --layer y --both --save
     fi
     if [ ! -e "$run/measure.json" ]; then
-        "$infomax" measure "$run" "$data" --mine --ndm --ssim
+        "$infomax" measure "$run" "$data" --mine --ndm --ssim --steps "$steps" --save
     fi
 }
 
