@@ -11,7 +11,7 @@ struct values {
     char *out;
 };
 
-enum { NAME = 22, CELL = 14, WIDEST = 34 };
+enum { NAME = 22, CELL = 14, WIDEST = 34, WIDEST_NAME = 48 };
 
 /* Characters of UTF-8 text, nearly columns. */
 static int length(const char *s)
@@ -39,7 +39,12 @@ static int width_of(const struct imx_compare *c, size_t run)
 
 static void as_text(const struct imx_compare *c)
 {
-    printf("%-*s", NAME, "");
+    int name = NAME;
+    for (size_t i = 0; i < c->facts; i++)
+        if (length(c->fact[i].name) + 2 > name)
+            name = length(c->fact[i].name) + 2;
+    name = name < WIDEST_NAME ? name : WIDEST_NAME;
+    printf("%-*s", name, "");
     for (size_t k = 0; k < c->runs; k++)
         put(c->run[k].name, width_of(c, k));
     printf("\n");
@@ -52,7 +57,7 @@ static void as_text(const struct imx_compare *c)
             if (first)
                 printf("%s%s\n", *s, strcmp(*s, "settings") ? "" : " that differ");
             first = false;
-            printf("  %-*s", NAME - 2, f->name);
+            printf("  %-*s", name - 2, f->name);
             for (size_t k = 0; k < c->runs; k++)
                 put(f->cell[k] ? f->cell[k] : "-", width_of(c, k));
             printf("\n");
@@ -81,15 +86,15 @@ static void node(struct imx_json *j, const char *key, const struct imx_json_node
     imx_json_end(j);
 }
 
-/* Results of a kind (probes have an accuracy) as an array. */
-static void results(struct imx_json *j, const struct imx_compared *r, const char *key, bool probes)
+/* Results of a kind as an array. */
+static void results(struct imx_json *j, const struct imx_compared *r, const char *key, enum imx_result_kind kind)
 {
     imx_json_array(j, key);
     for (size_t i = 0; i < r->results; i++) {
         const struct imx_json_node *root = r->result[i].root;
         const bool array = root->type == IMX_JSON_ARRAY;
         for (const struct imx_json_node *row = array ? root->child : root; row; row = array ? row->next : NULL)
-            if (row->type == IMX_JSON_OBJECT && (imx_json_get(row, "accuracy") != NULL) == probes)
+            if (row->type == IMX_JSON_OBJECT && imx_result_kind(row) == kind)
                 node(j, NULL, row);
     }
     imx_json_end(j);
@@ -123,8 +128,9 @@ static imx_status one_as_json(struct imx_json *j, const struct imx_compare *c, s
     imx_json_string(j, "device", imx_json_get_string(imx_json_get(env, "device"), "name", NULL));
     imx_json_double(j, "peak_bytes", imx_json_get_number(imx_json_get(env, "memory"), "peak_bytes", (double)NAN));
     imx_json_string(j, "data_hash", imx_json_get_string(imx_json_get(env, "data"), "hash", NULL));
-    results(j, r, "probes", true);
-    results(j, r, "measure", false);
+    results(j, r, "probes", IMX_RESULT_PROBE);
+    results(j, r, "finetune", IMX_RESULT_FINETUNE);
+    results(j, r, "measure", IMX_RESULT_MEASURE);
     imx_json_end(j);
     return IMX_OK;
 }
@@ -191,10 +197,10 @@ static const char *const examples[] = {
 extern const struct imx_command imx_cmd_compare;
 const struct imx_command imx_cmd_compare = {
     .name = "compare",
-    .summary = "sets several runs side by side: settings that differ, curves, probes, cost",
+    .summary = "sets several runs side by side: settings that differ, curves, probes, measures, cost",
     .usage = "RUN RUN... [-o FILE.html]",
-    .about = "Reads config.toml, env.json, metrics.jsonl, train.log and what `infomax probe --save` and `infomax\n"
-             "measure --save` left in the folders. What a run lacks is shown as missing.",
+    .about = "Reads config.toml, env.json, metrics.jsonl, train.log and what `probe --save`, `finetune --save` and\n"
+             "`measure --save` left in the folders. What a run lacks is shown as missing.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),

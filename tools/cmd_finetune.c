@@ -20,7 +20,7 @@ enum { JUDGED = 64, MAX_REPEATS = 100, MAX_ROWS = 32 };
 struct values {
     char *test, *layer, *classifier, *draw, *augment, *out, *device;
     struct imx_list labels;
-    bool from_scratch, both;
+    bool from_scratch, both, save;
     int64_t repeats, epochs, steps, batch, seed;
     double lr, weight_decay;
 };
@@ -42,6 +42,7 @@ struct row {
 
 struct job {
     const struct values *v;
+    const char *run;
     struct imx_trained trained;
     struct imx_config config; /* of the run, but for what is asked for here; borrows */
     struct imx_probe_data data;
@@ -219,29 +220,38 @@ static void one_as_json(struct imx_json *j, const struct job *job, const struct 
     imx_json_end(j);
 }
 
-static imx_status as_json(const struct job *job)
+/* An object for one result, an array for several or when `array` is set. */
+static void as_json(const struct job *job, bool array, struct imx_json *j)
 {
-    struct imx_json j = { 0 };
-    const bool array = job->rows > 1 || job->v->both;
+    array |= job->rows > 1 || job->v->both;
     if (array)
-        imx_json_array(&j, NULL);
+        imx_json_array(j, NULL);
     for (size_t i = 0; i < job->rows; i++)
         for (int scratch = 0; scratch < 2; scratch++)
             if (job->row[i].result[scratch].done)
-                one_as_json(&j, job, &job->row[i], scratch);
+                one_as_json(j, job, &job->row[i], scratch);
     if (array)
-        imx_json_end(&j);
-    return imx_print_json(&j);
+        imx_json_end(j);
+}
+
+static imx_status save(const struct job *job)
+{
+    char name[64];
+    struct imx_json j = { .pretty = true };
+    as_json(job, true, &j);
+    snprintf(name, sizeof name, "finetune-%s-%s.json", job->v->layer, job->v->classifier);
+    return imx_save_json(job->run, name, &j);
 }
 
 static imx_status run(void *values, int n, char **word)
 {
     imx_status status = IMX_OK;
-    struct job job = { .v = values };
+    struct job job = { .v = values, .run = word[0] };
+    struct imx_json j = { 0 };
     const struct values *v = values;
     (void)n;
     IMX_GO(choose_rows(&job));
-    IMX_GO(imx_trained_open(word[0], &job.trained));
+    IMX_GO(imx_trained_open(job.run, &job.trained));
     IMX_GO(imx_open_device(v->device, &job.dev));
     IMX_GO(imx_use_config(job.dev, &job.trained.config));
     imx_signals_catch();
@@ -251,10 +261,14 @@ static imx_status run(void *values, int n, char **word)
         for (int scratch = 0; scratch < 2; scratch++)
             if (v->both || scratch == v->from_scratch)
                 IMX_GO(train_row(&job, &job.row[i], scratch));
-    if (imx_cli.json)
-        IMX_GO(as_json(&job));
-    else
+    if (v->save)
+        IMX_GO(save(&job));
+    if (imx_cli.json) {
+        as_json(&job, false, &j);
+        IMX_GO(imx_print_json(&j));
+    } else {
         as_text(&job);
+    }
     if (v->out)
         imx_say("%s: encoder and classifier%s, for `infomax predict`", v->out,
                 v->repeats > 1 ? " of the first repeat" : "");
@@ -293,11 +307,12 @@ static const struct imx_option options[] = {
     IMX_ROW_SEED("of the first: weights, labels, order, dropout"),
     IMX_ROW_OUT("FILE", "keeps encoder and classifier as safetensors, for predict"),
     IMX_ROW_DEVICE,
+    IMX_ROW_FLAG("save", save, "also writes the results to RUN/finetune-LAYER-CLASSIFIER.json, for compare and report"),
     { .name = NULL },
 };
 
 static const char *const examples[] = {
-    "infomax finetune runs/scans scans --labels 1% 10% 100% --both --repeats 3",
+    "infomax finetune runs/scans scans --labels 1% 10% 100% --both --repeats 3 --save",
     "infomax finetune runs/c10 cifar10 --test cifar10#test --labels 250 --augment flip+crop --json",
     "infomax finetune runs/scans scans -o scans.safetensors",
     NULL,

@@ -11,7 +11,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 
-const char *const imx_compare_sections[] = { "settings", "results", "probes", "measurements", "cost", "data", NULL };
+const char *const imx_compare_sections[] = { "settings",     "results", "probes", "fine-tuning",
+                                             "measurements", "cost",    "data",   NULL };
 
 /* ---- one run ---- */
 
@@ -67,7 +68,8 @@ static int is_result(const struct dirent *e)
 {
     const size_t n = strlen(e->d_name);
     return n > 5 && !strcmp(e->d_name + n - 5, ".json") &&
-           (!strncmp(e->d_name, "probe-", 6) || !strncmp(e->d_name, "measure", 7));
+           (!strncmp(e->d_name, "probe-", 6) || !strncmp(e->d_name, "finetune-", 9) ||
+            !strncmp(e->d_name, "measure", 7));
 }
 
 static imx_status read_results(struct imx_compared *r)
@@ -222,20 +224,43 @@ static imx_status set_results(struct imx_compare *c, size_t i)
     return set_number(c, i, "results", "mi_ceiling", imx_compared_last(r, r->curve.col[IMX_CURVE_CEILING]));
 }
 
+/* Of both kinds of row; fine-tuned rows say by "method" where they began. */
+static bool untrained(const struct imx_json_node *row)
+{
+    const struct imx_json_node *u = imx_json_get(row, "untrained");
+    return u && u->type == IMX_JSON_BOOL && u->truth;
+}
+
+enum imx_result_kind imx_result_kind(const struct imx_json_node *row)
+{
+    if (!imx_json_get(row, "accuracy"))
+        return IMX_RESULT_MEASURE;
+    return imx_json_get(row, "method") ? IMX_RESULT_FINETUNE : IMX_RESULT_PROBE;
+}
+
+/* An accuracy: of a probe "conv mlp untrained", of fine-tuning "conv mlp from scratch"; ", 10%" when it learned from a
+ * share of the labels. */
 static imx_status set_probe(struct imx_compare *c, size_t i, const struct imx_json_node *row)
 {
     char name[96], text[64];
-    const struct imx_json_node *untrained = imx_json_get(row, "untrained");
+    const bool tuned = imx_result_kind(row) == IMX_RESULT_FINETUNE;
+    const char *labels = imx_json_get_string(row, "labels", "100%");
     const double accuracy = imx_json_get_number(row, "accuracy", (double)NAN);
     const double std = imx_json_get_number(row, "std", 0);
     if (!isfinite(accuracy))
         return IMX_OK;
-    snprintf(name, sizeof name, "%.30s %.30s%s", imx_json_get_string(row, "layer", "?"),
-             imx_json_get_string(row, "classifier", "?"), untrained && untrained->truth ? " untrained" : "");
-    snprintf(text, sizeof text, std > 0 ? "%.2f +- %.2f %%" : "%.2f %%", 100 * accuracy, 100 * std);
-    if (!(std > 0))
+    const bool all = !strcmp(labels, "100%");
+    snprintf(name, sizeof name, "%.20s %.20s%s%s%.20s", imx_json_get_string(row, "layer", "?"),
+             imx_json_get_string(row, "classifier", "?"),
+             !untrained(row) ? ""
+             : tuned         ? " from scratch"
+                             : " untrained",
+             all ? "" : ", ", all ? "" : labels);
+    if (std > 0)
+        snprintf(text, sizeof text, "%.2f +- %.2f %%", 100 * accuracy, 100 * std);
+    else
         snprintf(text, sizeof text, "%.2f %%", 100 * accuracy);
-    return set(c, i, "probes", name, text);
+    return set(c, i, tuned ? "fine-tuning" : "probes", name, text);
 }
 
 /* An object of measurements: its numbers, also those of objects within. */
@@ -258,11 +283,10 @@ static imx_status set_files(struct imx_compare *c, size_t i)
         const struct imx_json_node *root = c->run[i].result[k].root;
         const struct imx_json_node *first = root->type == IMX_JSON_ARRAY ? root->child : root;
         for (const struct imx_json_node *row = first; row; row = root->type == IMX_JSON_ARRAY ? row->next : NULL)
-            if (row->type == IMX_JSON_OBJECT) {
-                const struct imx_json_node *drawn = imx_json_get(row, "untrained");
-                const char *prefix = drawn && drawn->type == IMX_JSON_BOOL && drawn->truth ? "untrained" : "";
-                IMX_TRY(imx_json_get(row, "accuracy") ? set_probe(c, i, row) : set_measured(c, i, prefix, row));
-            }
+            if (row->type == IMX_JSON_OBJECT)
+                IMX_TRY(imx_result_kind(row) != IMX_RESULT_MEASURE
+                            ? set_probe(c, i, row)
+                            : set_measured(c, i, untrained(row) ? "untrained" : "", row));
     }
     return IMX_OK;
 }

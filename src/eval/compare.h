@@ -1,5 +1,5 @@
-/* Several runs side by side: settings that differ, curves, probes, measurements, cost. Reads what the folders hold;
- * what a folder lacks is a missing entry, never an error, as long as it is a run's folder at all. */
+/* Several runs side by side: settings that differ, curves, probes, fine-tuning, measurements, cost. Reads what the
+ * folders hold; what a folder lacks is a missing entry, never an error, as long as it is a run's folder at all. */
 #ifndef IMX_EVAL_COMPARE_H
 #define IMX_EVAL_COMPARE_H
 
@@ -15,7 +15,7 @@ struct imx_compared {
     struct imx_curves curve; /* curve.n == 0: no metrics */
     struct imx_toml config;
     struct imx_json_doc env;
-    struct imx_json_doc *result; /* [results]: probe-*.json and measure*.json */
+    struct imx_json_doc *result; /* [results]: probe-*.json, finetune-*.json and measure*.json */
     size_t results;
 };
 
@@ -34,6 +34,10 @@ struct imx_compare {
     char **warning; /* what makes the runs less comparable, or incomplete; a sentence each */
     size_t warnings;
 };
+
+/* What a row of a result file is of. */
+enum imx_result_kind { IMX_RESULT_PROBE, IMX_RESULT_FINETUNE, IMX_RESULT_MEASURE };
+enum imx_result_kind imx_result_kind(const struct imx_json_node *row);
 
 /* Reads the runs. E_DATA for a path that is no run folder (it holds none of config.toml, env.json, metrics.jsonl). The
  * paths stay the caller's and must outlive c, which is zeroed before and finished after, also after an error. */

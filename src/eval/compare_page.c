@@ -145,15 +145,17 @@ static imx_status put_terms(struct imx_text *t, const struct imx_compare *c)
     return IMX_OK;
 }
 
-/* Accuracies of trained encoders, a row per layer and classifier. */
-static imx_status put_probes(struct imx_text *t, const struct imx_compare *c)
+/* Accuracies of a section, a row per layer and classifier; not those of untrained encoders, which are probed for the
+ * difference alone. */
+static imx_status put_accuracies(struct imx_text *t, const struct imx_compare *c, const char *section,
+                                 const char *title)
 {
     struct imx_dot *dot = calloc(c->facts * c->runs + 1, sizeof *dot);
     size_t n = 0;
     if (!dot)
         return imx_fail(IMX_E_NOMEM, "no memory for a chart");
     for (size_t i = 0; i < c->facts; i++)
-        for (size_t k = 0; k < c->runs && !strcmp(c->fact[i].section, "probes"); k++) {
+        for (size_t k = 0; k < c->runs && !strcmp(c->fact[i].section, section); k++) {
             const struct imx_fact *f = &c->fact[i];
             const char *plus = f->cell[k] ? strstr(f->cell[k], "+-") : NULL;
             if (f->cell[k] && !strstr(f->name, "untrained"))
@@ -163,8 +165,7 @@ static imx_status put_probes(struct imx_text *t, const struct imx_compare *c)
                 };
         }
     if (n)
-        imx_plot_dots(t, "Probes of the trained encoders, accuracy in %", "accuracy in %", dot, n, (double)NAN,
-                      (double)NAN, (double)NAN);
+        imx_plot_dots(t, title, "accuracy in %", dot, n, (double)NAN, (double)NAN, (double)NAN);
     free(dot);
     return IMX_OK;
 }
@@ -186,7 +187,8 @@ imx_status imx_compare_page(const struct imx_compare *c, struct imx_text *page)
     IMX_TRY(put_chart(page, c, &mi, NULL));
     IMX_TRY(put_terms(page, c));
     IMX_TRY(put_chart(page, c, &speed, NULL));
-    IMX_TRY(put_probes(page, c));
+    IMX_TRY(put_accuracies(page, c, "probes", "Probes of the trained encoders, accuracy in %"));
+    IMX_TRY(put_accuracies(page, c, "fine-tuning", "Encoders trained with labels, accuracy in %"));
     imx_text_put(page, "</div>\n");
     return imx_page_end(page);
 }

@@ -86,8 +86,9 @@ static void probe_row(struct imx_text *t, const struct imx_json_node *row)
     imx_html_text(t, imx_json_get_string(row, "layer", "?"));
     imx_text_put(t, "<td>");
     imx_html_text(t, imx_json_get_string(row, "classifier", "?"));
-    imx_text_printf(t, "<td>%s<td class=n>%.1f %%", untrained && untrained->truth ? "untrained" : "trained",
-                    accuracy * scale);
+    imx_text_put(t, "<td>");
+    imx_html_text(t, imx_json_get_string(row, "method", untrained && untrained->truth ? "untrained" : "trained"));
+    imx_text_printf(t, "<td class=n>%.1f %%", accuracy * scale);
     if (std > 0)
         imx_text_printf(t, " &plusmn; %.1f", std * scale);
     imx_text_printf(t, "<td class=n>%.0f<td class=n>%.0f\n", imx_json_get_number(row, "train_images", 0),
@@ -97,7 +98,8 @@ static void probe_row(struct imx_text *t, const struct imx_json_node *row)
 static int is_probe(const struct dirent *e)
 {
     const size_t n = strlen(e->d_name);
-    return n > 11 && !strncmp(e->d_name, "probe-", 6) && !strcmp(e->d_name + n - 5, ".json");
+    return n > 11 && (!strncmp(e->d_name, "probe-", 6) || !strncmp(e->d_name, "finetune-", 9)) &&
+           !strcmp(e->d_name + n - 5, ".json");
 }
 
 static imx_status put_probes(struct imx_text *t, const char *run)

@@ -6,9 +6,9 @@
 #include "base/json.h"
 #include "base/text.h"
 
-/* Builds the page from RUN/{metrics.jsonl,config.toml,env.json,probe-*.json,features-y.npy,features-y.npy.labels.npy,
- * reconstructions.png} into `page` (zeroed; freed by the caller, also after an error). E_DATA when the folder holds no
- * metrics. */
+/* Builds the page from RUN/{metrics.jsonl,config.toml,env.json,probe-*.json,finetune-*.json,features-y.npy,
+ * features-y.npy.labels.npy,reconstructions.png} into `page` (zeroed; freed by the caller, also after an error). E_DATA
+ * when the folder holds no metrics. */
 IMX_MUST_CHECK imx_status imx_report(const char *run, struct imx_text *page);
 
 /* --- pieces, each a file report_*.c --- */

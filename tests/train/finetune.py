@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import struct
@@ -61,7 +62,7 @@ def prepare():
 
 
 def check_rows():
-    args = ['--labels', '12', '10%,100%', '--both', '--repeats', '2', '--steps', '120', '--epochs', '4']
+    args = ['--labels', '12', '10%,100%', '--both', '--repeats', '2', '--steps', '120', '--epochs', '4', '--save']
     rows = finetune(*args)
     if not ok(isinstance(rows, list) and len(rows) == 6, 'a row for each number of labels, fine-tuned and from scratch', rows):
         return
@@ -75,6 +76,7 @@ def check_rows():
     ok(all(r['accuracy'] > 0.9 and r['balanced_accuracy'] > 0.9 and r['auc'] > 0.95 for r in rows[4:]),
        'all labels: right, fine-tuned and from scratch', rows[4:])
     ok(rows[0]['balanced_accuracy'] > 0.45 and rows[2]['balanced_accuracy'] > 0.55, 'few labels: better than by chance', rows[:4])
+    check_saved(rows)
     again = finetune(*args)
     ok(isinstance(again, list) and [(r['each'], r['auc'], r['loss']) for r in again] ==
        [(r['each'], r['auc'], r['loss']) for r in rows], 'the same numbers the second time', again)
@@ -86,6 +88,30 @@ def check_rows():
                 '--classifier', 'linear', '--augment', 'flip+crop')
     ok(text.returncode == 0 and text.stdout.split('\n')[0].startswith('linear on y') and
        text.stdout.split('\n')[2].split()[:3] == ['9', '9', 'fine-tuned'], 'the table', text.stdout + text.stderr)
+
+
+def check_saved(rows):
+    with open('run/finetune-conv-mlp.json', encoding='utf-8') as file:
+        ok(json.load(file) == rows, '--save writes the same')
+    one = finetune('--steps', '3', '--layer', 'y', '--classifier', 'linear', '--save')
+    with open('run/finetune-y-linear.json', encoding='utf-8') as file:
+        ok(json.load(file) == [one], '--save: an array also of one row', one)
+    shutil.copytree('run', 'other')
+    os.remove('other/finetune-conv-mlp.json')
+    done = call('compare', 'run', 'other', '--json', device=None)
+    runs = json.loads(done.stdout or '{"runs": [{}, {}]}')['runs']
+    ok(runs[0].get('finetune') == rows + [one] and runs[1]['finetune'] == [one] and not runs[0]['probes'], 'compare has them', runs)
+    done = call('compare', 'run', 'other', '-o', 'both.html', device=None)
+    for row, name in zip(rows, ('conv mlp, 12', 'conv mlp from scratch, 12', 'conv mlp, 10%', 'conv mlp from scratch, 10%', 'conv mlp',
+                                'conv mlp from scratch')):
+        ok(any(re.fullmatch(r'%s +%.2f (\+- %.2f )?%% +-' % (name, 100 * row['accuracy'], 100 * row['std']), line.strip())
+               for line in done.stdout.split('\n')), 'compare: the row "%s"' % name, done.stdout + done.stderr)
+    with open('both.html', encoding='utf-8') as file:
+        ok('Encoders trained with labels' in file.read(), 'compare: a chart of them')
+    done = call('report', 'run', '-o', 'run.html', device=None)
+    with open('run.html', encoding='utf-8') as file:
+        text = file.read()
+    ok(text.count('<td>from-scratch<td') == 3 and text.count('<td>fine-tuned<td') == 4, 'report has them', done.stderr)
 
 
 def check_model():
