@@ -250,7 +250,7 @@ static imx_status time_all(struct bench *b, const struct values *v, int n, char 
 
 static imx_status run(void *values, int n, char **word)
 {
-    const struct values *v = values;
+    struct values *v = values;
     struct bench b = { .variant = v->variant, .config = &v->config };
     const char *why = "";
     imx_status status = IMX_OK;
@@ -260,6 +260,7 @@ static imx_status run(void *values, int n, char **word)
         return imx_fail(IMX_E_ARG, "--op %s: there is no such op (infomax selftest tests them all)", v->op);
     if (v->op && n)
         return imx_fail(IMX_E_ARG, "\"%s\" and --op: name either a part or one op", word[0]);
+    IMX_TRY(imx_config_resolve(&v->config));
     for (int i = 0; i < n; i++)
         if (!find_part(word[i]))
             return imx_fail(IMX_E_ARG, "there is no benchmark \"%s\"; there are gemm, conv2d, critic, step and io",

@@ -93,6 +93,7 @@ static imx_status run(void *values, int n, char **word)
     if (!v->out)
         return imx_fail(IMX_E_ARG, "train needs -o RUN, the folder to write to");
     IMX_TRY(absolute(&v->config.data));
+    IMX_TRY(imx_config_resolve(&v->config));
     IMX_TRY(prepare(v));
     return imx_train_command(&v->config, v->out, false);
 }

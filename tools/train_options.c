@@ -30,6 +30,16 @@ imx_status imx_config_load(const char *run, struct imx_config *c)
     return imx_options_load(imx_config_options, c, path);
 }
 
+imx_status imx_config_resolve(struct imx_config *c)
+{
+    char *name = strdup(imx_choose_estimator(c->estimator, c->critic));
+    if (!name)
+        return imx_fail(IMX_E_NOMEM, "no memory for options");
+    free(c->estimator);
+    c->estimator = name;
+    return IMX_OK;
+}
+
 static void tell_progress(void *user, uint64_t done, uint64_t total)
 {
     (void)user, (void)total;

@@ -152,11 +152,11 @@
         { .name = "estimator",                                                                                         \
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(estimator),                                                                              \
-          .fallback = "infonce",                                                                                       \
-          .choices = "infonce|jsd|dv|gan|kl|rkl|h2|chi2|nwj|smile|dv-ema",                                             \
+          .fallback = "auto",                                                                                          \
+          .choices = "auto|infonce|jsd|dv|gan|kl|rkl|h2|chi2|nwj|smile|dv-ema",                                             \
           .table = "objective",                                                                                        \
-          .help = "the bound on the mutual information; infonce, dv, kl (= nwj), smile, dv-ema read it in nats; "      \
-                  "smile learns by jsd's loss; rkl is unsteady without --score-clip" },                                \
+          .help = "the bound on the mutual information; auto: infonce, of the critic concat jsd; infonce, dv, kl (= "  \
+                  "nwj), smile, dv-ema read it in nats; smile learns by jsd's loss; rkl is unsteady without --score-clip" },                                \
         { .name = "smile-tau",                                                                                         \
           .type = IMX_OPT_FLOAT,                                                                                       \
           .at = IMX_CONFIG_AT(smile_tau),                                                                              \
@@ -404,6 +404,8 @@ extern const struct imx_option imx_config_options[]; /* the table alone, for con
 
 /* RUN/config.toml into c (defaults first). Freed with imx_options_free(imx_config_options, c). */
 IMX_MUST_CHECK imx_status imx_config_load(const char *run, struct imx_config *c);
+/* Puts what --estimator auto stands for in its place, so that the run says what it learned by. */
+IMX_MUST_CHECK imx_status imx_config_resolve(struct imx_config *c);
 /* Opens the images and the device of a configuration, with progress and one line each on stderr. */
 IMX_MUST_CHECK imx_status imx_open_data(const char *path, int64_t size, int64_t channels, bool strict, int64_t threads,
                                         struct imx_dataset **out);

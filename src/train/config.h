@@ -20,7 +20,7 @@ struct imx_config {
     double coordinates_weight; /* of each of the two */
     double vae_beta;           /* weight of a variational encoder's divergence; below 0: the objective's own */
     char *decoder;             /* a name of nn/decoder.h, or auto: by encoder and image size */
-    char *estimator;           /* a name of ops/critic.h */
+    char *estimator;           /* a name of ops/critic.h, or auto: by critic */
     double smile_tau, ema_decay;
     char *critic;         /* encode-dot, bilinear, concat */
     char *encoder;        /* a name of nn/encoder.h, or auto: by image size */

@@ -18,6 +18,13 @@ const struct imx_encoder *imx_choose_encoder(const char *name, int32_t side)
     return imx_encoder_find(side < 32 ? "basic28" : side < 64 ? "basic32" : "basic64");
 }
 
+const char *imx_choose_estimator(const char *name, const char *critic)
+{
+    if (strcmp(name, "auto"))
+        return name;
+    return strcmp(critic, "concat") ? "infonce" : "jsd";
+}
+
 bool imx_uniform_gamma(const struct imx_config *c)
 {
     return c->bn_init && !strcmp(c->bn_init, "uniform");
@@ -41,7 +48,7 @@ static imx_status critic_spec(const struct imx_config *c, struct imx_critic_spec
         .units = c->critic_units               ? (int32_t)c->critic_units
                  : strcmp(c->critic, "concat") ? 2048
                                                : 512,
-        .estimator = imx_estimator_find(c->estimator),
+        .estimator = imx_estimator_find(imx_choose_estimator(c->estimator, c->critic)),
         .scale = (float)c->score_scale,
         .tau = (float)c->smile_tau,
         .decay = (float)c->ema_decay,
@@ -54,7 +61,7 @@ static imx_status critic_spec(const struct imx_config *c, struct imx_critic_spec
         return imx_fail(IMX_E_ARG, "no estimator \"%s\"", c->estimator);
     if (spec->form == IMX_CRITIC_CONCAT && spec->estimator == IMX_EST_INFONCE)
         return imx_fail(IMX_E_ARG, "--critic concat has one negative per positive, so infonce could read ln 2 at most; "
-                                   "choose another --estimator, such as jsd");
+                                   "choose another --estimator, such as jsd, which auto takes");
     if (spec->form == IMX_CRITIC_CONCAT && spec->negatives)
         return imx_fail(IMX_E_ARG, "--critic concat has one negative per positive: --negatives has no meaning there");
     if (c->negatives >= c->batch)

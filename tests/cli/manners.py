@@ -97,4 +97,16 @@ with tempfile.TemporaryDirectory() as folder:
         ok(r.returncode in (2, 5) and word in r.stderr and config in r.stderr, 'config %r: %s' % (text, r.stderr.split('\n')[0]))
     ok(sorted(os.listdir(folder)) == ['c.toml'], 'a refused command leaves nothing behind')
 
+with tempfile.TemporaryDirectory() as folder:
+    pictures, result = os.path.join(folder, 'pictures'), os.path.join(folder, 'run')
+    run('synth', pictures, '--count', '8', '--classes', '2', '--size', '16')
+    for critic, estimator in (('concat', 'jsd'), ('bilinear', 'infonce')):
+        train = ['train', pictures, '-o', result, '--overwrite', '--encoder', 'tiny16', '--critic', critic, '--critic-units', '4',
+                 '--batch', '4', '--epochs', '1', '--device', 'host']
+        r = run(*train)
+        with open(os.path.join(result, 'config.toml'), encoding='utf-8') as file:
+            ok(r.returncode == 0 and 'estimator = "%s"' % estimator in file.read() and '%s %s ' % (critic, estimator) in r.stderr,
+               'the estimator of %s is %s: %s' % (critic, estimator, r.stderr.split('\n')[-2]))
+    refused([*train, '--critic', 'concat', '--estimator', 'infonce'], 'such as jsd')
+
 sys.exit(plan())
