@@ -59,6 +59,34 @@ static void constants(struct imx_dev *dev, const char *where)
     whole_close(&n);
 }
 
+/* The discriminators as the specification counts them for codes of 64 (dim_method 11.1 and, for aae's, 6.4). */
+static void counts(struct imx_dev *host)
+{
+    static const struct {
+        const char *objective;
+        int64_t count;
+    } want[] = { { "dim-local", 265401 }, { "aae", 53401 } };
+    for (int i = 0; i < 2; i++) {
+        struct imx_net_spec s = spec_of(want[i].objective, IMX_CRITIC_BILINEAR, 1, false);
+        struct imx_store *store = NULL;
+        struct imx_net net = { 0 };
+        s.encoder = imx_encoder_find("basic32");
+        s.h = s.w = 32;
+        s.mix.alpha = s.mix.beta = -1;
+        if (i) {
+            s.decoder = imx_decoder_find("basic32", s.encoder, 32);
+            s.mix.penalty = -1;
+            s.mix.prior = -1;
+        }
+        const bool ok =
+            imx_store_create(host, true, &store) == IMX_OK && imx_net_create(host, store, &s, 0, &net) == IMX_OK;
+        tap_ok(ok && imx_store_count(store, "prior.") == want[i].count, "%s: a discriminator of %lld parameters",
+               want[i].objective, ok ? (long long)imx_store_count(store, "prior.") : -1LL);
+        imx_net_finish(&net);
+        imx_store_destroy(store);
+    }
+}
+
 /* A layer norm that has learned nothing leaves a mean square of 1 in each unit, of any form of the critic. */
 static void activation(struct imx_dev *dev, const char *where)
 {
@@ -151,6 +179,7 @@ int main(void)
     if (imx_dev_open("host", &host, &why) != IMX_OK)
         return 1;
     gradients(host);
+    counts(host);
     boxes();
     refusals(host);
     imx_dev_close(host);

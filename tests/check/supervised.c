@@ -1,6 +1,7 @@
 /* Learning from labels: gradients of whole classifiers, encoder and head, against differences, on each layer of
- * encoders of every kind; on every device the oracle's loss, which falls; only what the head stands on is built; the
- * inference graph gives the head of the features of the same weights; a layer that an encoder lacks is refused. */
+ * encoders of every kind; on every device the oracle's loss, which begins at ln K and falls; only what the head stands
+ * on is built; the inference graph gives the head of the features of the same weights; a layer that an encoder lacks is
+ * refused. */
 #include "devices.h"
 #include "eval/encode.h"
 #include "whole.h"
@@ -66,6 +67,33 @@ static void steps(struct imx_dev *dev, const char *where)
     tap_ok(ok && last < 0.9 * first, "%s: thirty steps later it is %.7g", where, last);
     imx_oracle_destroy(o);
     whole_close(&n);
+}
+
+/* A head as it is drawn has hardly an opinion: its first loss is near ln K (dim_method 11.3), and ln K when what ends
+ * it is 0. Its last layer's 200 inputs, normalised and cut at 0, have a mean square of a half, its weights a variance
+ * of 1/600: logits deviate by 0.41 or so, which adds about 0.08. */
+static void begins(struct imx_dev *dev, const char *where)
+{
+    static const int32_t classes[] = { 10, 100, 200 };
+    static const float zero[200 * 200];
+    for (int i = 0; i < 3; i++) {
+        const double want = log(classes[i]);
+        const struct imx_head head = { IMX_FEATURE_CONV, false, true, classes[i] };
+        const struct imx_net_spec s = spec_of(&whole_tiny, head, 64, 13);
+        struct whole n;
+        if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: a classifier of %d", where, classes[i]))
+            continue;
+        bool ok = imx_graph_run(n.net.g) == IMX_OK;
+        const double drawn = loss_of(&n);
+        tap_ok(ok && fabs(drawn - want - 0.08) < 0.2, "%s: %d classes: the first loss is %.4f, ln %d is %.4f", where,
+               classes[i], drawn, classes[i], want);
+        ok = imx_store_set(n.store, imx_store_find(n.store, "head.out.weight"), IMX_ARENA_PARAM, zero) == IMX_OK &&
+             imx_store_set(n.store, imx_store_find(n.store, "head.out.bias"), IMX_ARENA_PARAM, zero) == IMX_OK &&
+             imx_graph_run(n.net.g) == IMX_OK;
+        tap_ok(ok && fabs(loss_of(&n) - want) < 1e-5, "%s: %d classes: %.6f without weights", where, classes[i],
+               loss_of(&n));
+        whole_close(&n);
+    }
 }
 
 static bool copy_weights(const struct imx_store *from, struct imx_store *to)
@@ -145,5 +173,6 @@ int main(void)
     imx_dev_close(host);
     on_devices(steps);
     on_devices(inference);
+    on_devices(begins);
     return tap_done();
 }

@@ -53,10 +53,34 @@ static void far_out(struct imx_dev *dev, const char *where)
     tap_ok(ok && isnan(r.loss), "%s: a NaN logit gives a NaN loss", where);
 }
 
+/* Where classifiers of CIFAR-10, CIFAR-100 and Tiny ImageNet begin (dim_method 11.3): ln K, as the tables round it. */
+static void undecided(struct imx_dev *dev, const char *where)
+{
+    static const struct {
+        int32_t classes;
+        float loss;
+    } want[] = { { 10, 2.302585f }, { 100, 4.605170f }, { 200, 5.298317f } };
+    enum { ROWS = 7 };
+    static float zero[ROWS * 200], lse[ROWS];
+    int32_t label[ROWS];
+    float loss, hits, count;
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        const struct imx_xent d = { ROWS, want[i].classes };
+        for (int r = 0; r < ROWS; r++)
+            label[r] = (r * 31 + 5) % want[i].classes;
+        loss = hits = count = NAN;
+        const bool ok =
+            run_op(dev, &imx_op_xent_fwd, &d, (void *[]){ zero, label, &loss, &hits, lse, &count }) == IMX_OK;
+        tap_ok(ok && fabsf(loss - want[i].loss) <= 2e-6f && count == ROWS, "%s: %d classes, no opinion: loss %.6f",
+               where, want[i].classes, (double)loss);
+    }
+}
+
 static void all(struct imx_dev *dev, const char *where)
 {
     labels(dev, where);
     far_out(dev, where);
+    undecided(dev, where);
 }
 
 int main(void)
