@@ -1,6 +1,9 @@
-/* Runs an op with given numbers on a device, and a test on the host and on every OpenCL device type at hand. */
+/* Runs an op with given numbers on a device, and a test on the host and on every OpenCL device at hand. */
 #ifndef IMX_TESTS_DEVICES_H
 #define IMX_TESTS_DEVICES_H
+
+#include <stdlib.h>
+#include <string.h>
 
 #include "ops/op.h"
 #include "tap.h"
@@ -38,20 +41,45 @@ fail:
     return status;
 }
 
-/* Calls test(device, its name) on the host and on the first OpenCL device of each type; a type without one is a skip
- * with the reason. */
+/* Two of a kind by one driver count once: a driver that errs on one errs on the other. */
+static inline bool same_device(const struct imx_caps *a, const struct imx_caps *b)
+{
+    return !strcmp(a->platform, b->platform) && !strcmp(a->name, b->name) && !strcmp(a->driver, b->driver);
+}
+
+/* Calls test(device, its name) on the host, "host", and on every OpenCL device at hand, "cpu 0:0"; without any OpenCL
+ * device, a skip with the reason. */
 static inline void on_devices(void (*test)(struct imx_dev *dev, const char *where))
 {
-    static const char *const spec[] = { "host", "cpu", "gpu" };
-    for (int i = 0; i < 3; i++) {
-        struct imx_dev *dev = NULL;
-        if (imx_dev_open(spec[i], &dev, NULL) != IMX_OK) {
-            tap_skip(spec[i], imx_error_text());
+    static const char *const type[] = { "host", "cpu", "gpu", "accelerator" };
+    struct imx_dev_info *list = NULL;
+    struct imx_dev *dev = NULL;
+    size_t n = 0;
+    int opened = 0;
+    if (tap_ok(imx_dev_open("host", &dev, NULL) == IMX_OK, "the host device opens"))
+        test(dev, "host");
+    imx_dev_close(dev);
+    if (!tap_ok(imx_dev_list(&list, &n) == IMX_OK, "devices are listed"))
+        n = 0;
+    for (size_t i = 0; i < n; i++) {
+        char where[64];
+        bool again = false;
+        for (size_t k = 0; k < i; k++)
+            again |= list[k].usable && same_device(&list[k].caps, &list[i].caps);
+        if (again || !list[i].usable || list[i].caps.type == IMX_DEV_HOST)
             continue;
-        }
-        test(dev, spec[i]);
+        snprintf(where, sizeof where, "%s %s", type[list[i].caps.type], list[i].caps.id);
+        dev = NULL;
+        if (tap_ok(imx_dev_open_chosen(&list[i], &dev) == IMX_OK, "%s opens", where))
+            test(dev, where);
         imx_dev_close(dev);
+        opened++;
     }
+    free(list);
+    dev = NULL;
+    if (!opened && imx_dev_open("gpu", &dev, NULL) != IMX_OK)
+        tap_skip("OpenCL", imx_error_text());
+    imx_error_clear();
 }
 
 #endif
