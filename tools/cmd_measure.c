@@ -205,15 +205,16 @@ static void as_text(const struct measure *m)
         if (isnan(m->drawn.ms_ssim))
             printf("%-12s -  (images of less than 11 pixels)\n", "MS-SSIM");
         else
-            printf("%-12s %.4f  (%d of 5 scales)\n", "MS-SSIM", m->drawn.ms_ssim, m->drawn.scales);
-        printf("%-12s %.4f  (one scale, as the authors' program)\n", "SSIM", m->drawn.ssim);
+            printf("%-12s %.4f  (%d of 5 scales, intensities in [0,1])\n", "MS-SSIM", m->drawn.ms_ssim,
+                   m->drawn.scales);
+        printf("%-12s %.4f  (one scale on [-1,1], as the authors' program)\n", "SSIM", m->drawn.ssim);
     }
     if (m->mine)
         printf("%-12s %.2f nats  (unseen images: %.2f; for comparing encoders, no absolute value)\n", "MINE I(X,Y)",
                m->info.nats, m->info.heldout);
     if (m->ndm)
-        printf("%-12s %.3f (%.3f)  nats; codes through a sigmoid (as they are)\n", "NDM", m->sigmoid.nats,
-               m->plain.nats);
+        printf("%-12s %.3f (%.3f)  nats of unseen codes through a sigmoid (as they are); of learned ones %.3f (%.3f)\n",
+               "NDM", m->sigmoid.nats, m->plain.nats, m->sigmoid.learned, m->plain.learned);
     if (m->sheet[0])
         printf("%-12s %s\n", "drawings", m->sheet);
 }

@@ -376,7 +376,8 @@ static const struct imx_option options[] = {
     IMX_ROW_CHOICE("layer", layer, "all", "all|conv|fc|y", "the last convolution, the last hidden layer, the output"),
     IMX_ROW_CHOICE(
         "classifier", classifier, "mlp", "mlp|linear|svm|knn",
-        "one hidden layer of 200; a linear map; a linear support vector machine; 20 nearest neighbours by cosine"),
+        "one hidden layer of 200; a linear map; a linear support vector machine on standardised features; 20 nearest "
+        "neighbours by cosine"),
     IMX_ROW_CHOICE("svm-loss", svm_loss, "hinge", "hinge|squared",
                    "of --classifier svm: the hinge loss, as the paper says, or its square"),
     IMX_ROW_FLOAT("svm-c", svm_c, "C", "1", 1e-9, 1e9, "weight of the losses against the norm of the weights"),

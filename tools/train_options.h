@@ -78,7 +78,8 @@
           .min = -1,                                                                                                   \
           .max = 1e6,                                                                                                  \
           .table = "objective",                                                                                        \
-          .help = "weight of the prior term; -1: the objective's own (0: no prior)" },                                 \
+          .help = "weight of the prior term; -1: the objective's own: 1 of aae, 0 (none) of the others; the paper "    \
+                  "took 1 with dim-global, 0.1 with dim-local" },                                                      \
         { .name = "prior",                                                                                             \
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(prior),                                                                                  \
@@ -153,10 +154,11 @@
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(estimator),                                                                              \
           .fallback = "auto",                                                                                          \
-          .choices = "auto|infonce|jsd|dv|gan|kl|rkl|h2|chi2|nwj|smile|dv-ema",                                             \
+          .choices = "auto|infonce|jsd|dv|gan|kl|rkl|h2|chi2|nwj|smile|dv-ema",                                        \
           .table = "objective",                                                                                        \
           .help = "the bound on the mutual information; auto: infonce, of the critic concat jsd; infonce, dv, kl (= "  \
-                  "nwj), smile, dv-ema read it in nats; smile learns by jsd's loss; rkl is unsteady without --score-clip" },                                \
+                  "nwj), smile, dv-ema read it in nats; smile learns by jsd's loss; rkl is unsteady without "          \
+                  "--score-clip" },                                                                                    \
         { .name = "smile-tau",                                                                                         \
           .type = IMX_OPT_FLOAT,                                                                                       \
           .at = IMX_CONFIG_AT(smile_tau),                                                                              \

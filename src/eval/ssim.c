@@ -131,8 +131,8 @@ imx_status imx_ms_ssim(const float *a, const float *b, int32_t h, int32_t w, int
         IMX_GO(imx_fail(IMX_E_NOMEM, "no memory to compare images"));
     for (int32_t k = 0; k < c; k++) {
         for (size_t i = 0; i < area; i++) {
-            x[i] = a[i * (size_t)c + (size_t)k];
-            y[i] = b[i * (size_t)c + (size_t)k];
+            x[i] = 0.5f * (a[i * (size_t)c + (size_t)k] + 1); /* intensities in [0,1] */
+            y[i] = 0.5f * (b[i * (size_t)c + (size_t)k] + 1);
         }
         sum += all_scales(x, y, h, w, row);
     }

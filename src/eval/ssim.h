@@ -5,10 +5,13 @@
  * program (a convolution padded with zeros), where this single scale goes by the name of MS-SSIM; its range of 2 with
  * constants for a range of 1 is theirs, too.
  *
- * Multi-scale (Wang, Simoncelli, Bovik 2003): contrast and structure (2 cov + C2)/(var_a + var_b + C2) at each scale
- * but the last, whole SSIM at the last, raised to the weights .0448 .2856 .3001 .2363 .1333; between scales images are
- * halved by 2x2 averages. Only windows that lie inside the image count, so a scale needs 11 pixels: of a smaller number
- * of scales the weights are divided by their sum. Negative factors count as 0. */
+ * Multi-scale (Wang, Simoncelli, Bovik 2003), as other programs compute it: on intensities in [0,1], (x + 1)/2, the
+ * range that the constants are meant for. (On [-1,1] a dark and a light image would have means of other sign, and an
+ * image whose mean is near 0 would be like none other.) Which of the two made the paper's table is not known
+ * (dim_method 7.2 thinks the single scale), so both are given. Contrast and structure (2 cov + C2)/(var_a + var_b + C2)
+ * at each scale but the last, whole SSIM at the last, raised to the weights .0448 .2856 .3001 .2363 .1333; between
+ * scales images are halved by 2x2 averages. Only windows that lie inside the image count, so a scale needs 11 pixels:
+ * of a smaller number of scales the weights are divided by their sum. Negative factors count as 0. */
 #ifndef IMX_EVAL_SSIM_H
 #define IMX_EVAL_SSIM_H
 

@@ -1,5 +1,7 @@
 /* A linear support vector machine on frozen features (dim_method 7.1): one against the rest, L2-regularised, through
- * liblinear. Features are standardised by the training set and a constant 1 is added for the bias.
+ * liblinear. Features are standardised by the training set and a constant 1 is added for the bias. (The sources say
+ * nothing of scaling. Ours are standardised because the layers' scales differ by orders of magnitude, between encoders,
+ * too, and with them what C = 1 means.)
  *   hinge:   min |w|^2/2 + C sum max(0, 1 - y w.x)     dual coordinate descent in random order
  *   squared: min |w|^2/2 + C sum max(0, 1 - y w.x)^2   trust region Newton: no random numbers
  * The paper says simple hinge; the authors' older code calls a library with the squared one. Which made their table is

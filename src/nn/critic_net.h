@@ -32,8 +32,12 @@ struct imx_critic_spec {
     int32_t estimator; /* enum imx_estimator */
     float scale;       /* 0: the default, 1/sqrt(units) for bilinear, 1 for the others */
     enum imx_local_norm local_norm;
-    bool whole;        /* the local map is one local, the whole of it: the global objective's dot-product form
-                          (dim_method 2.3); its parameters are named "whole.local.*", "whole.global.*" */
+    bool whole;        /* the local map is one local, the whole of it flattened: the global objective. concat is the
+                          paper's critic for it (dim_method 2.3). The other two forms keep the score of 2.1, with the
+                          same head for the map as for a local, n_in = h*w*c; the authors' later program has there a
+                          fresh copy of the encoder's upper layers that ends in 2048 units. The head needs no second
+                          table of layers for each encoder, and scores all pairs of the batch in one product. Its
+                          parameters are named "whole.local.*", "whole.global.*" */
     float tau, decay;  /* of smile and dv-ema; 0: 5 and 0.99 */
     float clip, l2;    /* of the scores: clip tanh(s/clip), weight of the mean of s^2; 0: none (ops/critic.h) */
     int32_t locals;    /* drawn per image, evenly and with replacement, in every step, before the critic sees any

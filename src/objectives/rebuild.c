@@ -2,10 +2,12 @@
  *   ae              (1/B) sum over batch and pixels of (x - xhat)^2,  xhat = decoder(y),  x in [-1, 1]
  *   vae, beta-vae   the same with xhat = decoder(mu + sigma eps), eps ~ N(0, 1), plus
  *                   vae_beta (1/B) sum over batch and units of (sigma^2 + mu^2 - 2 log sigma - 1) / 2
- *   aae             ae's plus gamma times prior matching (prior.c), by default to N(0, 1), with a discriminator 64 ->
- * 200
- *                   -> 200 -> 1 and a penalty of 0.5 on its gradient. (How the two are weighed is not published: 1
- * each.) The encoder is everybody's (section 1): mu is its output y, which is what is probed, and log sigma a second
+ *   aae             ae's plus gamma times prior matching (prior.c), by default to N(0, 1), with a discriminator
+ *                   64 -> 200 -> 200 -> 1 and a penalty of 0.5 on its gradient. (How the two are weighed is not
+ *                   published: 1 each. Nor is it clear whether the 0.5 is the whole factor or stands before prior.c's
+ *                   penalty/2: here the latter, a quarter of the mean squared gradient on each side; --prior-penalty 1
+ *                   is the other reading.)
+ * The encoder is everybody's (section 1): mu is its output y, which is what is probed, and log sigma a second
  * linear map of its last hidden layer, "vae.logsigma". (That probes see mu rather than a sample is our choice; the
  * paper does not say.) eps follows from seed and step. */
 #include "base/philox.h"
