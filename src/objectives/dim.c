@@ -6,7 +6,9 @@
  * that norm's own parameters alone. */
 #include "objectives/adversary.h"
 #include "objectives/objective.h"
+#include "ops/critic.h"
 #include "ops/eltwise.h"
+#include "ops/gather.h"
 #include "ops/reduce.h"
 
 static void penalise_activation(struct imx_net *n, struct imx_map v, const char *name, double weight)
@@ -25,6 +27,20 @@ static void penalise_activation(struct imx_net *n, struct imx_map v, const char 
     imx_net_term(n, name, imx_adversary_sum(g, mean, v.c, 0, 0, 1), weight, false);
 }
 
+/* Of two critics, each reads its own: what the code tells of the whole map and what of each place. info as in
+ * imx_critic_out. */
+static void read_nats(struct imx_net *n, imx_tid info, const char *name)
+{
+    if (n->g->status != IMX_OK || !imx_estimator_nats(n->spec->critic.estimator))
+        return;
+    if (!n->nats)
+        n->nats = imx_graph_keep(n->g, IMX_I32, 1, "nats");
+    const imx_tid mi = imx_graph_temp(n->g, IMX_F32, 1, "mi");
+    imx_graph_node(n->g, &imx_op_gather_fwd, &(struct imx_gather){ .n = 1, .p = 3, .c = 1, .k = 1 },
+                   (imx_tid[]){ info, n->nats, mi });
+    imx_net_reading(n, name, mi);
+}
+
 void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
 {
     struct imx_build *b = &n->b;
@@ -39,6 +55,7 @@ void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
         return;
     if (mix->occlude)
         e.y = y;
+    const bool both = mix->alpha > 0 && mix->beta > 0;
     if (mix->alpha > 0) {
         struct imx_critic_spec spec = n->spec->critic;
         spec.whole = true;
@@ -46,13 +63,17 @@ void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
         n->info = c.info;
         n->locals = 1;
         imx_net_term(n, "global", c.loss, mix->alpha, false);
+        if (both)
+            read_nats(n, c.info, "global-nats");
         penalise_activation(n, c.global, "global-activation", mix->activation);
     }
     if (mix->beta > 0) {
         const struct imx_critic_out c = imx_critic_build(b, &n->spec->critic, e.local, e.y);
-        n->info = c.info;
+        n->info = c.info; /* the local critic leads */
         n->locals = n->spec->critic.locals ? n->spec->critic.locals : e.local.h * e.local.w;
         imx_net_term(n, "local", c.loss, mix->beta, false);
+        if (both)
+            read_nats(n, c.info, "local-nats");
         penalise_activation(n, c.global, "local-activation", mix->activation);
     }
     if (mix->coordinates && mix->coordinates_weight > 0)

@@ -102,6 +102,8 @@ imx_status imx_net_create(struct imx_dev *dev, struct imx_store *store, const st
     (spec->sgd ? imx_nn_sgd : imx_nn_adam)(n.g, &n.hyp, &n.norm);
     IMX_GO(imx_graph_plan(n.g, memory_limit));
     IMX_GO(imx_encoder_range(n.g, n.mean, n.invstd, spec->c));
+    if (n.nats)
+        IMX_GO(imx_graph_upload(n.g, n.nats, &(int32_t){ 2 }));
     IMX_GO(imx_cpc_start(&n));
     IMX_GO(imx_classifier_start(n.g, &n.context));
     n.spec = NULL;

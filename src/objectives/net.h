@@ -74,6 +74,7 @@ struct imx_net {
     imx_tid image, loss, norm;                       /* outputs: [n,h,w,c], [1], [2] */
     imx_tid info;                                    /* [3] of the leading critic: e_pos, e_neg, mi; 0: none */
     int32_t locals;                                  /* locals per image that the leading critic scores */
+    imx_tid nats; /* i32 [1], where an info has its mi: input of the readings of two critics; 0: no such */
     struct imx_coordinates coordinates;
     struct imx_cpc cpc;
     imx_tid label;              /* input of imx_supervised, i32 [batch]; 0: no labels */

@@ -19,16 +19,19 @@ struct imx_metrics {
     struct imx_lines *json, *csv, *log;
     struct imx_tfevents *events;
     double last_loss;
+    bool old_csv; /* begun before there was a column mi_ceiling, which therefore has none */
 };
 
 /* What is kept of the lines of an earlier session: those up to a step. */
 struct kept {
     uint64_t step;
     double loss; /* of the last one */
+    bool old_csv;
     imx_status status;
 };
 
-static const char CSV_HEAD[] = "step,epoch,loss,e_pos,e_neg,mi_nats,grad_norm,images_per_s,seconds,waited";
+static const char CSV_HEAD[] = "step,epoch,loss,e_pos,e_neg,mi_nats,grad_norm,images_per_s,seconds,waited,"
+                               "mi_ceiling";
 
 static bool keep_json(void *user, const char *line)
 {
@@ -49,7 +52,11 @@ static bool keep_json(void *user, const char *line)
 
 static bool keep_csv(void *user, const char *line)
 {
-    return !strncmp(line, "step,", 5) || strtod(line, NULL) <= (double)((const struct kept *)user)->step;
+    struct kept *k = user;
+    if (strncmp(line, "step,", 5))
+        return strtod(line, NULL) <= (double)k->step;
+    k->old_csv = !strstr(line, ",mi_ceiling");
+    return true;
 }
 
 static imx_status open_lines(const char *run, const char *name, struct imx_lines **out)
@@ -63,7 +70,7 @@ static imx_status open_lines(const char *run, const char *name, struct imx_lines
 imx_status imx_metrics_open(const char *run, uint64_t step, struct imx_metrics **out)
 {
     imx_status status = IMX_OK;
-    struct kept kept = { step, (double)NAN, IMX_OK };
+    struct kept kept = { step, (double)NAN, false, IMX_OK };
     struct imx_metrics *m = calloc(1, sizeof *m);
     if (!m)
         return imx_fail(IMX_E_NOMEM, "no memory for metrics");
@@ -77,6 +84,7 @@ imx_status imx_metrics_open(const char *run, uint64_t step, struct imx_metrics *
     if (imx_lines_empty(m->csv))
         IMX_GO(imx_lines_add(m->csv, CSV_HEAD));
     m->last_loss = kept.loss;
+    m->old_csv = kept.old_csv;
     *out = m;
     return IMX_OK;
 fail:
@@ -137,12 +145,18 @@ imx_status imx_metrics_add(struct imx_metrics *m, const struct imx_metric *r)
         n += snprintf(line + n, sizeof line - (size_t)n, "%.9g,%.9g,", r->e_pos, r->e_neg);
     if (r->nats)
         n += snprintf(line + n, sizeof line - (size_t)n, "%.9g", r->mi_nats);
-    snprintf(line + n, sizeof line - (size_t)n, ",%.9g,%.1f,%.3f,%.4f", r->grad_norm, r->images_per_s, r->seconds,
-             r->waited);
+    n += snprintf(line + n, sizeof line - (size_t)n, ",%.9g,%.1f,%.3f,%.4f", r->grad_norm, r->images_per_s, r->seconds,
+                  r->waited);
+    if (!m->old_csv)
+        n += snprintf(line + n, sizeof line - (size_t)n, ",");
+    if (!m->old_csv && isfinite(r->mi_ceiling))
+        snprintf(line + n, sizeof line - (size_t)n, "%.9g", r->mi_ceiling);
     IMX_TRY(imx_tfevents_scalar(m->events, (int64_t)r->step, "loss", (float)r->loss));
     IMX_TRY(imx_tfevents_scalar(m->events, (int64_t)r->step, "images_per_s", (float)r->images_per_s));
     if (r->nats)
         IMX_TRY(imx_tfevents_scalar(m->events, (int64_t)r->step, "mi_nats", (float)r->mi_nats));
+    if (isfinite(r->mi_ceiling))
+        IMX_TRY(imx_tfevents_scalar(m->events, (int64_t)r->step, "mi_ceiling", (float)r->mi_ceiling));
     for (int i = 0; i < r->n_terms; i++) {
         char tag[64];
         snprintf(tag, sizeof tag, "%s/%s", r->term[i].reading ? "readings" : "terms", r->term[i].name);

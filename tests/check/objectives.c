@@ -87,6 +87,28 @@ static void counts(struct imx_dev *host)
     }
 }
 
+/* Local and global together: each critic's nats are read, infonce's ln(classes) - loss, and the local one leads. */
+static void both_read(struct imx_dev *dev, const char *where)
+{
+    struct imx_net_spec s = spec_of("dim-local-global", IMX_CRITIC_BILINEAR, 0, false);
+    struct whole n;
+    float info[3] = { NAN, NAN, NAN };
+    s.critic.estimator = IMX_EST_INFONCE;
+    if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: a network with two critics", where))
+        return;
+    const bool ok = imx_graph_run(n.net.g) == IMX_OK && imx_graph_download(n.net.g, n.net.info, info) == IMX_OK;
+    const double local = term(&n, "local-nats"), global = term(&n, "global-nats");
+    const double want_global = log(s.batch) - term(&n, "global"),
+                 want_local = log(1 + (s.batch - 1.0) * n.net.locals) - term(&n, "local");
+    tap_ok(ok && fabs(global - want_global) < 1e-5 && fabs(local - want_local) < 1e-5 && fabs(global - local) > 1e-4 &&
+               (double)info[2] == local,
+           "%s: the global critic reads %.5f nats, the local one %.5f", where, global, local);
+    whole_close(&n);
+    s.critic.estimator = IMX_EST_JSD;
+    tap_ok(whole_open(dev, &s, &n) == IMX_OK && isnan(term(&n, "local-nats")), "%s: jsd reads no nats", where);
+    whole_close(&n);
+}
+
 /* A layer norm that has learned nothing leaves a mean square of 1 in each unit, of any form of the critic. */
 static void activation(struct imx_dev *dev, const char *where)
 {
@@ -184,6 +206,7 @@ int main(void)
     refusals(host);
     imx_dev_close(host);
     on_devices(constants);
+    on_devices(both_read);
     on_devices(activation);
     return tap_done();
 }

@@ -4,6 +4,7 @@
 usage: cpc.py INFOMAX [DEVICE]
 A small drawn set, a few steps: metrics, a stop and a resume that end with the bits of an undisturbed run, features of the
 layers that were trained."""
+import glob
 import json
 import math
 import os
@@ -49,7 +50,17 @@ def stopped(kind):
                 break
             time.sleep(0.01)
         p.send_signal(signal.SIGTERM)
+    if kind == 'cpc': # as begun by a version without the last column
+        with open(run + '/metrics.csv', encoding='utf-8') as file:
+            old = [line.rsplit(',', 1)[0] + '\n' for line in file]
+        with open(run + '/metrics.csv', 'w', encoding='utf-8') as file:
+            file.writelines(old)
     done = call('resume', run)
+    if kind == 'cpc':
+        with open(run + '/metrics.csv', encoding='utf-8') as file:
+            lines = file.read().splitlines()
+        ok(lines[0].endswith(',waited') and len(lines) > 1 and {line.count(',') for line in lines} == {9},
+           'an older metrics.csv goes on with the columns that it has', lines)
     return ok(p.returncode == 143 and done.returncode == 0, '%s: stopped and resumed' % kind, done.stderr)
 
 
@@ -63,6 +74,12 @@ def trained(kind):
     if kind == 'cpc':
         ok(finite([last['mi_nats']]) and last['mi_nats'] <= last['mi_ceiling'] and abs(last['mi_ceiling'] - math.log(8 * 16)) < 1e-6
            and abs(last['mi_ceiling'] - last['loss'] - last['mi_nats']) < 1e-4, 'cpc: the reading in nats and its ceiling', last)
+        with open('cpc/metrics.csv', encoding='utf-8') as file:
+            head, *_, row = file.read().splitlines()
+        ok(head.endswith(',waited,mi_ceiling') and abs(float(row.split(',')[-1]) - math.log(8 * 16)) < 1e-6,
+           'cpc: the ceiling in metrics.csv', row)
+        with open(glob.glob('cpc/events.out.tfevents.*')[0], 'rb') as file:
+            ok(b'mi_ceiling' in file.read(), 'cpc: ... and in the events')
         ok(list(last.get('readings', {})) == ['cpc-3-accuracy'] and 0 <= last['readings']['cpc-3-accuracy'] <= 1, 'cpc: accuracy', last)
         names = set(read('cpc/encoder.safetensors')[1])
         ok('encoder.context.weight_ih' in names and not any(n.startswith(('encoder.fc', 'encoder.out', 'cpc.')) for n in names),
