@@ -1,0 +1,73 @@
+#!/usr/bin/env python3
+"""On a fifth of the real CIFAR-10, whether objectives come in the paper's order (dim_method 11.10): a classifier on the codes
+of an untrained encoder knows less than after Deep InfoMax between the code and the whole last map, and that less than
+after the one with each place of the local map. Prints TAP.
+
+usage: cifar.py INFOMAX [DEVICE]
+IMX_TEST_CIFAR10 names the folder of the binary version (data_batch_1.bin ... test_batch.bin); without it this is skipped.
+Some ten minutes on two cores."""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
+from tap import ok, plan, skip  # noqa: E402
+
+INFOMAX = os.path.abspath(sys.argv[1])
+DEVICE = sys.argv[2] if len(sys.argv) > 2 else 'auto'
+RECORD = 3073
+FILES = ['data_batch_%d.bin' % k for k in range(1, 6)] + ['test_batch.bin']
+# Points by which one must be better than the other: about twice what a probe's accuracy on 2,000 images deviates.
+MARGIN = 0.02
+
+
+def call(*args):
+    return subprocess.run([INFOMAX, *args, '--device', DEVICE], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+
+
+def cut(source, to):
+    """The first 2,000 images of each file."""
+    os.mkdir(to)
+    for name in FILES:
+        with open(os.path.join(source, name), 'rb') as file, open(os.path.join(to, name), 'wb') as part:
+            part.write(file.read(2000 * RECORD))
+
+
+def accuracy(objective):
+    """(trained, untrained) of a classifier on the codes; None: something went wrong."""
+    done = call('train', 'set', '-o', objective, '--objective', objective, '--critic-units', '512', '--epochs', '3', '--seed', '1')
+    if not ok(done.returncode == 0, objective + ': a run of three epochs', done.stderr):
+        return None
+    done = call('probe', objective, 'set', '--layer', 'y', '--both', '--json', '-q')
+    rows = json.loads(done.stdout or '[]')
+    if not ok(len(rows) == 2, objective + ': a probe', done.stderr):
+        return None
+    return next(r['accuracy'] for r in rows if not r['untrained']), next(r['accuracy'] for r in rows if r['untrained'])
+
+
+def order():
+    found = [accuracy(objective) for objective in ('dim-global', 'dim-local')]
+    if None in found:
+        return
+    (whole, drawn), (local, _) = found
+    ok(drawn + MARGIN < whole, 'untrained %.2f %% < global %.2f %%' % (100 * drawn, 100 * whole))
+    ok(whole + MARGIN < local, 'global %.2f %% < local %.2f %%' % (100 * whole, 100 * local))
+
+
+def main():
+    source = os.path.abspath(os.environ['IMX_TEST_CIFAR10']) if os.environ.get('IMX_TEST_CIFAR10') else None
+    lacking = [name for name in FILES if source and not os.path.exists(os.path.join(source, name))]
+    if not source or lacking:
+        skip('CIFAR-10', '%s has no %s' % (source, lacking[0]) if lacking else 'IMX_TEST_CIFAR10 names no folder of its binary version')
+        return plan()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        cut(source, 'set')
+        order()
+        os.chdir('/')
+    return plan()
+
+
+sys.exit(main())
