@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """infomax bench --compare: rows find their counterparts, ratios are those of the numbers, what one run lacks is listed.
-infomax bench io: the numbers are there and fit together. Prints TAP.
+infomax bench io: the numbers are there and fit together. tools/dev/bench-pytorch.py with a stand-in for PyTorch: its own
+settings suit any processor, and engine and other programs take their turns. Prints TAP.
 
 usage: bench.py INFOMAX"""
 import json
@@ -108,11 +109,65 @@ def images(folder):
     ok(r.returncode == 5 and 'nothing' in r.stderr, 'no data: %s' % r.stderr.strip().split('\n')[-1])
 
 
+# Answers as `bench-pytorch.py --worker` does, and notes its turn.
+STAND_IN = """#!/usr/bin/env python3
+import json, sys
+print(json.dumps({'torch': 'none', 'blas': 'none', 'aten': 'none'}), flush=True)
+for line in sys.stdin:
+    with open(%r, 'a') as f:
+        f.write('torch ' + line)
+    print(json.dumps({'ms': [30, 20, 40], 'macs': 10 ** 6, 'mib': 5}), flush=True)
+"""
+OTHER = """#!/usr/bin/env python3
+import json, sys
+with open(%r, 'a') as f:
+    f.write(sys.argv[0].split('/')[-1] + ' ' + ' '.join(sys.argv[1:]) + '\\n')
+print(json.dumps({'step_ms': 10, 'nodes': [{'node': 'encoder.x', 'ms': 4}, {'node': 'd_encoder.x', 'ms': 1}, {'node': 'adam', 'ms': 9}]}))
+"""
+
+
+def rivals(folder):
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, os.pardir, 'tools', 'dev', 'bench-pytorch.py')
+    turns, out = os.path.join(folder, 'turns'), os.path.join(folder, 'rivals.json')
+    for name, text in (('python', STAND_IN), ('engine', OTHER), ('other', OTHER)):
+        with open(os.path.join(folder, name), 'w') as f:
+            f.write(text % turns)
+        os.chmod(os.path.join(folder, name), 0o755)
+    python, engine, other = (os.path.join(folder, n) for n in ('python', 'engine', 'other'))
+
+    def compare(*args):
+        if os.path.exists(turns):
+            os.remove(turns)
+        r = subprocess.run([sys.executable, '-B', script, '--python', python, '--json', out, *args], capture_output=True, text=True, timeout=60)
+        if r.returncode:
+            return r, {}, []
+        with open(turns) as f, open(out) as g:
+            return r, json.load(g), f.read().split('\n')[:-1]
+    r, j, order = compare('--rounds', '1')
+    works = ['published', 'tuned', 'tuned-bilinear']
+    ok(list(j.get('settings', {})) == ['installed', 'best'] and order == ['torch ' + w for w in works for _ in range(2)],
+       'PyTorch alone, as it is by itself: %s %s' % (sorted(j.get('settings', {})), r.stderr[-200:]))
+    r, j, order = compare('--rounds', '2', '--setting', 'installed', '--work', 'encoder', '--engine', engine, '--against', 'tiny=%s {work}' % other,
+                          '--against', other + ' b')
+    row = {x['program']: x for x in j.get('rows', [])}
+    ok(order == 2 * ['torch encoder', 'engine bench --json -q step --critic bilinear --batch 64 --critic-units 128', 'other encoder', 'other b'],
+       'engine and two programs in turn: %s %s' % (order, r.stderr[-200:]))
+    ok(list(row) == ['installed', 'engine', 'tiny', 'against2'] and row['engine']['ms'] == 5 and row['tiny']['ms'] == 10 and
+       row['installed']['ms'] == 30 and row['installed']['ratios'] == {'engine': 6, 'tiny': 3, 'against2': 3},
+       'each has its time and ratio; of the engine those of the encoder: %s' % r.stdout.split('\n')[-3])
+    r, j, order = compare('--against', 'x=a', '--against', 'x=b')
+    ok(r.returncode == 1 and '"x"' in r.stderr, 'two programs of one name are refused: %s' % r.stderr.strip())
+    r, j, order = compare('--work', 'conv-alex3-fwd', '--rounds', '1', '--setting', 'installed', '--engine', engine)
+    ok(order[1:] == ['engine bench --json -q --op conv2d_fwd --problem n64h15w15c192_o384k3s1p1_bias0'],
+       "alex64's convolutions are among the works: %s %s" % (order, r.stderr.strip()))
+
+
 folder = tempfile.mkdtemp(prefix='imx-bench-')
 try:
     compare(folder)
     limits(folder)
     images(folder)
+    rivals(folder)
 finally:
     shutil.rmtree(folder, ignore_errors=True)
 sys.exit(plan())

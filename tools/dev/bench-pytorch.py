@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Times PyTorch on the engine's own work, in alternation with the engine if asked.
+"""Times PyTorch on the engine's own work, in alternation with the engine and with other programs if asked.
 
-usage: bench-pytorch.py [--work NAME,...] [--setting NAME,...] [--rounds 5] [--json FILE] [--engine build/infomax | --against COMMAND]
+usage: bench-pytorch.py [--work NAME,...] [--setting NAME,...] [--rounds 5] [--json FILE] [--engine build/infomax]
+                        [--against [NAME=]COMMAND]...
 
 Work:     published, published-bilinear  a training step of local Deep InfoMax as the authors' program states it: heads made of
                                          1x1 convolutions, all pairs of scores, own pairs shifted to -10, the logits repeated
@@ -10,34 +11,42 @@ Work:     published, published-bilinear  a training step of local Deep InfoMax a
                                          negatives shared by the positives; bilinear: the wide maps act on the N globals
           tuned-conv                     as tuned, but the wide maps as 1x1 convolutions (oneDNN instead of the BLAS)
           encoder                        basic32, forward and backward
-          gemm-MxNxK, conv-NAME-{fwd,bwd-data,bwd-weights}     (--list names all)
-Settings: installed (nothing set) · zen, haswell and, with AVX-512, skylakex, cooperlake (the OpenBLAS kernel), aten512 · best
-          (skylakex and AVX-512 dispatch in ATen, or haswell; an allocator that keeps its pages). One process for each setting; a round visits each in turn, then the other program.
+          gemm-MxNxK, conv-NAME-{fwd,bwd-data,bwd-weights}     (--list names all; NAME: 1 to 3 basic32's, alex1 to alex5
+                                         alex64's, 64 a residual network's)
+          Without --work: published, tuned, tuned-bilinear; "all" is all.
+Settings: installed (nothing set) · best (an allocator that keeps its pages and, where the processor has them, the OpenBLAS
+          kernel of skylakex with AVX-512 dispatch in ATen, or that of haswell) · with AVX2, zen and haswell, and with AVX-512,
+          skylakex and cooperlake (the OpenBLAS kernel alone) and aten512. Without --setting: installed and best.
+          One process for each setting; a round visits each in turn, then the engine, then the other programs.
 Batch 64, 3x32x32, 2048 critic units, Adam, float32, all cores. A visit repeats the work for about a second after a warm-up;
-medians over all rounds are reported, with the spread, the ratio to the other program, and the most memory resident. --engine times the same work with
-`infomax bench`: the published step against encode-dot and against bilinear, a product or convolution against its own row, the encoder
-against its nodes of a step, each with a wait behind it.
---against COMMAND: a JSON answer with step_ms or rows is taken as its time, anything else is timed from outside."""
+medians over all rounds are reported, with the spread, the ratio to each other program, and the most memory resident.
+--engine times the same work with `infomax bench`: the published step against encode-dot and against bilinear, a product or
+convolution against its own row, the encoder against its nodes of a step, each with a wait behind it.
+--against COMMAND: a JSON answer with step_ms or rows is taken as its time, anything else is timed from outside. May be given
+several times, each under a NAME of its own (small letters; without: against, against2, ...); {work} in it becomes the work's
+name: --against 'tinygrad=env DEV=CL python3 tools/dev/bench-tinygrad.py {work}' --work encoder,gemm-1024x1024x1024."""
 import argparse
 import json
 import math
 import os
+import re
 import shlex
 import statistics
 import subprocess
 import sys
 import time
 
-WIDE = 'avx512f' in open('/proc/cpuinfo').read()
+CPU = set(re.findall(r'\bavx2\b|\bavx512f\b', open('/proc/cpuinfo').read()))
 KEEP_PAGES = {'MALLOC_MMAP_THRESHOLD_': '4294967296', 'MALLOC_TRIM_THRESHOLD_': '4294967296',
               'MALLOC_TOP_PAD_': '268435456'}
-SETTINGS = {
-    'installed': {},
-    'zen': {'OPENBLAS_CORETYPE': 'Zen'},
-    'haswell': {'OPENBLAS_CORETYPE': 'Haswell'},
-    'best': {'OPENBLAS_CORETYPE': 'Haswell', **KEEP_PAGES},
-}
-if WIDE:
+SETTINGS = {'installed': {}, 'best': KEEP_PAGES}
+if 'avx2' in CPU:
+    SETTINGS.update({
+        'zen': {'OPENBLAS_CORETYPE': 'Zen'},
+        'haswell': {'OPENBLAS_CORETYPE': 'Haswell'},
+        'best': {'OPENBLAS_CORETYPE': 'Haswell', **KEEP_PAGES},
+    })
+if 'avx512f' in CPU:
     SETTINGS.update({
         'skylakex': {'OPENBLAS_CORETYPE': 'SkylakeX'},
         'cooperlake': {'OPENBLAS_CORETYPE': 'Cooperlake'},
@@ -46,7 +55,8 @@ if WIDE:
     })
 GEMMS = [(4096, 2048, 2048), (4096, 2048, 128), (1024, 1024, 1024)]
 CONVS = {'1': (64, 3, 32, 64, 4, 2, 1), '2': (64, 64, 16, 128, 4, 2, 1), '3': (64, 128, 8, 256, 4, 2, 1),
-         '64': (16, 64, 56, 64, 3, 1, 1)}  # n, c, side, o, k, stride, pad
+         'alex1': (64, 3, 64, 96, 3, 1, 1), 'alex2': (64, 96, 31, 192, 3, 1, 1), 'alex3': (64, 192, 15, 384, 3, 1, 1),
+         'alex4': (64, 384, 15, 384, 3, 1, 1), 'alex5': (64, 384, 15, 192, 3, 1, 1), '64': (16, 64, 56, 64, 3, 1, 1)}  # n, c, side, o, k, stride, pad
 STEPS = ['published', 'published-bilinear', 'tuned', 'tuned-conv', 'tuned-bilinear']
 WORKS = STEPS + ['encoder'] + [f'gemm-{m}x{n}x{k}' for m, n, k in GEMMS] + [
     f'conv-{c}-{d}' for c in CONVS for d in ('fwd', 'bwd-data', 'bwd-weights')]
@@ -240,6 +250,19 @@ def against(command, part=()):
     return ms, usage.ru_maxrss / 1024
 
 
+def other_programs(o, work):
+    """{name: (command, parts)} of the engine and of --against, for one work."""
+    parts = ('encoder.', 'd_encoder.') if work == 'encoder' else ()
+    programs = {n: (c, parts) for n, c in engine_commands(o.engine, work).items()} if o.engine else {}
+    for i, text in enumerate(o.against or []):
+        name, command = re.fullmatch(r'(?:([a-z][a-z0-9-]*)=)?(.*)', text, re.DOTALL).groups()
+        name = name or 'against' + (str(i + 1) if i else '')
+        if name in programs or name in SETTINGS:
+            sys.exit(f'there are two programs named "{name}"; --against OTHER=COMMAND names one')
+        programs[name] = (command.replace('{work}', work), ())
+    return programs
+
+
 def engine_commands(engine, work):
     """{name: command} of `infomax bench` for the same work; none for what it does not time alone."""
     run = shlex.quote(engine) + ' bench --json -q '
@@ -262,9 +285,9 @@ def engine_commands(engine, work):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--work', default='published,tuned,tuned-bilinear')
-    parser.add_argument('--setting', default='installed,skylakex,best')
+    parser.add_argument('--setting', default='installed,best')
     parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--against', metavar='COMMAND')
+    parser.add_argument('--against', action='append', metavar='[NAME=]COMMAND')
     parser.add_argument('--engine', metavar='INFOMAX')
     parser.add_argument('--python', default=sys.executable, help='an interpreter with another PyTorch')
     parser.add_argument('--json', help='also write the figures to this file')
@@ -280,21 +303,23 @@ def main():
     for name in [*works, *settings]:
         if name not in WORKS and name not in SETTINGS:
             sys.exit(f'no work or setting "{name}"; see --help and --list')
+    for work in works:
+        other_programs(o, work)  # two of one name end here, not after the first work
     workers = {s: Worker(s, o.python) for s in settings}
     for s, w in workers.items():
         print(f'{s}: torch {w.about["torch"]}, ATen {w.about["aten"]}, {w.about["blas"]}')
     print(f'load before: {os.getloadavg()[0]:.2f}')
     print(f'{"work":28}{"program":12}{"median":>9}{"min":>9}{"max":>9} ms{"GFLOP/s":>9}{"MiB":>7}   ratio')
     for work in works:
-        others = engine_commands(o.engine, work) if o.engine else {'against': o.against} if o.against else {}
+        others = other_programs(o, work)
         times, other, macs, mib = {s: [] for s in settings}, {name: [] for name in others}, 0, {}
         for _ in range(o.rounds):
             for s in settings:
                 answer = workers[s].visit(work)
                 times[s] += answer['ms']
                 macs, mib[s] = answer['macs'], answer['mib']
-            for name, command in others.items():
-                ms, mib[name] = against(command, ('encoder.', 'd_encoder.') if work == 'encoder' and o.engine else ())
+            for name, (command, parts) in others.items():
+                ms, mib[name] = against(command, parts)
                 other[name].append(ms)
         theirs = {name: statistics.median(t) for name, t in other.items()}
         for name, t in {**times, **other}.items():
