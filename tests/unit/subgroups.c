@@ -47,6 +47,15 @@ static void by_caps(void)
     intel = supported(&sized, &picked);
     tap_ok(intel >= khr && !picked && !strstr(imx_subgroup_options(&sized), "-cl-std"),
            "sizes 8, 16 and 32: %d cases, %d picked before tune, in OpenCL C 1.2", intel, picked);
+    for (uint32_t group = 256; group >= 16; group /= 2)
+        for (uint64_t local = 65536; local >= 4096; local /= 4) {
+            struct imx_caps small = sized;
+            small.max_group = small.max_items[0] = small.max_items[1] = group, small.local_bytes = local;
+            intel = supported(&small, &picked);
+            tap_ok((intel > 0) == (group >= 64) && !picked,
+                   "groups of %u, %u bytes of local memory: %d cases, %d picked before tune", group, (unsigned)local,
+                   intel, picked);
+        }
     wide.subgroups = true, wide.sub_sizes = 64;
     tap_ok(!supported(&wide, &picked), "sub-groups of 64 alone fit no kernel");
     tiny = sized, tiny.max_group = 4;
