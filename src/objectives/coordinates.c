@@ -11,7 +11,6 @@
  * form from a source of its own (dim_method 5.2: one random source position per global). Choices where the paper says
  * nothing: the source is drawn anew in each step, evenly over the places. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/philox.h"
 #include "objectives/objective.h"
@@ -181,36 +180,28 @@ static void labels(const struct imx_coordinates *c, const int32_t *source, int32
 imx_status imx_coordinates_draw(struct imx_net *n, uint64_t seed, uint64_t step)
 {
     const struct imx_coordinates *c = &n->coordinates;
-    imx_status status = IMX_OK;
     const size_t rows = (size_t)c->n * (size_t)c->h * (size_t)c->w;
     if (!rows)
         return IMX_OK;
-    int32_t *row = malloc(sizeof *row * rows), *column = malloc(sizeof *row * rows);
-    int32_t *source = malloc(sizeof *source * (size_t)c->n);
+    int32_t *const row = n->drawn, *const column = row + rows, *const source = column + rows;
     uint32_t draw = 0;
-    if (!row || !column || !source)
-        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory for coordinates"));
     if (c->repeat) {
         for (size_t i = 0; i < rows; i++)
             row[i] = (int32_t)i % (c->h * c->w);
-        IMX_GO(imx_graph_upload(n->g, c->repeat, row));
+        IMX_TRY(imx_graph_upload(n->g, c->repeat, row));
     }
     if (c->absolute[0]) {
         labels(c, NULL, row, column);
-        IMX_GO(imx_graph_upload(n->g, c->absolute[0], row));
-        IMX_GO(imx_graph_upload(n->g, c->absolute[1], column));
+        IMX_TRY(imx_graph_upload(n->g, c->absolute[0], row));
+        IMX_TRY(imx_graph_upload(n->g, c->absolute[1], column));
     }
     if (c->source) {
         for (int32_t i = 0; i < c->n; i++)
             source[i] = (int32_t)imx_random_below(seed, step, IMX_STREAM_COORDINATES, &draw, (uint32_t)(c->h * c->w));
         labels(c, source, row, column);
-        IMX_GO(imx_graph_upload(n->g, c->source, source));
-        IMX_GO(imx_graph_upload(n->g, c->relative[0], row));
-        IMX_GO(imx_graph_upload(n->g, c->relative[1], column));
+        IMX_TRY(imx_graph_upload(n->g, c->source, source));
+        IMX_TRY(imx_graph_upload(n->g, c->relative[0], row));
+        IMX_TRY(imx_graph_upload(n->g, c->relative[1], column));
     }
-fail:
-    free(row);
-    free(column);
-    free(source);
-    return status;
+    return IMX_OK;
 }

@@ -149,29 +149,38 @@ void imx_occlusion_draw(uint64_t seed, uint64_t step, int32_t i, int32_t h, int3
     memcpy(box, (const int32_t[]){ 0, 0, least[0], least[1] }, 4 * sizeof *box); /* a corner is always possible */
 }
 
+/* Room for what imx_net_draw makes of one kind at a time, so that no step after the first asks for memory. */
+static imx_status room_to_draw(struct imx_net *n)
+{
+    const struct imx_coordinates *c = &n->coordinates;
+    const size_t box = n->box ? (size_t)n->pixels.n * 4 : 0;
+    const size_t places = (size_t)c->n * (2 * (size_t)c->h * (size_t)c->w + 1), most = box > places ? box : places;
+    if (!most || n->drawn)
+        return IMX_OK;
+    n->drawn = malloc(most * sizeof *n->drawn);
+    return n->drawn ? IMX_OK : imx_fail(IMX_E_NOMEM, "no memory for the boxes and places of a batch");
+}
+
 imx_status imx_net_draw(struct imx_net *n, uint64_t seed, uint64_t step)
 {
     const uint32_t ctr[4] = { (uint32_t)seed, (uint32_t)(seed >> 32), (uint32_t)step, (uint32_t)(step >> 32) };
     const struct imx_map m = n->pixels;
     IMX_TRY(imx_graph_upload(n->g, n->ctr, ctr));
+    IMX_TRY(room_to_draw(n));
     IMX_TRY(imx_coordinates_draw(n, seed, step));
     if (n->nat)
         IMX_TRY(imx_nat_draw(n->nat, seed, step));
     if (!n->box)
         return IMX_OK;
-    int32_t *box = malloc((size_t)m.n * 4 * sizeof *box);
-    if (!box)
-        return imx_fail(IMX_E_NOMEM, "no memory for the boxes of a batch");
     for (int32_t i = 0; i < m.n; i++)
-        imx_occlusion_draw(seed, step, i, m.h, m.w, n->field, box + 4 * i);
-    const imx_status status = imx_graph_upload(n->g, n->box, box);
-    free(box);
-    return status;
+        imx_occlusion_draw(seed, step, i, m.h, m.w, n->field, n->drawn + 4 * i);
+    return imx_graph_upload(n->g, n->box, n->drawn);
 }
 
 void imx_net_finish(struct imx_net *d)
 {
     imx_graph_destroy(d->g);
     imx_nat_destroy(d->nat);
+    free(d->drawn);
     *d = (struct imx_net){ 0 };
 }

@@ -80,6 +80,7 @@ struct imx_net {
     imx_tid label;              /* input of imx_supervised, i32 [batch]; 0: no labels */
     struct imx_context context; /* of its encoder, when that has one */
     int32_t field;              /* sides of an occlusion are at least this, in pixels */
+    int32_t *drawn;             /* owned; the integers of a step on their way to the device; NULL: none are drawn */
     struct imx_nat *nat;        /* owned; NULL: not noise as targets */
     struct imx_term term[IMX_MAX_TERMS];
     int n_terms;
