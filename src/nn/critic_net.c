@@ -1,4 +1,4 @@
-/* See critic_net.h for the two forms, and the two ways to compute one of them. */
+/* See critic_net.h for the three forms, and the two ways to compute one of them. */
 #include "nn/critic_net.h"
 
 #include <math.h>

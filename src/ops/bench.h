@@ -1,7 +1,8 @@
 /* Timing of ops: one op, problem and variant on a device, and the list of problems that `infomax bench` shows.
- * A figure is worth something as a fraction of a limit: no variant can be faster than the time in which the device
- * does the op's arithmetic at its measured peak, or moves the op's arguments once at its measured copy bandwidth. The
- * peak is that of the same moment: it is read before and after each sample. */
+ * A figure is worth something as a fraction of a limit: the time in which the device does the op's arithmetic,
+ * as its formula states it, at its measured peak, or moves the op's arguments once at its measured copy bandwidth,
+ * whichever is longer. More than 1 comes from less arithmetic than the formula's (Winograd's convolutions) or from
+ * arguments that stay in a cache. The peak is that of the same moment: it is read before and after each sample. */
 #ifndef IMX_OPS_BENCH_H
 #define IMX_OPS_BENCH_H
 

@@ -24,8 +24,8 @@ struct imx_step_time {
     int n;
 };
 
-/* Builds the step for images of h x w x c, warms up, times at least `runs` steps, then profiles three. node is owned by
- * the caller (free). */
+/* Builds the step for images of h x w x c, warms up, times `runs` steps (at most 64), then profiles three. node is
+ * owned by the caller (free). */
 IMX_MUST_CHECK imx_status imx_step_measure(struct imx_dev *dev, const struct imx_config *c, int32_t h, int32_t w,
                                            int32_t ch, int runs, struct imx_step_time *out);
 
