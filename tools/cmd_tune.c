@@ -144,7 +144,9 @@ static void say_summary(const struct tune *t, const struct imx_tune_summary *s)
     if (s->searched)
         imx_say("a step's share of these: %.1f ms without, %.1f ms now (%.2fx)", s->before_ms, s->after_ms,
                 s->before_ms / s->after_ms);
-    if (s->left)
+    if (s->left && !s->searched && !imx_signal_caught())
+        imx_say("%d problems are left: the time was over before the first was done", s->left);
+    else if (s->left)
         imx_say("%d problems are left; the same command goes on with them", s->left);
 }
 

@@ -107,6 +107,27 @@ static void tell_run(void *user, const struct imx_run_report *r)
     imx_keeper_tell(j->keeper, j->dev);
 }
 
+/* What was measured before a driver, this program or a setting changed does not count; whoever waited for it wants to
+ * know. */
+static void say_others(struct imx_dev *dev, const char *path)
+{
+    enum { MOST = 16 };
+    struct imx_tuned *other[MOST], *most = NULL;
+    const int n = imx_tuned_others(&dev->caps, path, other, MOST);
+    for (int i = 0; i < n; i++)
+        if (!most || other[i]->n > most->n)
+            most = other[i];
+    if (most && most->n && strcmp(most->driver, dev->caps.driver))
+        imx_say("not tuned: %d choices were made with driver %s, this is %s; infomax tune would check them again",
+                most->n, most->driver, dev->caps.driver);
+    else if (most && most->n)
+        imx_say("not tuned: %d choices were made with another version or other settings; infomax tune would check them "
+                "again",
+                most->n);
+    for (int i = 0; i < n; i++)
+        free(other[i]);
+}
+
 imx_status imx_use_tuned(struct imx_dev *dev, bool wanted)
 {
     char path[4096];
@@ -123,7 +144,9 @@ imx_status imx_use_tuned(struct imx_dev *dev, bool wanted)
     }
     IMX_TRY(s);
     dev->caps.tuned = t;
-    if (t)
+    if (!t)
+        say_others(dev, path);
+    else
         imx_say("tuned: %d choices, %d of them other than without (%s; --no-tuned leaves them out)", t->n,
                 imx_tuned_changes(t, &dev->caps), path);
     return IMX_OK;

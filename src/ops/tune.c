@@ -1,7 +1,6 @@
 /* The tuner's parent side: what to try next, who wins; see tune.h. It never opens the device itself. */
 #include "ops/tune.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <poll.h>
 #include <stdio.h>
@@ -451,33 +450,6 @@ static imx_status tune_all(struct search *s, struct imx_tune_list *list)
     return IMX_OK;
 }
 
-/* Reads the other tables of this device in the folder of its own. */
-static void open_older(struct search *s)
-{
-    char folder[4096], path[4400];
-    snprintf(folder, sizeof folder, "%s", s->sum->path);
-    char *slash = strrchr(folder, '/');
-    if (!slash)
-        return;
-    *slash = 0;
-    DIR *d = opendir(folder);
-    for (struct dirent *e; d && s->n_older < MOST_OLDER && (e = readdir(d));) {
-        struct imx_tuned *t = NULL;
-        const size_t n = strlen(e->d_name);
-        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        if (strncmp(e->d_name, "tuned-", 6) || n < 5 || strcmp(e->d_name + n - 4, ".txt") ||
-            !strcmp(path, s->sum->path) || imx_tuned_read(path, &t) != IMX_OK || !t)
-            continue;
-        if (strcmp(t->device, s->sum->table->device) || !strcmp(t->key, s->sum->table->key))
-            free(t);
-        else
-            s->older[s->n_older++] = t;
-    }
-    if (d)
-        closedir(d);
-    imx_error_clear();
-}
-
 /* The table to begin with: the device's file, or an empty one. */
 static imx_status open_table(struct search *s)
 {
@@ -493,7 +465,7 @@ static imx_status open_table(struct search *s)
     if (!sum->table)
         IMX_TRY(imx_tuned_create(&sum->caps, &sum->table));
     if (sum->path[0])
-        open_older(s);
+        s->n_older = imx_tuned_others(&sum->caps, sum->path, s->older, MOST_OLDER);
     return IMX_OK;
 }
 
@@ -505,6 +477,7 @@ imx_status imx_tune_run(const struct imx_tune_options *o, struct imx_tune_summar
     struct imx_hello hello;
     size_t n_seen = 0;
     imx_status status = IMX_OK;
+    const double started = imx_now();
     *sum = (struct imx_tune_summary){ 0 };
     s.tried = calloc(MOST_TRIED, sizeof *s.tried);
     if (!s.tried)
@@ -526,8 +499,8 @@ imx_status imx_tune_run(const struct imx_tune_options *o, struct imx_tune_summar
     }
     if (o->begin)
         o->begin(o->user, &sum->caps, hello.text, &list, sum->path);
-    /* Counted from here: without the list nothing could be said of what is left. */
-    s.deadline = o->max_time > 0 ? imx_now() + o->max_time : 0;
+    /* From here on, because without the list nothing could be said of what is left. */
+    s.deadline = o->max_time > 0 ? started + o->max_time : 0;
     IMX_GO(choose_problems(&s, &list));
     IMX_GO(tune_all(&s, &list));
 fail:

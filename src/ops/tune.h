@@ -39,7 +39,7 @@ struct imx_tune_result {
 
 struct imx_tune_options {
     const char *device; /* as in imx_dev_open */
-    double max_time;    /* seconds, from when the problems are known; 0: no limit */
+    double max_time;    /* seconds, from the call on; at least the problems are listed. 0: no limit */
     double margin;      /* a candidate must be faster by this fraction; 0: 0.03 */
     double build_limit; /* seconds for a candidate's programs and first run; 0: 60 */
     double run_limit;   /* seconds for its timing and its verification; 0: 60 */

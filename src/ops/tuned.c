@@ -1,6 +1,7 @@
 /* See tuned.h. */
 #include "ops/tuned.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,11 @@ static void add(struct imx_sha256 *h, const char *text)
 
 void imx_tuned_key(const struct imx_caps *caps, char key[65])
 {
-    const uint32_t numbers[] = { caps->compute_units, caps->max_group, caps->vec_float, (uint32_t)caps->local_bytes };
+    const uint32_t numbers[] = {
+        caps->compute_units,        caps->max_group, caps->vec_float, caps->max_items[0], caps->max_items[1],
+        caps->max_items[2],         caps->subgroups, caps->sub_sizes, caps->sub_std,      (uint32_t)caps->type,
+        (uint32_t)caps->local_bytes
+    };
     const struct imx_kernel_source *last = NULL;
     struct imx_sha256 h;
     imx_sha256_init(&h);
@@ -316,6 +321,41 @@ imx_status imx_tuned_read(const char *path, struct imx_tuned **out)
     const imx_status status = imx_tuned_parse(text, bytes, out);
     free(text);
     return status == IMX_OK ? IMX_OK : imx_note(status, "%s", path);
+}
+
+/* Is this the name of a file of choices? */
+static bool is_table(const char *name)
+{
+    const size_t n = strlen(name);
+    return !strncmp(name, "tuned-", 6) && n > 4 && !strcmp(name + n - 4, ".txt");
+}
+
+int imx_tuned_others(const struct imx_caps *caps, const char *path, struct imx_tuned **other, int most)
+{
+    char folder[4096], file[4400], key[65], device[sizeof other[0]->device];
+    int n = 0;
+    imx_tuned_key(caps, key);
+    copy_line(device, sizeof device, caps->name);
+    snprintf(folder, sizeof folder, "%s", path);
+    char *slash = strrchr(folder, '/');
+    if (!slash)
+        return 0;
+    *slash = 0;
+    DIR *d = opendir(folder);
+    for (struct dirent *e; d && n < most && (e = readdir(d));) {
+        struct imx_tuned *t = NULL;
+        snprintf(file, sizeof file, "%s/%s", folder, e->d_name);
+        if (!is_table(e->d_name) || !strcmp(file, path) || imx_tuned_read(file, &t) != IMX_OK || !t)
+            continue;
+        if (strcmp(t->device, device) || !strcmp(t->key, key))
+            free(t);
+        else
+            other[n++] = t;
+    }
+    if (d)
+        closedir(d);
+    imx_error_clear();
+    return n;
 }
 
 imx_status imx_tuned_write(const char *path, const struct imx_tuned *t)

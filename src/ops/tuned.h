@@ -1,5 +1,6 @@
 /* Choices that `infomax tune` measured on a device: for an op's problem the variant and, where it has any, the numbers
- * of its tiling. A table belongs to one device, driver and build of the kernels; anything else makes another key, and a
+ * of its tiling. A table belongs to one device, as it presents itself (type and limits, too),
+ * driver and build of the kernels; anything else makes another key, and a
  * table of another key is not used. imx_op_pick and the variants look here first; what they do not find, or what the
  * device cannot run any more, they choose themselves. One allocation, so that a device can own it (caps.tuned).
  *
@@ -62,6 +63,9 @@ IMX_MUST_CHECK imx_status imx_tuned_parse(const char *text, size_t bytes, struct
 bool imx_tuned_path(const struct imx_caps *caps, char *path, size_t size);
 /* *out = NULL when there is no file. */
 IMX_MUST_CHECK imx_status imx_tuned_read(const char *path, struct imx_tuned **out);
+/* The tables of this device in the folder of its file `path` that have other keys: those of another driver, version or
+ * setting. Their choices are hints at most. At most `most`, each freed with free(); returns how many. */
+int imx_tuned_others(const struct imx_caps *caps, const char *path, struct imx_tuned **other, int most);
 IMX_MUST_CHECK imx_status imx_tuned_write(const char *path, const struct imx_tuned *t);
 
 #endif

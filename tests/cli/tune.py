@@ -115,7 +115,16 @@ def use(two, pictures):
     ok(r.returncode != 0 and 'checksum' in r.stderr, 'a damaged table of a run is not ignored: exit %d' % r.returncode)
     os.rename(os.path.join(folder, 'away'), os.path.join(cache, 'tuned-' + 'x' * 24 + '.txt'))
     r = run('train', '-o', os.path.join(folder, 'other'), *args, '--max-time', '0.001s')
-    ok(r.returncode == 0 and 'tuned' not in r.stderr, "another key's table is not used")
+    ok(r.returncode == 0 and 'tuned' not in r.stderr, "another name's table is not used")
+    for out, driver, words in (('b', '0.9', '2 choices were made with driver 0.9,'), ('c', lines[2][7:], '2 choices were made with another version')):
+        with open(os.path.join(cache, 'tuned-' + 'x' * 24 + '.txt'), 'w') as f:
+            f.write(seal(lines[:2] + ['driver ' + driver, 'key ' + '0' * 64] + lines[4:]))
+        r = run('train', '-o', os.path.join(folder, out), *args, '--max-time', '0.001s')
+        ok(r.returncode == 0 and r.stderr.count('tuned') == 1 and words in r.stderr and 'infomax tune would check' in r.stderr,
+           "nor another key's, but train says that there is one: %s" % [x for x in r.stderr.split('\n') if 'tuned' in x])
+    r = run('train', '-o', os.path.join(folder, 'd'), *args, '--max-time', '0.001s', '--no-tuned')
+    ok(r.returncode == 0 and 'tuned' not in r.stderr, 'not with --no-tuned')
+    os.remove(os.path.join(cache, 'tuned-' + 'x' * 24 + '.txt'))
 
 
 def damage(name, two):

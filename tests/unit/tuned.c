@@ -185,6 +185,32 @@ static void unknown(void)
     imx_text_free(&t);
 }
 
+/* What a device says of itself is part of the key, each alone. */
+static void keys(const struct imx_dev *dev)
+{
+    char key[12][65];
+    struct imx_caps c[12];
+    bool differ = true;
+    for (int i = 0; i < 12; i++)
+        c[i] = dev->caps;
+    c[1].type = IMX_DEV_GPU;
+    c[2].subgroups = true;
+    c[3].sub_sizes = 16;
+    c[4].sub_std = 3;
+    for (int k = 0; k < 3; k++)
+        c[5 + k].max_items[k] = 77;
+    c[8].max_group = 128;
+    c[9].vec_float = 4;
+    c[10].local_bytes = 16384;
+    c[11].half = true;
+    for (int i = 0; i < 12; i++) {
+        imx_tuned_key(&c[i], key[i]);
+        for (int k = 0; k < i; k++)
+            differ = differ && strcmp(key[i], key[k]);
+    }
+    tap_ok(differ, "type, limits, sub-groups and half precision each make another key");
+}
+
 static void file(void)
 {
     struct imx_dev dev = device(64);
@@ -220,6 +246,7 @@ static void file(void)
     tap_ok(imx_tuned_path(&dev.caps, path, sizeof path), "the device has a file: %s", path);
     strcpy(dev.caps.driver, "1.1");
     tap_ok(imx_tuned_path(&dev.caps, same, sizeof same) && strcmp(path, same), "another driver has another file");
+    keys(&dev);
     setenv("INFOMAX_CACHE", "off", 1);
     tap_ok(!imx_tuned_path(&dev.caps, path, sizeof path), "without a cache there is none");
     imx_text_free(&text);
