@@ -123,20 +123,57 @@ static bool alone(const struct imx_bench_before *b, const struct imx_bench_now *
     return true;
 }
 
-/* The steps of both runs, when they are of the same network. */
+static bool same_text(const struct imx_json_node *root, const char *key, const char *now)
+{
+    return !strcmp(imx_json_get_string(root, key, ""), now);
+}
+
+/* Did both runs time the same step? An output from before there was "work" names less: that, and the arithmetic, must
+ * be equal then. */
+static bool same_step(const struct imx_json_node *root, const struct imx_bench_now *now)
+{
+    const struct imx_config *c = now->config;
+    const struct imx_step_time *t = now->step;
+    if (imx_json_get(root, "work"))
+        return same_text(root, "work", t->work);
+    return same_text(root, "objective", c->objective) && same_text(root, "critic", c->critic) &&
+           same_text(root, "estimator", c->estimator) &&
+           (same_text(root, "encoder", t->encoder) || same_text(root, "encoder", "auto")) &&
+           imx_json_get_number(root, "batch", 0) == (double)c->batch &&
+           fabs(imx_json_get_number(root, "flop_per_step", 0) / t->flop - 1) < 1e-12;
+}
+
+/* The steps of both runs, when they are the same work. */
 static bool pair_steps(const struct imx_bench_before *b, const struct imx_bench_now *now, struct pair *p)
 {
     const struct imx_json_node *root = b->doc.root;
     const struct imx_config *c = now->config;
-    if (!now->step->n || !imx_json_get(root, "step_ms") || strcmp(imx_json_get_string(root, "critic", ""), c->critic) ||
-        strcmp(imx_json_get_string(root, "estimator", ""), c->estimator) ||
-        strcmp(imx_json_get_string(root, "encoder", c->encoder), c->encoder) ||
-        !(imx_json_get_number(root, "batch", 0) == (double)c->batch))
+    if (!now->step->n || !imx_json_get(root, "step_ms") || !same_step(root, now))
         return false;
     *p = (struct pair){ { "step", "", c->critic, "", imx_json_get_number(root, "step_ms", (double)NAN),
                           imx_json_get_number(root, "of_limit", (double)NAN) },
                         { "step", "", c->critic, "", now->step->ms, now->step->of_limit } };
     return true;
+}
+
+/* The same node of the earlier step: the k-th of that name and problem there, as node i is here. */
+static bool pair_nodes(const struct imx_bench_before *b, const struct imx_bench_now *now, int i, struct pair *p)
+{
+    const struct imx_node_time *t = now->step->node, *n = &t[i];
+    const struct imx_json_node *nodes = imx_json_get(b->doc.root, "nodes");
+    int k = 0;
+    for (int before = 0; before < i; before++)
+        k += !strcmp(t[before].node, n->node) && !strcmp(t[before].problem, n->problem);
+    for (const struct imx_json_node *x = nodes ? nodes->child : NULL; x; x = x->next) {
+        if (!same_text(x, "node", n->node) || !same_text(x, "problem", n->problem) || k--)
+            continue;
+        *p = (struct pair){ { n->node, "", n->problem, imx_json_get_string(x, "variant", ""),
+                              imx_json_get_number(x, "ms", (double)NAN),
+                              imx_json_get_number(x, "of_limit", (double)NAN) },
+                            { n->node, "", n->problem, n->variant, n->ms, n->of_limit } };
+        return true;
+    }
+    return false;
 }
 
 static double ratio(const struct pair *p)
@@ -165,8 +202,35 @@ static void print_pair(const struct pair *p)
     number(ratio_of_limit(p), limit);
     if (strcmp(p->then.variant, p->now.variant))
         snprintf(was, sizeof was, " (was %.60s)", p->then.variant);
-    printf("%-16s %-17s %-36s %-16s %10.3f %10.3f %7s %9s%s\n", p->now.op, p->now.direction, p->now.problem,
-           p->now.variant, p->then.ms, p->now.ms, plain, limit, was);
+    if (*p->now.direction)
+        printf("%-16s %-17s", p->now.op, p->now.direction);
+    else
+        printf("%-34s", p->now.op);
+    printf(" %-47s %-16s %10.3f %10.3f %7s %9s%s\n", p->now.problem, p->now.variant, p->then.ms, p->now.ms, plain,
+           limit, was);
+}
+
+/* The nodes whose time changed most. */
+static void print_nodes(const struct imx_bench_before *b, const struct imx_bench_now *now)
+{
+    enum { SHOWN = 8 };
+    struct pair p;
+    double last = INFINITY;
+    for (int shown = 0; shown < SHOWN; shown++) {
+        double most = 0;
+        struct pair best = { 0 };
+        for (int i = 0; i < now->step->n; i++) {
+            const double change = pair_nodes(b, now, i, &p) ? fabs(p.now.ms - p.then.ms) : 0;
+            if (change > most && change < last) {
+                most = change;
+                best = p;
+            }
+        }
+        if (!best.now.op)
+            return;
+        print_pair(&best);
+        last = most;
+    }
 }
 
 static void print_alone(const char *where, const struct item *i)
@@ -181,17 +245,19 @@ void imx_bench_compare_text(const struct imx_bench_before *b, const struct imx_b
     printf("\nagainst %s: %s, peak %.0f GFLOP/s, copy %.1f GB/s (now %.0f and %.1f); ratios below 1 are faster now\n",
            b->path, imx_json_get_string(root, "device", "?"), imx_json_get_number(root, "peak_gflops", (double)NAN),
            imx_json_get_number(root, "copy_gbps", (double)NAN), now->limit.peak_gflops, now->limit.copy_gbps);
-    printf("%-16s %-17s %-36s %-16s %10s %10s %7s %9s\n", "op", "direction", "problem", "variant", "ms then", "ms now",
+    printf("%-16s %-17s %-47s %-16s %10s %10s %7s %9s\n", "op", "direction", "problem", "variant", "ms then", "ms now",
            "ratio", "of limit");
     for (size_t i = 0; i < now->n; i++) {
         p = pair_of(b, now, i);
         if (p.then.op)
             print_pair(&p);
     }
-    if (pair_steps(b, now, &p))
+    if (pair_steps(b, now, &p)) {
         print_pair(&p);
-    else if (now->step->n || imx_json_get(root, "step_ms"))
-        printf("only %s: a step of this network\n", now->step->n ? "now" : "then");
+        print_nodes(b, now);
+    } else if (now->step->n || imx_json_get(root, "step_ms"))
+        printf("only %s: a step of this network%s\n", now->step->n ? "now" : "then",
+               now->step->n && imx_json_get(root, "step_ms") ? "; the earlier one was other work" : "");
     for (size_t i = 0; i < now->n; i++) {
         p = pair_of(b, now, i);
         if (!p.then.op)
@@ -248,8 +314,14 @@ void imx_bench_compare_json(struct imx_json *j, const struct imx_bench_before *b
             put_pair(j, NULL, &p);
     }
     imx_json_end(j);
-    if (pair_steps(b, now, &p))
+    if (pair_steps(b, now, &p)) {
         put_pair(j, "step", &p);
+        imx_json_array(j, "nodes");
+        for (int i = 0; i < now->step->n; i++)
+            if (pair_nodes(b, now, i, &p))
+                put_pair(j, NULL, &p);
+        imx_json_end(j);
+    }
     imx_json_array(j, "only_now");
     for (size_t i = 0; i < now->n; i++) {
         p = pair_of(b, now, i);

@@ -238,7 +238,7 @@ static imx_status time_source(struct imx_dev *dev, const char *source, const cha
     IMX_GO(time_batches(ds, c, t));
     t->step = t->fed = t->waited = (double)NAN;
     if (!imx_dev_is_host(dev)) { /* there a step takes many seconds */
-        IMX_GO(imx_step_measure(dev, c, ds->h, ds->w, ds->c, 7, &step));
+        IMX_GO(imx_step_measure(dev, c, ds->h, ds->w, ds->c, 7, 0, &step));
         t->step = (double)c->batch / step.ms * 1e3;
         IMX_GO(time_fed(dev, ds, c, t));
     }

@@ -41,7 +41,7 @@ static void print_head(const struct bench *b)
     printf("%s", b->dev->caps.name);
     if (b->limit.peak_gflops > 0)
         printf(": peak %.0f GFLOP/s, copy %.1f GB/s, measured just now", b->limit.peak_gflops, b->limit.copy_gbps);
-    printf("\n%-16s %-17s %-36s %-16s %10s %21s %9s %8s %6s\n", "op", "direction", "problem", "variant", "ms",
+    printf("\n%-16s %-17s %-47s %-16s %10s %21s %9s %8s %6s\n", "op", "direction", "problem", "variant", "ms",
            "min .. max", "GFLOP/s", "GB/s", "limit");
 }
 
@@ -51,7 +51,7 @@ static void print_row(const struct imx_bench_row *r)
     snprintf(range, sizeof range, "%.3f .. %.3f", r->ms_min, r->ms_max);
     if (r->of_limit > 0)
         snprintf(part, sizeof part, "%.0f%%", 100 * r->of_limit);
-    printf("%-16s %-17s %-36s %-16s %10.3f %21s %9.1f %8.1f %6s\n", r->op->name, r->direction, r->problem, r->variant,
+    printf("%-16s %-17s %-47s %-16s %10.3f %21s %9.1f %8.1f %6s\n", r->op->name, r->direction, r->problem, r->variant,
            r->ms, range, r->gflops, r->gbps, part);
     fflush(stdout);
 }
@@ -101,7 +101,7 @@ static imx_status time_problem(struct bench *b, const struct imx_op *op, const c
     return IMX_OK;
 }
 
-/* The listed problems of one group: "gemm", "conv2d", "critic". */
+/* The listed problems of one group: "gemm", "conv2d", ... */
 static imx_status time_group(struct bench *b, const char *group)
 {
     for (const struct imx_bench_case *c = imx_bench_cases; c->group; c++) {
@@ -111,7 +111,7 @@ static imx_status time_group(struct bench *b, const char *group)
         if (!op) {
             b->last = imx_fail(IMX_E_UNSUPPORTED, "this build has no op %s", c->op);
             imx_say("left out: %s", imx_error_text());
-        } else if (imx_dev_is_host(b->dev) && op->flop(c->problem) > host_flop_limit) {
+        } else if (imx_dev_is_host(b->dev) && op->flop && op->flop(c->problem) > host_flop_limit) {
             char text[192];
             imx_problem_print(op, c->problem, text, sizeof text);
             b->last = imx_fail(IMX_E_UNSUPPORTED,
@@ -198,7 +198,7 @@ static imx_status time_step(struct bench *b, const char *name)
     const int32_t channels = c->channels ? (int32_t)c->channels : e->channels;
     const int runs = imx_dev_is_host(b->dev) ? 1 : 15;
     free(b->step.node);
-    IMX_TRY(imx_step_measure(b->dev, c, side, side, channels, runs, &b->step));
+    IMX_TRY(imx_step_measure(b->dev, c, side, side, channels, runs, b->limit.copy_gbps, &b->step));
     if (!imx_cli.json)
         imx_bench_step_text(c, &b->step);
     return IMX_OK;
@@ -224,8 +224,9 @@ static const struct part {
     const char *name;
     imx_status (*run)(struct bench *b, const char *name);
 } parts[] = {
-    { "gemm", time_group }, { "conv2d", time_group }, { "critic", time_group },
-    { "step", time_step },  { "io", time_io },
+    { "gemm", time_group },      { "conv2d", time_group }, { "critic", time_group },
+    { "batchnorm", time_group }, { "pool2d", time_group }, { "layernorm", time_group },
+    { "adam", time_group },      { "step", time_step },    { "io", time_io },
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 
@@ -263,7 +264,9 @@ static imx_status run(void *values, int n, char **word)
     IMX_TRY(imx_config_resolve(&v->config));
     for (int i = 0; i < n; i++)
         if (!find_part(word[i]))
-            return imx_fail(IMX_E_ARG, "there is no benchmark \"%s\"; there are gemm, conv2d, critic, step and io",
+            return imx_fail(IMX_E_ARG,
+                            "there is no benchmark \"%s\"; there are gemm, conv2d, critic, batchnorm, pool2d, "
+                            "layernorm, adam, step and io",
                             word[i]);
     if (v->compare)
         IMX_TRY(imx_bench_before_open(v->compare, &b.before));
@@ -337,12 +340,18 @@ extern const struct imx_command imx_cmd_bench;
 const struct imx_command imx_cmd_bench = {
     .name = "bench",
     .summary = "times ops, as fractions of what the device can do",
-    .usage = "[gemm|conv2d|critic|step|io...] [options]",
+    .usage = "[gemm|conv2d|critic|batchnorm|pool2d|layernorm|adam|step|io...] [options]",
     .about =
-        "The last column is the least time that the device's measured peak and copy rate allow, over the time taken; "
-        "the\n"
-        "peak is measured again around each sample, because a shared machine's changes from one moment to the next.\n"
-        "Milliseconds are medians; their range stands beside them. Nothing else should run meanwhile.\n"
+        "The column \"limit\" is the least time that the device's measured peak and copy rate allow, over the time "
+        "taken;\n"
+        "the peak is measured again around each sample, because a shared machine's changes from one moment to the "
+        "next.\n"
+        "Above 100% went what did with less arithmetic than its formula (Winograd's convolutions) or found its "
+        "arguments\n"
+        "in a cache. Milliseconds are medians; their range stands beside them. Nothing else should run meanwhile.\n"
+        "step: a whole training step, how many kernels it queues, how many programs were built for it (fewer after "
+        "other\n"
+        "parts of the same command), and its nodes one by one, each with a wait behind it.\n"
         "io: images a second that are decoded and scaled and that are batched (--data PATH, else drawn JPEG files and\n"
         "CIFAR-10 binaries), beside those that a training step takes and the time the device waits for them.",
     .examples = examples,

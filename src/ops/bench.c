@@ -113,7 +113,7 @@ double imx_bench_median(double *value, int n)
 
 /* What one op's samples are set against. */
 struct limit {
-    double flop, move_s; /* move_s: least time of its arguments */
+    double flop, bytes, copy_gbps;
     struct imx_meter *meter;
     double peak; /* GFLOP/s, of the latest reading */
 };
@@ -144,8 +144,7 @@ static imx_status measure(struct imx_dev *dev, const struct imx_op *op, const st
     while (n < MAX_SAMPLES && (n < least || total < 0.2)) {
         IMX_TRY(imx_bench_sample(dev, op, v, problem, args, inner, &t[n]));
         IMX_TRY(peak_around(l, &peak[n]));
-        const double compute_s = peak[n] > 0 ? l->flop / peak[n] * 1e-9 : 0;
-        part[n] = (compute_s > l->move_s ? compute_s : l->move_s) / t[n];
+        part[n] = imx_bench_least(l->flop, l->bytes, peak[n], l->copy_gbps) / t[n];
         total += t[n++] * inner;
     }
     row->runs = n;
@@ -153,7 +152,7 @@ static imx_status measure(struct imx_dev *dev, const struct imx_op *op, const st
     row->ms_min = 1e3 * t[0];
     row->ms_max = 1e3 * t[n - 1];
     row->peak_gflops = l->meter ? imx_bench_median(peak, n) : 0;
-    row->of_limit = l->peak > 0 && l->move_s > 0 ? imx_bench_median(part, n) : 0;
+    row->of_limit = l->peak > 0 && l->copy_gbps > 0 ? imx_bench_median(part, n) : 0;
     return IMX_OK;
 }
 
@@ -173,7 +172,7 @@ imx_status imx_bench_run(struct imx_dev *dev, const struct imx_op *op, const voi
     const double flop = op->flop ? op->flop(problem) : 0, bytes = imx_bench_bytes(op, problem);
     struct limit l = { .flop = flop };
     if (limit && limit->copy_gbps > 0)
-        l = (struct limit){ flop, bytes / limit->copy_gbps * 1e-9, limit->meter, limit->peak_gflops };
+        l = (struct limit){ flop, bytes, limit->copy_gbps, limit->meter, limit->peak_gflops };
     IMX_GO(measure(dev, op, v, problem, &args, &l, row));
     row->gflops = flop / row->ms * 1e-6;
     row->gbps = bytes / row->ms * 1e-6;

@@ -9,6 +9,15 @@
 #include "dev/dev.h"
 #include "ops/op.h"
 
+/* The least time, in seconds, for so many operations and bytes at these rates; a rate of 0 is not known and bounds
+ * nothing. */
+static inline double imx_bench_least(double flop, double bytes, double peak_gflops, double copy_gbps)
+{
+    const double compute_s = peak_gflops > 0 ? flop / peak_gflops * 1e-9 : 0;
+    const double move_s = copy_gbps > 0 ? bytes / copy_gbps * 1e-9 : 0;
+    return compute_s > move_s ? compute_s : move_s;
+}
+
 /* What the device reaches; 0: not known. */
 struct imx_bench_limit {
     double peak_gflops;      /* measured once, before */
@@ -30,7 +39,7 @@ struct imx_bench_row {
 
 /* A problem of the model. */
 struct imx_bench_case {
-    const char *group; /* "gemm", "conv2d", "critic" */
+    const char *group; /* "gemm", "conv2d", "critic", "batchnorm", "pool2d", "layernorm", "adam" */
     const char *op, *direction;
     const void *problem; /* the struct of that op */
 };

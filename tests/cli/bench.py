@@ -86,6 +86,51 @@ def limits(folder):
     ok(near(got['ratio_of_limit'], 0.125 / now['rows'][0]['of_limit']), 'ratio of the fractions of the limit: %g' % got['ratio_of_limit'])
 
 
+STEP = ['bench', 'step', '--size', '16', '--encoder', 'tiny16', '--batch', '4', '--critic-units', '16', '--no-tuned']
+
+
+def steps(folder):
+    """Numbers of a step's nodes fit together, and only the same work is compared."""
+    before = os.path.join(folder, 'step.json')
+    r = run(*STEP, '--json')
+    j = json.loads(r.stdout) if r.returncode == 0 else {}
+    if not ok(j.get('encoder') == 'tiny16' and j['height'] == j['width'] == 16 and j['channels'] == 3 and j['critic_units'] == 16,
+              'a step says what it is of %s' % r.stderr.strip()[-200:]):
+        return
+    known = bool(j['peak_gflops'])
+    nodes = j['nodes']
+    ok(nodes and all(n['ms_min'] <= n['ms'] <= n['ms_max'] and n['gbps'] > 0 for n in nodes) and
+       near(1e6 * sum(n['gflops'] * n['ms'] for n in nodes), j['flop_per_step']), 'its %d nodes add up to its operations' % len(nodes))
+    ok(all((n['of_limit'] is not None) == known and n['limit'] in (('peak', 'copy') if known else ('',)) for n in nodes) and
+       (not known or {n['limit'] for n in nodes} == {'peak', 'copy'}), 'with the limit that applies, where it was measured')
+    copied = [n for n in nodes if n['limit'] == 'copy']
+    ok(all(near(n['gbps'] / n['of_limit'], j['copy_gbps']) for n in copied), 'the copy rate for %d of them' % len(copied))
+    ok(j['launches'] >= len(nodes) and j['programs'] > 1 if known else j['launches'] == j['programs'] == 0,
+       '%d launches a step, %d programs' % (j['launches'], j['programs']))
+    text = run(*STEP).stdout
+    ok(('kernel launches a step' in text) == known and 'limit' in text and 'tiny16, batch 4 of 16x16x3' in text, 'as text, too')
+
+    def paired(*args, **change):
+        with open(before, 'w') as f:
+            json.dump({k: v for k, v in dict(j, **change).items() if v is not None}, f)
+        r = run(*STEP, *args, '--json', '--compare', before)
+        c = json.loads(r.stdout)['compare'] if r.returncode == 0 else {}
+        return c.get('step'), c.get('nodes')
+    step, rows = paired()
+    ok(step and near(step['ms_before'], j['step_ms']), 'the same step has its counterpart')
+    ok(rows and len(rows) == len(nodes) and all(near(a['ms_before'], b['ms']) and a['problem'] == b['problem'] for a, b in zip(rows, nodes)),
+       'so has every node')
+    for args in (['--size', '20'], ['--channels', '1'], ['--memory', '1G'], ['--half'], ['--objective', 'dim-global'], ['--score-clip', '3']):
+        step, rows = paired(*args)
+        ok(not step and not rows, 'other work is not compared: %s' % ' '.join(args))
+    ok(paired(work=None, encoder='auto')[0], 'an older output is, if what it tells is the same')
+    ok(not paired(work=None, flop_per_step=j['flop_per_step'] + 2)[0], 'but not if its step had other operations')
+    ok(json.loads(run('bench', 'step', '--size', '16', '--batch', '2', '--critic-units', '16', '--json').stdout)['encoder'] != 'auto',
+       'the encoder is named where it was chosen by size')
+    r = run('bench', 'pool')
+    ok(r.returncode == 2 and 'batchnorm, pool2d, layernorm, adam' in r.stderr, 'no such part: %s' % r.stderr.strip().split('\n')[0])
+
+
 def images(folder):
     pictures, tmp = os.path.join(folder, 'pictures'), os.path.join(folder, 'tmp')
     os.mkdir(tmp)
@@ -166,6 +211,7 @@ folder = tempfile.mkdtemp(prefix='imx-bench-')
 try:
     compare(folder)
     limits(folder)
+    steps(folder)
     images(folder)
     rivals(folder)
 finally:

@@ -3,7 +3,11 @@
 
 #include <string.h>
 
+#include "nn/encoder.h"
+#include "ops/batchnorm.h"
+#include "ops/conv2d.h"
 #include "ops/eltwise.h"
+#include "ops/pool2d.h"
 #include "tap.h"
 
 static void cases(void)
@@ -30,6 +34,44 @@ static void cases(void)
     }
 }
 
+/* Is this problem listed in all directions that the op has? */
+static bool listed(const char *const ops[], const void *problem)
+{
+    for (int i = 0; ops[i]; i++) {
+        const struct imx_op *op = imx_op_find(ops[i]);
+        bool found = false;
+        for (const struct imx_bench_case *c = imx_bench_cases; c->group; c++)
+            found |= !strcmp(c->op, ops[i]) && !memcmp(c->problem, problem, op->problem_size);
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+/* The layers of an encoder for whole images, at batch 64, are those that are timed. */
+static void layers(const char *name, int norms)
+{
+    static const char *const convs[] = { "conv2d_fwd", "conv2d_bwd_data", "conv2d_bwd_wei", NULL };
+    static const char *const pools[] = { "pool2d_fwd", "pool2d_bwd", NULL };
+    static const char *const bns[] = { "batchnorm_fwd", "batchnorm_bwd", NULL };
+    const struct imx_encoder *e = imx_encoder_find(name);
+    int32_t side = e->size, channels = e->channels;
+    int wrong = 0, n = 0;
+    for (const struct imx_layer *l = e->layer; l->kind == IMX_LAYER_CONV; l++, n++) {
+        const struct imx_conv2d conv = {
+            .n = 64, .h = side, .w = side, .c = channels, .o = l->out, .k = l->k, .stride = l->stride, .pad = l->pad
+        };
+        side = (side + 2 * l->pad - l->k) / l->stride + 1;
+        channels = l->out;
+        const struct imx_batchnorm bn = { 64 * side * side, channels, IMX_ACT_RELU, 1e-5f, 0.1f };
+        const struct imx_pool2d pool = { 64, side, side, channels, l->pool_k, l->pool_stride, 0, IMX_POOL_MAX };
+        wrong += !listed(convs, &conv) + (n < norms && !listed(bns, &bn)) + (l->pool_k && !listed(pools, &pool));
+        if (l->pool_k)
+            side = (side - l->pool_k) / l->pool_stride + 1;
+    }
+    tap_ok(n >= 3 && !wrong, "%s: its %d convolutions and what stands behind them: %d missing", name, n, wrong);
+}
+
 static void row(void)
 {
     struct imx_dev *dev = NULL;
@@ -54,6 +96,12 @@ static void row(void)
 int main(void)
 {
     cases();
+    layers("basic32", 3);
+    layers("basic64", 0);
+    layers("alex64", 3);
+    tap_ok(imx_bench_least(6e9, 2e9, 3, 4) == 2 && imx_bench_least(6e9, 9e9, 4, 2) == 4.5, "the slower one bounds");
+    tap_ok(imx_bench_least(6e9, 9e9, 4, 0) == 1.5 && imx_bench_least(6e9, 9e9, 0, 0) == 0,
+           "what is not known does not");
     row();
     return tap_done();
 }
