@@ -34,7 +34,13 @@ struct bench {
 };
 
 /* The reference needs minutes for what a device does in a tenth of a second; on the host, lists leave that out. */
-static const double host_flop_limit = 1e9;
+static const double host_flop_limit = 1e9, host_byte_limit = 3e7;
+
+static bool too_much(const struct imx_dev *dev, const struct imx_op *op, const void *problem)
+{
+    return imx_dev_is_host(dev) &&
+           ((op->flop && op->flop(problem) > host_flop_limit) || imx_bench_bytes(op, problem) > host_byte_limit);
+}
 
 static void print_head(const struct bench *b)
 {
@@ -111,7 +117,7 @@ static imx_status time_group(struct bench *b, const char *group)
         if (!op) {
             b->last = imx_fail(IMX_E_UNSUPPORTED, "this build has no op %s", c->op);
             imx_say("left out: %s", imx_error_text());
-        } else if (imx_dev_is_host(b->dev) && op->flop && op->flop(c->problem) > host_flop_limit) {
+        } else if (too_much(b->dev, op, c->problem)) {
             char text[192];
             imx_problem_print(op, c->problem, text, sizeof text);
             b->last = imx_fail(IMX_E_UNSUPPORTED,
