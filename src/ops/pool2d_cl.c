@@ -1,14 +1,20 @@
-/* Pooling on OpenCL devices: one work-item per element, the same kernel for every device type. */
+/* Pooling on OpenCL devices: one work-item per few channels of a pixel, the same kernel for every device type. */
 #include "imx_kernels.h"
 #include "ops/launch.h"
 #include "ops/pool2d.h"
 
+static struct imx_launch pixels(const struct imx_dev *dev, const struct imx_pool2d *d, int32_t h, int32_t w)
+{
+    const size_t chunks = ((size_t)d->c + imx_vec(dev) - 1) / imx_vec(dev);
+    return imx_launch_1d(dev, (size_t)d->n * (size_t)h * (size_t)w * chunks, imx_vec_options(dev));
+}
+
 static imx_status run_fwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_pool2d *d = problem;
-    const size_t work = (size_t)d->n * (size_t)imx_pool2d_out(d->h, d) * (size_t)imx_pool2d_out(d->w, d) * (size_t)d->c;
+    const struct imx_launch launch = pixels(dev, d, imx_pool2d_out(d->h, d), imx_pool2d_out(d->w, d));
     if (d->kind == IMX_POOL_MAX)
-        return imx_run_pool2d_max_fwd(dev, imx_launch_1d(dev, work, NULL),
+        return imx_run_pool2d_max_fwd(dev, launch,
                                       &(struct imx_k_pool2d_max_fwd){ .src = a->m[IMX_POOL2D_FWD_SRC],
                                                                       .dst = a->m[IMX_POOL2D_FWD_DST],
                                                                       .at = a->m[IMX_POOL2D_FWD_AT],
@@ -19,7 +25,7 @@ static imx_status run_fwd(struct imx_dev *dev, const void *problem, const struct
                                                                       .k = d->k,
                                                                       .stride = d->stride,
                                                                       .pad = d->pad });
-    return imx_run_pool2d_avg_fwd(dev, imx_launch_1d(dev, work, NULL),
+    return imx_run_pool2d_avg_fwd(dev, launch,
                                   &(struct imx_k_pool2d_avg_fwd){ .src = a->m[IMX_POOL2D_FWD_SRC],
                                                                   .dst = a->m[IMX_POOL2D_FWD_DST],
                                                                   .n = d->n,
@@ -34,9 +40,9 @@ static imx_status run_fwd(struct imx_dev *dev, const void *problem, const struct
 static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_pool2d *d = problem;
-    const size_t work = (size_t)d->n * (size_t)d->h * (size_t)d->w * (size_t)d->c;
+    const struct imx_launch launch = pixels(dev, d, d->h, d->w);
     if (d->kind == IMX_POOL_MAX)
-        return imx_run_pool2d_max_bwd(dev, imx_launch_1d(dev, work, NULL),
+        return imx_run_pool2d_max_bwd(dev, launch,
                                       &(struct imx_k_pool2d_max_bwd){ .ddst = a->m[IMX_POOL2D_BWD_DDST],
                                                                       .at = a->m[IMX_POOL2D_BWD_AT],
                                                                       .dsrc = a->m[IMX_POOL2D_BWD_DSRC],
@@ -47,7 +53,7 @@ static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct
                                                                       .k = d->k,
                                                                       .stride = d->stride,
                                                                       .pad = d->pad });
-    return imx_run_pool2d_avg_bwd(dev, imx_launch_1d(dev, work, NULL),
+    return imx_run_pool2d_avg_bwd(dev, launch,
                                   &(struct imx_k_pool2d_avg_bwd){ .ddst = a->m[IMX_POOL2D_BWD_DDST],
                                                                   .dsrc = a->m[IMX_POOL2D_BWD_DSRC],
                                                                   .n = d->n,
