@@ -120,9 +120,10 @@ def steps(folder):
     ok(step and near(step['ms_before'], j['step_ms']), 'the same step has its counterpart')
     ok(rows and len(rows) == len(nodes) and all(near(a['ms_before'], b['ms']) and a['problem'] == b['problem'] for a, b in zip(rows, nodes)),
        'so has every node')
-    for args in (['--size', '20'], ['--channels', '1'], ['--memory', '1G'], ['--half'], ['--objective', 'dim-global'], ['--score-clip', '3']):
+    for args in (['--size', '20'], ['--channels', '1'], ['--memory', '1G'], ['--objective', 'dim-global'], ['--score-clip', '3']):
         step, rows = paired(*args)
         ok(not step and not rows, 'other work is not compared: %s' % ' '.join(args))
+    ok(bool(paired('--half')[0]) != known, 'nor is half storage, which the host has none of')
     ok(paired(work=None, encoder='auto')[0], 'an older output is, if what it tells is the same')
     ok(not paired(work=None, flop_per_step=j['flop_per_step'] + 2)[0], 'but not if its step had other operations')
     ok(json.loads(run('bench', 'step', '--size', '16', '--batch', '2', '--critic-units', '16', '--json').stdout)['encoder'] != 'auto',
