@@ -354,7 +354,9 @@ static const struct imx_option options[] = {
     IMX_ROW_UNTRAINED,
     IMX_ROW_SEED("of everything drawn"),
     IMX_ROW_DEVICE,
-    IMX_ROW_FLAG("save", save, "also writes RUN/measure.json (--untrained: measure-untrained.json), for compare"),
+    IMX_ROW_FLAG(
+        "save", save,
+        "also writes RUN/measure.json (--untrained: measure-untrained.json), in place of an earlier one, for compare"),
     { .name = NULL },
 };
 
