@@ -200,10 +200,10 @@ static imx_status allocate(struct imx_graph *g, const struct piece *piece, int n
     for (int i = 0; i < n; i++) {
         const struct piece *p = &piece[i];
         if (p->tensor >= 0) {
-            for (imx_tid t = p->tensor; t; t = g->tensor[t].heir)
-                g->tensor[t].mem =
-                    (struct imx_mem){ g->pool[p->pool], p->off,
-                                      (uint64_t)g->tensor[t].count * imx_dtype_size(g->tensor[t].dtype) };
+            const struct imx_tensor *x = &g->tensor[p->tensor];
+            const struct imx_mem mem = { g->pool[p->pool], p->off, (uint64_t)x->count * imx_dtype_size(x->dtype) };
+            for (imx_tid t = p->tensor; t; t = g->tensor[t].heir) /* all of one size */
+                g->tensor[t].mem = mem;
         } else {
             g->node[p->node].args.ws = (struct imx_mem){ g->pool[p->pool], p->off, g->node[p->node].workspace };
         }
@@ -301,11 +301,9 @@ static void find_meeting(struct imx_graph *g)
 {
     g->meet_node = -1;
     for (int i = g->n_nodes - 1; i >= 0 && g->meeting; i--)
-        for (int k = 0; k < g->node[i].op->n_args; k++) {
-            const imx_tid t = g->node[i].arg[k];
-            if (t == g->meeting || (t && g->tensor[t].place == IMX_PLACE_VIEW && g->tensor[t].base == g->meeting))
+        for (int k = 0; k < g->node[i].op->n_args; k++)
+            if (whole_of(g, g->node[i].arg[k]) == g->meeting)
                 g->meet_node = i;
-        }
 }
 
 imx_status imx_graph_plan(struct imx_graph *g, uint64_t limit)

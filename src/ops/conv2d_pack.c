@@ -161,9 +161,9 @@ static imx_status data_run(struct imx_dev *dev, const void *problem, const struc
 {
     const struct imx_conv2d *d = problem;
     int32_t tuned[IMX_MAX_TUNABLES] = { 0 };
-    (void)imx_tuned_values(&dev->caps, &imx_op_conv2d_bwd_data, &imx_variant_conv2d_data_cpu, d, tuned);
     if (few_data(d))
         return run_few_data(dev, d, a);
+    (void)imx_tuned_values(&dev->caps, &imx_op_conv2d_bwd_data, &imx_variant_conv2d_data_cpu, d, tuned);
     for (int32_t fy = 0; fy < d->stride; fy++)
         for (int32_t fx = 0; fx < d->stride; fx++) {
             const struct imx_conv2d_work work = imx_conv2d_work_data(d, fy, fx);
