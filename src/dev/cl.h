@@ -51,7 +51,8 @@ struct imx_cl {
     cl_device_id device;
     cl_context context;
     cl_command_queue queue;
-    cl_mem nothing; /* stands in for an absent argument */
+    cl_command_queue moves; /* what is mapped moves here, beside the kernels; NULL: it does not move */
+    cl_mem nothing;         /* stands in for an absent argument */
     char platform_version[128];
     uint32_t pointer_bits;
     bool used_blas;

@@ -74,17 +74,20 @@ static void subgroups(cl_device_id device, struct imx_caps *caps)
     caps->subgroups = caps->sub_sizes || caps->sub_std;
 }
 
-/* Emulation for tests: IMX_TYPE=gpu makes any device count as a GPU, IMX_UNITS sets how many compute units it has, so
- * that what is chosen for a large GPU runs, and is checked, without one. */
+/* Emulation for tests: IMX_TYPE=gpu makes any device count as a GPU, IMX_UNITS sets how many compute units it has,
+ * IMX_UNIFIED=0 gives it memory of its own, so that what is chosen for a large GPU runs, and is checked, without one.
+ */
 static void emulate(struct imx_caps *caps)
 {
-    const char *type = getenv("IMX_TYPE"), *units = getenv("IMX_UNITS");
+    const char *type = getenv("IMX_TYPE"), *units = getenv("IMX_UNITS"), *unified = getenv("IMX_UNIFIED");
     char *end = NULL;
     const unsigned long n = units && *units ? strtoul(units, &end, 10) : 0;
     if (type && !strcmp(type, "gpu"))
         caps->type = IMX_DEV_GPU;
     if (n > 0 && n <= 4096 && !*end)
         caps->compute_units = (uint32_t)n;
+    if (unified && !strcmp(unified, "0"))
+        caps->unified = false;
 }
 
 void imx_cl_caps(cl_platform_id platform, cl_device_id device, int p, int d, struct imx_caps *caps)
@@ -113,7 +116,6 @@ void imx_cl_caps(cl_platform_id platform, cl_device_id device, int p, int d, str
     clGetDeviceInfo(device, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof align, &align, NULL);
     clGetDeviceInfo(device, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof vec, &vec, NULL);
     caps->compute_units = units ? units : 1;
-    emulate(caps);
     caps->memory_bytes = memory;
     caps->max_alloc_bytes = env_limit("IMX_MAX_ALLOC", max_alloc ? max_alloc : memory / 4);
     caps->local_bytes = env_limit("IMX_LOCAL_BYTES", local);
@@ -124,6 +126,7 @@ void imx_cl_caps(cl_platform_id platform, cl_device_id device, int p, int d, str
     caps->align_bytes = align >= 8 ? align / 8 : 128;
     caps->vec_float = vec ? vec : 1;
     caps->unified = unified || caps->type == IMX_DEV_CPU;
+    emulate(caps);
     caps->fp16 = has_extension(device, "cl_khr_fp16");
     subgroups(device, caps);
 }
@@ -284,6 +287,44 @@ static imx_status cl_fetch(struct imx_dev *dev, void *dst, struct imx_mem src, u
     return read_buffer(dev, dst, src, n, CL_FALSE);
 }
 
+/* In host memory a mapping moves nothing: it may stand in the queue of the kernels. */
+static cl_command_queue queue_of_maps(const struct imx_cl *cl)
+{
+    return cl->moves ? cl->moves : cl->queue;
+}
+
+static imx_status cl_map(struct imx_dev *dev, struct imx_mem mem, void **at)
+{
+    struct imx_cl *cl = imx_cl_of(dev);
+    cl_int code = CL_SUCCESS;
+    IMX_TRY(inside(dev, mem, mem.bytes, "map"));
+    mem.buf->blank = false;
+    *at = clEnqueueMapBuffer(queue_of_maps(cl), mem.buf->mem, CL_TRUE, CL_MAP_WRITE_INVALIDATE_REGION, mem.off,
+                             mem.bytes, 0, NULL, NULL, &code);
+    return code == CL_SUCCESS ? IMX_OK : imx_cl_fail(cl, code, true, "mapping memory");
+}
+
+static imx_status cl_unmap(struct imx_dev *dev, struct imx_mem mem, void *at)
+{
+    struct imx_cl *cl = imx_cl_of(dev);
+    cl_event moved = NULL;
+    IMX_TRY(inside(dev, mem, mem.bytes, "unmap"));
+    cl_int code = clEnqueueUnmapMemObject(queue_of_maps(cl), mem.buf->mem, at, 0, NULL, cl->moves ? &moved : NULL);
+    if (code == CL_SUCCESS && moved) {
+        code = clFlush(cl->queue); /* the kernels that it is to move beside */
+        if (code == CL_SUCCESS)
+            code = clFlush(cl->moves);
+        if (code == CL_SUCCESS)
+            code = clEnqueueBarrierWithWaitList(cl->queue, 1, &moved, NULL);
+    }
+    if (moved)
+        clReleaseEvent(moved);
+    if (code != CL_SUCCESS)
+        return imx_cl_fail(cl, code, false, "handing mapped memory over");
+    dev->count.bytes_up += mem.bytes;
+    return IMX_OK;
+}
+
 static imx_status cl_copy(struct imx_dev *dev, struct imx_mem dst, struct imx_mem src, uint64_t n)
 {
     struct imx_cl *cl = imx_cl_of(dev);
@@ -343,6 +384,8 @@ static void cl_release(struct imx_dev *dev)
         imx_cl_blas_finish(cl);
         if (cl->nothing)
             clReleaseMemObject(cl->nothing);
+        if (cl->moves)
+            clReleaseCommandQueue(cl->moves);
         if (cl->queue)
             clReleaseCommandQueue(cl->queue);
         if (cl->context)
@@ -358,6 +401,8 @@ static const struct imx_dev_vt vt = {
     .upload = cl_upload,
     .download = cl_download,
     .fetch = cl_fetch,
+    .map = cl_map,
+    .unmap = cl_unmap,
     .copy = cl_copy,
     .fill = cl_fill,
     .launch = imx_cl_launch,
@@ -490,6 +535,8 @@ imx_status imx_cl_open_at(int p, int d, struct imx_dev **out)
     cl->context = clCreateContext(properties, 1, &cl->device, NULL, NULL, &code);
     if (code == CL_SUCCESS)
         cl->queue = clCreateCommandQueue(cl->context, cl->device, 0, &code);
+    if (code == CL_SUCCESS && !cl->base.caps.unified)
+        cl->moves = clCreateCommandQueue(cl->context, cl->device, 0, &code);
     if (code == CL_SUCCESS)
         cl->nothing = clCreateBuffer(cl->context, CL_MEM_READ_WRITE, 4096, NULL, &code);
     if (code != CL_SUCCESS) {

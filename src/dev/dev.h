@@ -82,6 +82,11 @@ struct imx_dev_vt {
     imx_status (*download)(struct imx_dev *dev, void *dst, struct imx_mem src, uint64_t n);
     /* The same, queued: dst is written by the time of the next download or sync, and must stay until then. */
     imx_status (*fetch)(struct imx_dev *dev, void *dst, struct imx_mem src, uint64_t n);
+    /* Lets the host write mem.bytes at *at, contents undefined, until unmap; nothing that is queued may use them. */
+    imx_status (*map)(struct imx_dev *dev, struct imx_mem mem, void **at);
+    /* What is queued from now on sees what was written. Where the device has the host's memory nothing moves; elsewhere
+     * it moves beside what was queued before. Waits for neither. */
+    imx_status (*unmap)(struct imx_dev *dev, struct imx_mem mem, void *at);
     /* Device -> device, queued. Ranges must not overlap. */
     imx_status (*copy)(struct imx_dev *dev, struct imx_mem dst, struct imx_mem src, uint64_t n);
     /* Repeats the 32-bit pattern over dst.bytes (a multiple of 4), queued. */

@@ -52,6 +52,19 @@ static imx_status host_download(struct imx_dev *dev, void *dst, struct imx_mem s
     return IMX_OK;
 }
 
+static imx_status host_map(struct imx_dev *dev, struct imx_mem mem, void **at)
+{
+    (void)dev;
+    *at = mem.buf->data + mem.off;
+    return IMX_OK;
+}
+
+static imx_status host_unmap(struct imx_dev *dev, struct imx_mem mem, void *at)
+{
+    (void)dev, (void)mem, (void)at;
+    return IMX_OK;
+}
+
 static imx_status host_copy(struct imx_dev *dev, struct imx_mem dst, struct imx_mem src, uint64_t n)
 {
     (void)dev;
@@ -97,6 +110,8 @@ static const struct imx_dev_vt vt = {
     .upload = host_upload,
     .download = host_download,
     .fetch = host_download,
+    .map = host_map,
+    .unmap = host_unmap,
     .copy = host_copy,
     .fill = host_fill,
     .launch = host_launch,

@@ -61,6 +61,32 @@ static void transfers(struct imx_dev *dev)
     tap_ok(dev->count.bytes_now == 0 && dev->count.bytes_peak == 2 * BYTES, "all memory is back, the peak is known");
 }
 
+/* What the host writes into mapped memory is there for what is queued behind the unmapping, time and again. */
+static void maps(struct imx_dev *dev)
+{
+    enum { ROUNDS = 5 };
+    struct imx_buf *a[2] = { NULL, NULL }, *b = NULL;
+    uint32_t out[ROUNDS][N];
+    bool ok = good(dev->vt->alloc(dev, BYTES, &a[0])) && good(dev->vt->alloc(dev, BYTES, &a[1])) &&
+              good(dev->vt->alloc(dev, BYTES, &b));
+    for (int r = 0; r < ROUNDS && ok; r++) {
+        void *at = NULL;
+        ok = (r % 2 || good(dev->vt->sync(dev))) && good(dev->vt->map(dev, whole(a[r % 2], BYTES), &at)) && at;
+        for (uint32_t i = 0; ok && i < N; i++)
+            memcpy((char *)at + 4 * i, &(uint32_t){ i * 977u + (uint32_t)r }, 4);
+        ok = ok && good(dev->vt->unmap(dev, whole(a[r % 2], BYTES), at)) &&
+             good(dev->vt->copy(dev, whole(b, BYTES), whole(a[r % 2], BYTES), BYTES)) &&
+             good(dev->vt->fetch(dev, out[r], whole(b, BYTES), BYTES));
+    }
+    ok = ok && good(dev->vt->sync(dev));
+    for (uint32_t i = 0; ok && i < ROUNDS * N; i++)
+        ok = out[i / N][i % N] == i % N * 977u + i / N;
+    tap_ok(ok, "mapped memory is seen by what is queued behind its unmapping");
+    for (int i = 0; i < 2; i++)
+        dev->vt->free(dev, a[i]);
+    dev->vt->free(dev, b);
+}
+
 /* What only an OpenCL device checks. */
 static void faults(struct imx_dev *dev)
 {
@@ -73,6 +99,8 @@ static void faults(struct imx_dev *dev)
         return;
     tap_ok(dev->vt->upload(dev, piece(a, BYTES - 3, 4), &word, 4) == IMX_E_ARG, "upload past the end");
     tap_ok(dev->vt->download(dev, &word, piece(a, BYTES, 4), 4) == IMX_E_ARG, "download past the end");
+    void *at = NULL;
+    tap_ok(dev->vt->map(dev, piece(a, BYTES - 3, 4), &at) == IMX_E_ARG, "mapping past the end");
     tap_ok(dev->vt->copy(dev, piece(a, 0, 64), piece(a, 32, 64), 64) == IMX_E_ARG, "overlapping copy");
     tap_ok(dev->vt->fill(dev, piece(a, 2, 8), 0) == IMX_E_ARG, "fill at an odd offset");
     dev->vt->free(dev, a);
@@ -231,6 +259,7 @@ int main(void)
         return tap_done();
     printf("# %s: %s, %s (%s)\n", dev->caps.id, dev->caps.platform, dev->caps.name, why);
     transfers(dev);
+    maps(dev);
     if (!imx_dev_is_host(dev)) {
         faults(dev);
         launches(dev);
@@ -238,6 +267,11 @@ int main(void)
         peak(dev);
         cut_rows();
     }
+    imx_dev_close(dev);
+    setenv("IMX_UNIFIED", "0", 1);
+    dev = NULL;
+    if (tap_ok(good(imx_dev_open(getenv("IMX_TEST_DEVICE"), &dev, NULL)), "it opens as one with memory of its own"))
+        maps(dev);
     imx_dev_close(dev);
     imx_dev_close(NULL);
     return tap_done();
