@@ -18,6 +18,7 @@
 #include "cli.h"
 #include "data/batch.h"
 #include "data/draw.h"
+#include "train/feed.h"
 #include "train/measure.h"
 #include "train_options.h"
 
@@ -191,12 +192,12 @@ fail:
     return status;
 }
 
-/* Training steps as a run makes them; the time that imx_batches_next takes is time that the device waits. */
+/* Training steps as a run makes them; the time that imx_feed_next takes is time that the device waits. */
 static imx_status time_fed(struct imx_dev *dev, const struct imx_dataset *ds, const struct imx_config *c,
                            struct imx_io_time *t)
 {
     const struct imx_batch_options o = batches_of(ds, c);
-    struct imx_batches *batches = NULL;
+    struct imx_feed *feed = NULL;
     struct imx_step *step = NULL;
     struct imx_step_result result;
     struct imx_batch view;
@@ -205,23 +206,26 @@ static imx_status time_fed(struct imx_dev *dev, const struct imx_dataset *ds, co
     uint64_t n = 0;
     double before = 0, start = 0;
     IMX_TRY(imx_step_spec(c, ds->h, ds->w, ds->c, &spec));
+    spec.ring = IMX_FEED_RING;
     IMX_GO(imx_step_create(dev, c, &spec, &step));
-    IMX_GO(imx_batches_create(ds, &o, &batches));
+    IMX_GO(imx_feed_create(&step->graph, ds, &o, &feed));
     for (uint64_t i = 0; n < 100 && (n < 8 || imx_now() - start < 2); i++) {
         if (i == 2) { /* warm */
             start = imx_now();
-            before = imx_batches_waited(batches);
+            before = imx_feed_waited(feed);
             n = 0;
         }
         IMX_GO(check_stop());
-        IMX_GO(imx_batches_next(batches, &view));
-        IMX_GO(imx_step_run(step, c, i, view.pix, view.aug, &result));
+        IMX_GO(imx_feed_next(feed, &view));
+        IMX_GO(imx_step_begin(step, c, i));
+        IMX_GO(imx_feed_ahead(feed));
+        IMX_GO(imx_step_end(step, &result));
         n++;
     }
     t->fed = (double)n * (double)c->batch / (imx_now() - start);
-    t->waited = (imx_batches_waited(batches) - before) / (imx_now() - start);
+    t->waited = (imx_feed_waited(feed) - before) / (imx_now() - start);
 fail:
-    imx_batches_destroy(batches);
+    imx_feed_destroy(feed);
     imx_step_destroy(step);
     return status;
 }

@@ -1,6 +1,6 @@
 /* A ring of slots between one producer and one consumer. `made` and `taken` only grow;
- * slot i lives at i % slots. The consumer holds slot taken - 1 until it asks for the
- * next, so the producer may be at most slots - 1 ahead of it. */
+ * slot i lives at i % slots. The consumer holds the last `held` slots before taken, so
+ * the producer may be at most slots - held ahead of it. */
 #include "data/batch.h"
 
 #include <pthread.h>
@@ -12,8 +12,8 @@
 
 struct slot {
     struct imx_batch view;
-    uint8_t *pix;
-    int32_t *label, *aug, *index;
+    struct imx_batch_place own; /* pix NULL: the consumer's place is used */
+    int32_t *label, *index;
 };
 
 struct imx_batches {
@@ -63,22 +63,22 @@ static void copy_shifted(const uint8_t *src, int32_t h, int32_t w, int32_t c, in
                    (size_t)(to - from) * (size_t)c);
 }
 
-static void fill_image(struct imx_batches *b, struct slot *s, int32_t j, int32_t from)
+static void fill_image(struct imx_batches *b, struct slot *s, struct imx_batch_place to, int32_t j, int32_t from)
 {
     const struct imx_dataset *ds = b->ds;
     const struct imx_batch_options *o = &b->o;
     const int32_t at = (int32_t)b->order[from + j], i = b->subset ? b->subset[at] : at;
     const size_t image = (size_t)ds->h * (size_t)ds->w * (size_t)ds->c;
     const uint8_t *src = ds->pix + (size_t)i * image;
-    uint8_t *dst = s->pix + (size_t)j * image;
+    uint8_t *dst = to.pix + (size_t)j * image;
     uint32_t r[4];
     imx_random4(o->seed, s->view.epoch * b->steps + s->view.step, IMX_STREAM_AUGMENT, (uint32_t)j, r);
     s->index[j] = i;
     s->label[j] = ds->label[i];
     const int32_t room_y = o->crop ? ds->h - o->crop : 0, room_x = o->crop ? ds->w - o->crop : 0;
-    s->aug[3 * j] = o->crop_random ? below(r[1], room_y + 1) : room_y / 2;
-    s->aug[3 * j + 1] = o->crop_random ? below(r[2], room_x + 1) : room_x / 2;
-    s->aug[3 * j + 2] = o->flip ? (int32_t)(r[0] >> 31) : 0;
+    to.aug[3 * j] = o->crop_random ? below(r[1], room_y + 1) : room_y / 2;
+    to.aug[3 * j + 1] = o->crop_random ? below(r[2], room_x + 1) : room_x / 2;
+    to.aug[3 * j + 2] = o->flip ? (int32_t)(r[0] >> 31) : 0;
     if (o->pad)
         copy_shifted(src, ds->h, ds->w, ds->c, below(r[3] << 16, 2 * o->pad + 1) - o->pad,
                      below(r[3] & 0xffff0000u, 2 * o->pad + 1) - o->pad, dst);
@@ -92,18 +92,20 @@ static void fill(struct imx_batches *b, struct slot *s, uint64_t epoch, uint64_t
     const int32_t from = (int32_t)(step * (uint64_t)b->o.batch), left = b->n - from;
     const int32_t count = left < b->o.batch ? left : b->o.batch;
     const size_t image = (size_t)ds->h * (size_t)ds->w * (size_t)ds->c;
-    s->view = (struct imx_batch){ epoch, step, count, s->pix, s->label, s->aug, s->index };
+    const int32_t slot = (int32_t)(s - b->slot);
+    const struct imx_batch_place to = s->own.pix ? s->own : b->o.place[slot];
+    s->view = (struct imx_batch){ epoch, step, slot, count, to.pix, s->label, to.aug, s->index };
     if (b->o.epochs && epoch >= b->o.epochs) {
         s->view.count = 0;
         return;
     }
     order_epoch(b, epoch);
     for (int32_t j = 0; j < count; j++)
-        fill_image(b, s, j, from);
+        fill_image(b, s, to, j, from);
     for (int32_t j = count; j < b->o.batch; j++) {
-        memset(s->pix + (size_t)j * image, 0, image);
+        memset(to.pix + (size_t)j * image, 0, image);
         s->label[j] = s->index[j] = -1;
-        s->aug[3 * j] = s->aug[3 * j + 1] = s->aug[3 * j + 2] = 0;
+        to.aug[3 * j] = to.aug[3 * j + 1] = to.aug[3 * j + 2] = 0;
     }
 }
 
@@ -114,7 +116,7 @@ static void *produce(void *arg)
     bool over = false;
     while (!over) {
         pthread_mutex_lock(&b->lock);
-        while (!b->stop && b->made - b->taken >= (uint64_t)b->o.slots - 1)
+        while (!b->stop && b->made - b->taken >= (uint64_t)(b->o.slots - b->o.held))
             pthread_cond_wait(&b->moved, &b->lock);
         const bool stop = b->stop;
         struct slot *s = &b->slot[b->made % (uint64_t)b->o.slots];
@@ -153,6 +155,14 @@ imx_status imx_batches_next(struct imx_batches *b, struct imx_batch *view)
     return IMX_OK;
 }
 
+bool imx_batches_ready(struct imx_batches *b)
+{
+    pthread_mutex_lock(&b->lock);
+    const bool ready = b->made > b->taken;
+    pthread_mutex_unlock(&b->lock);
+    return ready;
+}
+
 uint64_t imx_batches_per_epoch(const struct imx_batches *b)
 {
     return b->steps;
@@ -172,8 +182,9 @@ static imx_status check(const struct imx_dataset *ds, const struct imx_batch_opt
         return imx_fail(IMX_E_ARG, "a crop of %d pixels does not fit into images of %dx%d", o->crop, ds->w, ds->h);
     if (o->pad < 0 || o->pad >= side)
         return imx_fail(IMX_E_ARG, "a shift of %d pixels is too much for images of %dx%d", o->pad, ds->w, ds->h);
-    if (o->slots && o->slots < 3)
-        return imx_fail(IMX_E_ARG, "a ring of %d batches is too short: 3 are the fewest", o->slots);
+    const int32_t least = (o->held ? o->held : 1) + 2;
+    if ((o->slots && o->slots < least) || (o->place && !o->slots) || o->held < 0)
+        return imx_fail(IMX_E_ARG, "a ring of %d batches is too short: %d are the fewest", o->slots, least);
     for (int32_t i = 0; o->subset && i < o->subset_n; i++)
         if (o->subset[i] < 0 || o->subset[i] >= ds->n)
             return imx_fail(IMX_E_ARG, "image %d of the subset does not exist: there are %d", o->subset[i], ds->n);
@@ -189,12 +200,12 @@ static imx_status make_slots(struct imx_batches *b)
     b->slot = calloc((size_t)b->o.slots, sizeof *b->slot);
     for (int32_t i = 0; b->slot && i < b->o.slots; i++) {
         struct slot *s = &b->slot[i];
-        s->pix = malloc(batch * image);
         s->label = malloc(batch * 5 * sizeof *s->label);
-        if (!s->pix || !s->label)
+        s->own.pix = b->o.place ? NULL : malloc(batch * image);
+        if (!s->label || !(s->own.pix || b->o.place))
             return imx_fail(IMX_E_NOMEM, "out of memory for batches of %d images", b->o.batch);
         s->index = s->label + batch;
-        s->aug = s->index + batch;
+        s->own.aug = s->index + batch;
     }
     return b->slot ? IMX_OK : imx_fail(IMX_E_NOMEM, "out of memory for batches of %d images", b->o.batch);
 }
@@ -212,7 +223,8 @@ imx_status imx_batches_create(const struct imx_dataset *ds, const struct imx_bat
     pthread_cond_init(&b->moved, NULL);
     b->ds = ds;
     b->o = *options;
-    b->o.slots = options->slots ? options->slots : 4;
+    b->o.held = options->held ? options->held : 1;
+    b->o.slots = options->slots ? options->slots : b->o.held + 3;
     b->n = options->subset ? options->subset_n : ds->n;
     b->steps = (uint64_t)b->n / (uint64_t)b->o.batch + (b->o.keep_last && b->n % b->o.batch ? 1 : 0);
     if (b->o.step >= b->steps)
@@ -248,7 +260,7 @@ void imx_batches_destroy(struct imx_batches *b)
         pthread_join(b->thread, NULL);
     }
     for (int32_t i = 0; b->slot && i < b->o.slots; i++) {
-        free(b->slot[i].pix);
+        free(b->slot[i].own.pix);
         free(b->slot[i].label);
     }
     pthread_cond_destroy(&b->moved);

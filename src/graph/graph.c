@@ -230,6 +230,24 @@ imx_status imx_graph_profile(struct imx_graph *g, double *seconds)
     return IMX_OK;
 }
 
+void imx_graph_swap(struct imx_graph *g, imx_tid a, imx_tid b)
+{
+    const struct imx_mem mem = g->tensor[a].mem;
+    g->tensor[a].mem = g->tensor[b].mem;
+    g->tensor[b].mem = mem;
+    for (int t = 1; t < g->n_tensors; t++) {
+        struct imx_tensor *x = &g->tensor[t];
+        if (x->place == IMX_PLACE_VIEW && (x->base == a || x->base == b))
+            x->mem = imx_part(g->tensor[x->base].mem, (uint64_t)x->at * imx_dtype_size(x->dtype), x->mem.bytes);
+    }
+    for (int i = 0; i < g->n_nodes; i++)
+        for (int k = 0; k < g->node[i].op->n_args; k++) {
+            const imx_tid t = g->node[i].arg[k], of = imx_graph_whole(g, t);
+            if (t && (of == a || of == b))
+                g->node[i].args.m[k] = g->tensor[t].mem;
+        }
+}
+
 double imx_graph_flop(const struct imx_graph *g)
 {
     double sum = 0;

@@ -76,6 +76,12 @@ struct imx_graph {
     imx_status status; /* first error while building */
 };
 
+/* What t is a part of: itself, unless it is a view. */
+static inline imx_tid imx_graph_whole(const struct imx_graph *g, imx_tid t)
+{
+    return g->tensor[t].place == IMX_PLACE_VIEW ? g->tensor[t].base : t;
+}
+
 IMX_MUST_CHECK imx_status imx_graph_create(struct imx_dev *dev, struct imx_store *store, struct imx_graph **out);
 void imx_graph_destroy(struct imx_graph *g);
 
@@ -114,6 +120,9 @@ IMX_MUST_CHECK imx_status imx_graph_gradient(struct imx_graph *g, imx_tid y, imx
  * the batch slice by slice and again where they are needed (stream.h), the cheapest way that fits; the result depends
  * on graph, device type and limit alone. E_NOMEM says what the least is. */
 IMX_MUST_CHECK imx_status imx_graph_plan(struct imx_graph *g, uint64_t limit);
+
+/* Two keeps of one size, planned, change memory with each other: what the one held the other one holds. */
+void imx_graph_swap(struct imx_graph *g, imx_tid a, imx_tid b);
 
 /* Queues every node; does not wait for the device, but for the host where there is a meeting. */
 IMX_MUST_CHECK imx_status imx_graph_run(struct imx_graph *g);

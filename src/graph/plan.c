@@ -73,18 +73,13 @@ static void find_lives(struct imx_graph *g)
         }
 }
 
-static imx_tid whole_of(const struct imx_graph *g, imx_tid t)
-{
-    return g->tensor[t].place == IMX_PLACE_VIEW ? g->tensor[t].base : t;
-}
-
 /* May node i put its result into the memory of its input? */
 static bool takes_over(const struct imx_graph *g, int i, imx_tid in, imx_tid out)
 {
     const struct imx_tensor *a = &g->tensor[in], *b = &g->tensor[out];
     int uses = 0;
     for (int k = 0; k < g->node[i].op->n_args; k++)
-        uses += whole_of(g, g->node[i].arg[k]) == in;
+        uses += imx_graph_whole(g, g->node[i].arg[k]) == in;
     return in && out && a->place == IMX_PLACE_TEMP && b->place == IMX_PLACE_TEMP && a->count == b->count &&
            a->dtype == b->dtype && a->last == i && b->first == i && uses == 1;
 }
@@ -302,7 +297,7 @@ static void find_meeting(struct imx_graph *g)
     g->meet_node = -1;
     for (int i = g->n_nodes - 1; i >= 0 && g->meeting; i--)
         for (int k = 0; k < g->node[i].op->n_args; k++)
-            if (whole_of(g, g->node[i].arg[k]) == g->meeting)
+            if (imx_graph_whole(g, g->node[i].arg[k]) == g->meeting)
                 g->meet_node = i;
 }
 

@@ -11,7 +11,7 @@
 #include "objectives/cpc.h"
 #include "objectives/nat.h"
 
-enum { IMX_MAX_TERMS = 16 };
+enum { IMX_MAX_TERMS = 16, IMX_MAX_RING = 4 };
 
 /* What the prior term draws the codes towards (dim_method 3.1). */
 enum imx_prior { IMX_PRIOR_OWN = -1 /* the objective's */, IMX_PRIOR_UNIFORM, IMX_PRIOR_GAUSSIAN };
@@ -42,6 +42,7 @@ struct imx_net_spec {
     struct imx_mix mix;
     struct imx_head head; /* of imx_supervised */
     bool sgd;             /* with momentum, in place of Adam */
+    int32_t ring;         /* batches that lie on the device at once, at most IMX_MAX_RING; 0: 1 */
     int32_t images;       /* of the whole set; 0: as many as a batch */
 };
 
@@ -69,12 +70,16 @@ struct imx_net {
     const struct imx_net_spec *spec;                 /* borrowed while building */
     struct imx_build b;                              /* while building */
     struct imx_map pixels;                           /* the image as a map */
-    imx_tid bytes, aug, mean, invstd, ctr, box, hyp; /* inputs; ctr: u32[4] as in ops/dropout.h; box: i32 [n,4] as in
-                                                        ops/occlude.h, 0: none */
-    imx_tid image, loss, norm;                       /* outputs: [n,h,w,c], [1], [2] */
-    imx_tid info;                                    /* [3] of the leading critic: e_pos, e_neg, mi; 0: none */
-    int32_t locals;                                  /* locals per image that the leading critic scores */
-    imx_tid nats; /* i32 [1], where an info has its mi: input of the readings of two critics; 0: no such */
+    imx_tid bytes, aug, mean, invstd, ctr, box, hyp; /* inputs; u8 [n,h,w,c] and i32 [n,3] as in ops/image.h; ctr:
+                                                        u32[4] as in ops/dropout.h; box: i32 [n,4] as in ops/occlude.h,
+                                                        0: none */
+    struct { /* memory of batches to come, to change with bytes and aug: [spec.ring - 1] */
+        imx_tid bytes, aug;
+    } more[IMX_MAX_RING - 1];
+    imx_tid image, loss, norm; /* outputs: [n,h,w,c], [1], [2] */
+    imx_tid info;              /* [3] of the leading critic: e_pos, e_neg, mi; 0: none */
+    int32_t locals;            /* locals per image that the leading critic scores */
+    imx_tid nats;              /* i32 [1], where an info has its mi: input of the readings of two critics; 0: no such */
     struct imx_coordinates coordinates;
     struct imx_cpc cpc;
     imx_tid label;              /* input of imx_supervised, i32 [batch]; 0: no labels */

@@ -10,13 +10,13 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "data/batch.h"
 #include "data/reading.h"
 #include "graph/weights.h"
 #include "ops/critic.h"
 #include "ops/tuned.h"
 #include "shared.h"
 #include "train/checkpoint.h"
+#include "train/feed.h"
 #include "train/metrics.h"
 
 /* Everything that a run owns. */
@@ -28,7 +28,7 @@ struct run {
     const char *folder;
     const struct imx_run_hooks *hooks;
     struct imx_step *step;
-    struct imx_batches *batches;
+    struct imx_feed *feed;
     struct imx_metrics *metrics;
     struct imx_checkpoint at;
     uint64_t per_epoch, steps;
@@ -135,12 +135,12 @@ static imx_status save(struct run *r)
     return IMX_OK;
 }
 
-static imx_status open_batches(struct run *r)
+static imx_status open_feed(struct run *r)
 {
     struct imx_batch_options o = imx_config_batches(r->c, r->ds->h);
     o.epoch = r->at.step / r->per_epoch;
     o.step = r->at.step % r->per_epoch;
-    return imx_batches_create(r->ds, &o, &r->batches);
+    return imx_feed_create(&r->step->graph, r->ds, &o, &r->feed);
 }
 
 static void log_tuned(const struct run *r)
@@ -186,6 +186,7 @@ static imx_status begin(struct run *r, bool resume)
                         (long long)r->c->batch);
     IMX_TRY(imx_step_spec(r->c, r->ds->h, r->ds->w, r->ds->c, &spec));
     spec.images = r->ds->n;
+    spec.ring = IMX_FEED_RING;
     IMX_TRY(imx_step_create(r->dev, r->c, &spec, &r->step));
     describe_network(r, network, sizeof network);
     r->per_epoch = (uint64_t)(r->ds->n / r->c->batch);
@@ -224,13 +225,13 @@ static imx_status begin(struct run *r, bool resume)
             "fc the context of its last cell, y the mean of the contexts");
     log_tuned(r);
     log_half(r);
-    return open_batches(r);
+    return open_feed(r);
 }
 
 static imx_status report(struct run *r)
 {
     const double now = imx_now(), took = now - r->report_at, n = (double)r->summed;
-    const double waited = imx_batches_waited(r->batches);
+    const double waited = imx_feed_waited(r->feed);
     const int32_t estimator = r->step->spec.critic.estimator;
     const struct imx_cpc *cpc = &r->step->graph.cpc;
     struct imx_metric row = {
@@ -282,10 +283,14 @@ static imx_status one_step(struct run *r)
 {
     struct imx_batch batch;
     struct imx_step_result now;
-    IMX_TRY(imx_batches_next(r->batches, &batch));
+    IMX_TRY(imx_feed_next(r->feed, &batch));
     const bool audit = r->c->audit > 0 && r->at.step % (uint64_t)r->c->audit == 0;
     imx_step_images(r->step, batch.index);
-    const imx_status s = (audit ? imx_step_audit : imx_step_run)(r->step, r->c, r->at.step, batch.pix, batch.aug, &now);
+    imx_status s = (audit ? imx_step_audit : imx_step_begin)(r->step, r->c, r->at.step);
+    if (s == IMX_OK)
+        s = imx_feed_ahead(r->feed);
+    if (s == IMX_OK)
+        s = imx_step_end(r->step, &now);
     if (s != IMX_OK)
         return imx_note(s, "step %llu", (unsigned long long)r->at.step);
     if (!now.finite)
@@ -386,12 +391,12 @@ imx_status imx_run(struct imx_dev *dev, const struct imx_config *c, struct imx_d
                                        loss,
                                        seconds(&r),
                                        idle,
-                                       took > 0 ? imx_batches_waited(r.batches) / took : 0,
+                                       took > 0 ? imx_feed_waited(r.feed) / took : 0,
                                        g->temp_bytes + g->keep_bytes,
                                        g->lower_bound + g->keep_bytes };
 fail:
     settle_failed(&r, status);
-    imx_batches_destroy(r.batches);
+    imx_feed_destroy(r.feed);
     imx_metrics_close(r.metrics);
     imx_step_destroy(r.step);
     return status;

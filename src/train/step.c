@@ -150,17 +150,15 @@ static imx_status upload_hyp(struct imx_step *s, const struct imx_config *c, uin
     return imx_graph_upload(s->graph.g, s->graph.hyp, hyp);
 }
 
-static imx_status upload(struct imx_step *s, const struct imx_config *c, uint64_t step, const uint8_t *bytes,
-                         const int32_t *aug)
+/* What follows from seed and step alone. */
+static imx_status upload_numbers(struct imx_step *s, const struct imx_config *c, uint64_t step)
 {
-    IMX_TRY(imx_graph_upload(s->graph.g, s->graph.bytes, bytes));
-    IMX_TRY(imx_graph_upload(s->graph.g, s->graph.aug, aug));
     IMX_TRY(imx_net_draw(&s->graph, (uint64_t)c->seed, step));
     return upload_hyp(s, c, step);
 }
 
 /* One wait for all of it. */
-static imx_status read_back(struct imx_step *s, struct imx_step_result *r)
+imx_status imx_step_end(struct imx_step *s, struct imx_step_result *r)
 {
     struct imx_graph *g = s->graph.g;
     r->n_terms = s->graph.n_terms > 1 ? s->graph.n_terms : 0;
@@ -194,28 +192,33 @@ imx_status imx_step_labels(struct imx_step *s, const int32_t *label)
     return imx_graph_upload(s->graph.g, s->graph.label, label);
 }
 
-imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t step, const uint8_t *bytes,
-                        const int32_t *aug, struct imx_step_result *r)
+imx_status imx_step_begin(struct imx_step *s, const struct imx_config *c, uint64_t step)
 {
-    IMX_TRY(upload(s, c, step, bytes, aug));
-    IMX_TRY(imx_graph_run(s->graph.g));
-    return read_back(s, r);
+    IMX_TRY(upload_numbers(s, c, step));
+    return imx_graph_run(s->graph.g);
 }
 
-imx_status imx_step_audit(struct imx_step *s, const struct imx_config *c, uint64_t step, const uint8_t *bytes,
-                          const int32_t *aug, struct imx_step_result *r)
+imx_status imx_step_audit(struct imx_step *s, const struct imx_config *c, uint64_t step)
 {
     struct imx_audit audit;
     uint32_t draw = 0;
     const uint32_t node =
         imx_random_below((uint64_t)c->seed, step, IMX_STREAM_AUDIT, &draw, (uint32_t)s->graph.g->n_nodes);
-    IMX_TRY(upload(s, c, step, bytes, aug));
+    IMX_TRY(upload_numbers(s, c, step));
     IMX_TRY(imx_graph_run_audited(s->graph.g, (int)node, &audit));
-    IMX_TRY(read_back(s, r));
     if (audit.failed)
         return imx_fail(IMX_E_SELFTEST, "audit: %s", audit.text);
     imx_log(IMX_LOG_DEBUG, "audit: %s within %.2f of its bound", audit.node, audit.worst);
     return IMX_OK;
+}
+
+imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t step, const uint8_t *bytes,
+                        const int32_t *aug, struct imx_step_result *r)
+{
+    IMX_TRY(imx_graph_upload(s->graph.g, s->graph.bytes, bytes));
+    IMX_TRY(imx_graph_upload(s->graph.g, s->graph.aug, aug));
+    IMX_TRY(imx_step_begin(s, c, step));
+    return imx_step_end(s, r);
 }
 
 double imx_mi_ceiling(const struct imx_net_spec *spec, int32_t locals)

@@ -1,4 +1,5 @@
-/* One training step on a device: uploads a batch and the step's numbers, queues the graph, reads the loss back. */
+/* One training step on a device: uploads the step's numbers, queues the graph, reads the loss back. The batch comes
+ * from a feed (feed.h) or with the call. */
 #ifndef IMX_TRAIN_STEP_H
 #define IMX_TRAIN_STEP_H
 
@@ -55,14 +56,20 @@ IMX_MUST_CHECK imx_status imx_step_labels(struct imx_step *s, const int32_t *lab
  * step has run. Without it: those of step * batch on. */
 void imx_step_images(struct imx_step *s, const int32_t *index);
 
-/* Step number `step` (0, 1, ...) on bytes [batch,h,w,c] with aug [batch,3]. Adam's bias correction is that of step+1.
+/* Queues step number `step` (0, 1, ...) on the batch that lies on the device. Adam's bias correction is that of step+1.
  */
+IMX_MUST_CHECK imx_status imx_step_begin(struct imx_step *s, const struct imx_config *c, uint64_t step);
+/* Waits for it. */
+IMX_MUST_CHECK imx_status imx_step_end(struct imx_step *s, struct imx_step_result *result);
+
+/* In place of imx_step_begin: one node is audited, chosen by (seed, step). E_SELFTEST when the device's result is
+ * wrong.
+ */
+IMX_MUST_CHECK imx_status imx_step_audit(struct imx_step *s, const struct imx_config *c, uint64_t step);
+
+/* A whole step on bytes [batch,h,w,c] with aug [batch,3]. */
 IMX_MUST_CHECK imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t step,
                                        const uint8_t *bytes, const int32_t *aug, struct imx_step_result *result);
-
-/* The same step with one node audited, chosen by (seed, step). E_SELFTEST when the device's result is wrong. */
-IMX_MUST_CHECK imx_status imx_step_audit(struct imx_step *s, const struct imx_config *c, uint64_t step,
-                                         const uint8_t *bytes, const int32_t *aug, struct imx_step_result *result);
 
 /* Most that the estimator can read at this shape in nats: ln(1+MP) for infonce (M images of negatives); infinite where
  * none.

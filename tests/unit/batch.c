@@ -157,6 +157,39 @@ static void ends(const struct imx_dataset *ds)
     imx_batches_destroy(b);
 }
 
+/* Two batches at once, in memory of the consumer, which moves between them. */
+static void places(const struct imx_dataset *ds)
+{
+    enum { SLOTS = 4, STEPS = 12 };
+    static uint8_t pix[STEPS][2 * IMAGE];
+    static int32_t aug[STEPS][2 * 3];
+    struct imx_batch_place place[SLOTS];
+    struct imx_batches *b = NULL;
+    struct imx_batch v[STEPS];
+    struct imx_batch_options o = { .batch = 2, .seed = 3, .shuffle = true, .held = 2, .place = place };
+    bool ok = true, kept = true;
+    for (int i = 0; i < SLOTS; i++)
+        place[i] = (struct imx_batch_place){ pix[i], aug[i] };
+    tap_ok(imx_batches_create(ds, &o, &b) == IMX_E_ARG, "places for how many batches must be said");
+    o.slots = SLOTS;
+    if (!tap_ok(imx_batches_create(ds, &o, &b) == IMX_OK, "a loader that writes into places of its consumer"))
+        return;
+    for (int s = 0; s < STEPS && ok; s++) {
+        if (s >= 1 &&
+            s + SLOTS - 1 < STEPS) /* the batch before, given back by the next call but one, has a new place */
+            place[v[s - 1].slot] = (struct imx_batch_place){ pix[s + SLOTS - 1], aug[s + SLOTS - 1] };
+        ok = imx_batches_next(b, &v[s]) == IMX_OK && v[s].pix == pix[s] && v[s].aug == aug[s] && v[s].slot == s % SLOTS;
+        for (int k = s ? s - 1 : s; k <= s; k++)
+            for (int j = 0; j < 2; j++)
+                kept &= !memcmp(v[k].pix + j * IMAGE, ds->pix + v[k].index[j] * IMAGE, IMAGE);
+        while (!imx_batches_ready(b))
+            continue; /* it has room for another beside the two */
+    }
+    tap_ok(ok, "each batch lies where its place was when the loader could begin it");
+    tap_ok(kept, "a batch and the one before it stay");
+    imx_batches_destroy(b);
+}
+
 static void refusals(const struct imx_dataset *ds)
 {
     const int32_t wrong[1] = { N };
@@ -190,6 +223,7 @@ int main(void)
     resume(ds);
     augmentation(ds);
     ends(ds);
+    places(ds);
     refusals(ds);
     imx_dataset_destroy(ds);
     return tap_done();
