@@ -92,6 +92,7 @@ static void configure(struct job *job)
                                      .h = t->h,
                                      .w = t->w,
                                      .c = t->c,
+                                     .stored = t->stored,
                                      .class = job->data.set[0]->class };
 }
 

@@ -131,7 +131,7 @@ static imx_status run(void *values, int n, char **word)
     IMX_GO(imx_open_device(v->device, &dev));
     IMX_GO(imx_use_tuned(dev, true));
     imx_signals_catch();
-    IMX_GO(imx_sized_data(word[1], m.h, m.w, m.c, v->strict, 0, word[0], &o.ds));
+    IMX_GO(imx_sized_data(word[1], &m.stored, v->strict, 0, word[0], &o.ds));
     IMX_GO(imx_model_start(&m, dev));
     const double start = imx_now();
     o.predicted = calloc((size_t)m.head.classes, sizeof *o.predicted);

@@ -34,6 +34,9 @@ static imx_status run(void *values, int n, char **word)
         return imx_fail(IMX_E_ARG, "trace needs -o FILE.safetensors, the file to write");
     if (strcmp(c->augment, "none"))
         return imx_fail(IMX_E_ARG, "trace takes the images as they are; --augment %s has no place here", c->augment);
+    if (c->crop)
+        return imx_fail(IMX_E_ARG, "trace takes the images as they are; --crop %lld has no place here",
+                        (long long)c->crop);
     const struct imx_trace_options o = { .init = v->init, .steps = v->steps, .ends = v->ends, .report = tell };
     IMX_GO(imx_open_device(c->device, &dev));
     imx_dev_allow_half(dev, c->half);

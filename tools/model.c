@@ -13,9 +13,9 @@ enum { BATCH = 64, MOST_CLASSES = 1 << 20 };
 imx_status imx_model_save(const char *path, struct imx_store *store, const struct imx_model *m)
 {
     struct imx_json j = { 0 };
-    char side[3][16];
-    const int32_t size[3] = { m->h, m->w, m->c };
-    for (int i = 0; i < 3; i++)
+    char side[5][16];
+    const int32_t size[5] = { m->h, m->w, m->c, m->stored.h, m->stored.w };
+    for (int i = 0; i < 5; i++)
         snprintf(side[i], sizeof side[i], "%d", size[i]);
     imx_json_array(&j, NULL);
     for (int32_t k = 0; k < m->head.classes; k++)
@@ -31,9 +31,12 @@ imx_status imx_model_save(const char *path, struct imx_store *store, const struc
         { "width", side[1] },
         { "channels", side[2] },
         { "classes", j.text.data },
+        { "stored-height", side[3] }, /* the last two only where something is cut off */
+        { "stored-width", side[4] },
     };
+    const size_t all = sizeof meta / sizeof *meta;
     if (status == IMX_OK)
-        status = imx_weights_save(path, store, "", false, meta, sizeof meta / sizeof *meta);
+        status = imx_weights_save(path, store, "", false, meta, m->stored.crop ? all : all - 2);
     imx_json_free(&j);
     return status;
 }
@@ -89,6 +92,15 @@ static imx_status read_meta(struct imx_model *m)
     IMX_TRY(read_side(m, "height", 65536, &m->h));
     IMX_TRY(read_side(m, "width", 65536, &m->w));
     IMX_TRY(read_side(m, "channels", 16, &m->c));
+    m->stored = (struct imx_stored){ m->h, m->w, m->c, 0 };
+    if (imx_safetensors_meta(m->file, "stored-height")) {
+        IMX_TRY(read_side(m, "stored-height", 65536, &m->stored.h));
+        IMX_TRY(read_side(m, "stored-width", 65536, &m->stored.w));
+        m->stored.crop = m->h;
+    }
+    if (m->stored.crop && (m->w != m->h || m->h > m->stored.h || m->w > m->stored.w))
+        return imx_fail(IMX_E_FORMAT, "its images of %dx%d are no parts of %dx%d", m->w, m->h, m->stored.w,
+                        m->stored.h);
     return read_classes(m, classes);
 }
 

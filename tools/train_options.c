@@ -190,7 +190,7 @@ static imx_status keep_tuned(struct imx_dev *dev, const struct imx_config *c, co
     return IMX_OK;
 }
 
-imx_status imx_run_sheet(struct imx_dev *dev, const struct imx_config *c, const struct imx_dataset *ds, const char *run)
+imx_status imx_run_sheet(struct imx_dev *dev, const struct imx_config *c, struct imx_dataset *ds, const char *run)
 {
     char weights[4096], sheet[4096];
     struct imx_net_spec spec;
@@ -200,6 +200,7 @@ imx_status imx_run_sheet(struct imx_dev *dev, const struct imx_config *c, const 
     if (!imx_join(weights, sizeof weights, run, "checkpoints/last.safetensors") ||
         !imx_join(sheet, sizeof sheet, run, IMX_REBUILT_FILE))
         return imx_fail(IMX_E_ARG, "the path %s is too long", run);
+    IMX_TRY(imx_dataset_crop(ds, (int32_t)c->crop, (int32_t)c->threads));
     const struct imx_rebuilder r = { spec.encoder, spec.decoder, weights, ds->h, ds->w, ds->c };
     return imx_rebuilt_sheet(dev, &r, ds->pix, ds->n, sheet);
 }

@@ -40,6 +40,15 @@
           .choices = "none|flip|crop|flip+crop",                                                                       \
           .table = "data",                                                                                             \
           .help = "flip: left-right; crop: shift by up to an eighth of the side" },                                    \
+        { .name = "crop",                                                                                              \
+          .type = IMX_OPT_INT,                                                                                         \
+          .at = IMX_CONFIG_AT(crop),                                                                                   \
+          .value = "N",                                                                                                \
+          .fallback = "0",                                                                                             \
+          .max = 4096,                                                                                                 \
+          .table = "data",                                                                                             \
+          .help = "learn from parts of N x N, anywhere in the image, drawn anew in each step (STL-10: 64 of 96); "     \
+                  "features are those of the middle; 0: the whole image" },                                            \
         { .name = "strict",                                                                                            \
           .type = IMX_OPT_FLAG,                                                                                        \
           .at = IMX_CONFIG_AT(strict),                                                                                 \
@@ -419,8 +428,8 @@ IMX_MUST_CHECK imx_status imx_use_config(struct imx_dev *dev, const struct imx_c
  * is "off", nothing happens. A damaged file costs a line. */
 IMX_MUST_CHECK imx_status imx_use_tuned(struct imx_dev *dev, bool wanted);
 /* RUN/reconstructions.png from the run's last checkpoint, when its objective rebuilds images; nothing otherwise. ds: as
- * the run was trained on. */
-IMX_MUST_CHECK imx_status imx_run_sheet(struct imx_dev *dev, const struct imx_config *c, const struct imx_dataset *ds,
+ * the run was trained on; of each image what the encoder sees is kept (--crop). */
+IMX_MUST_CHECK imx_status imx_run_sheet(struct imx_dev *dev, const struct imx_config *c, struct imx_dataset *ds,
                                         const char *run);
 /* Trains with progress bar and signals; what train and resume share. */
 IMX_MUST_CHECK imx_status imx_train_command(const struct imx_config *c, const char *run, bool resume);

@@ -34,9 +34,13 @@ static imx_status read_shape(struct imx_trained *t)
     imx_json_doc_free(&doc);
     if (!(h >= 1 && h <= 65536 && w >= 1 && w <= 65536 && c >= 1 && c <= 16))
         return imx_fail(IMX_E_FORMAT, "%s does not say at what image size the run was trained", path);
-    t->h = (int32_t)h;
-    t->w = (int32_t)w;
-    t->c = (int32_t)c;
+    const int32_t crop = (int32_t)t->config.crop;
+    if (crop > h || crop > w)
+        return imx_fail(IMX_E_FORMAT, "%s: images of %.0fx%.0f have no parts of %dx%d", path, w, h, crop, crop);
+    t->stored = (struct imx_stored){ (int32_t)h, (int32_t)w, (int32_t)c, crop };
+    t->h = crop ? crop : t->stored.h;
+    t->w = crop ? crop : t->stored.w;
+    t->c = t->stored.c;
     return IMX_OK;
 }
 
@@ -61,9 +65,10 @@ void imx_trained_close(struct imx_trained *t)
     memset(&t->config, 0, sizeof t->config);
 }
 
-imx_status imx_sized_data(const char *path, int32_t h, int32_t w, int32_t c, bool strict, int64_t threads,
+imx_status imx_sized_data(const char *path, const struct imx_stored *size, bool strict, int64_t threads,
                           const char *whom, struct imx_dataset **out)
 {
+    const int32_t h = size->h, w = size->w, c = size->c;
     struct imx_dataset *ds = NULL;
     IMX_TRY(imx_open_data(path, h == w ? h : 0, c == 1 || c == 3 ? c : 0, strict, threads, &ds));
     if (ds->h != h || ds->w != w || ds->c != c) {
@@ -72,15 +77,19 @@ imx_status imx_sized_data(const char *path, int32_t h, int32_t w, int32_t c, boo
         imx_dataset_destroy(ds);
         return status;
     }
-    *out = ds;
-    return IMX_OK;
+    const imx_status status = imx_dataset_crop(ds, size->crop, (int32_t)threads);
+    if (status == IMX_OK)
+        *out = ds;
+    else
+        imx_dataset_destroy(ds);
+    return status;
 }
 
 imx_status imx_trained_data(const struct imx_trained *t, const char *path, struct imx_dataset **out)
 {
     char whom[4200];
     snprintf(whom, sizeof whom, "the encoder of %.4096s", t->run);
-    return imx_sized_data(path, t->h, t->w, t->c, t->config.strict, t->config.threads, whom, out);
+    return imx_sized_data(path, &t->stored, t->config.strict, t->config.threads, whom, out);
 }
 
 imx_status imx_trained_weights(const struct imx_trained *t, char path[4096])

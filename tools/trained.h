@@ -7,23 +7,30 @@
 #include "eval/encode.h"
 #include "train/config.h"
 
+/* Images as they are stored, of which networks see the middle, crop x crop, or all (0). */
+struct imx_stored {
+    int32_t h, w, c, crop;
+};
+
 struct imx_trained {
     const char *run; /* borrowed */
     struct imx_config config;
     const struct imx_encoder *encoder;
-    int32_t h, w, c; /* images as trained on */
+    int32_t h, w, c; /* images as the encoder sees them */
+    struct imx_stored stored;
 };
 
 /* E_ARG: no run; E_FORMAT, E_DATA: its files are damaged or too old. imx_trained_close after success. */
 IMX_MUST_CHECK imx_status imx_trained_open(const char *run, struct imx_trained *t);
 void imx_trained_close(struct imx_trained *t);
 
-/* Opens images at the size that the run was trained on, with progress. E_DATA when they cannot be had at that size. */
+/* Opens images at the size that the run was trained on, with progress, and takes of them what the encoder sees. E_DATA
+ * when they cannot be had at that size. */
 IMX_MUST_CHECK imx_status imx_trained_data(const struct imx_trained *t, const char *path, struct imx_dataset **out);
 
-/* Opens images that must come out as h x w x c, for `whom` ("the encoder of RUN"). Otherwise as imx_trained_data. */
-IMX_MUST_CHECK imx_status imx_sized_data(const char *path, int32_t h, int32_t w, int32_t c, bool strict,
-                                         int64_t threads, const char *whom, struct imx_dataset **out);
+/* The same for `whom` ("the encoder of RUN"), who was trained on images stored so. */
+IMX_MUST_CHECK imx_status imx_sized_data(const char *path, const struct imx_stored *size, bool strict, int64_t threads,
+                                         const char *whom, struct imx_dataset **out);
 
 /* The path of the run's encoder.safetensors, which exists; E_ARG. */
 IMX_MUST_CHECK imx_status imx_trained_weights(const struct imx_trained *t, char path[4096]);

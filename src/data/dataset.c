@@ -365,6 +365,25 @@ imx_status imx_dataset_open(const char *path, const struct imx_dataset_options *
     return IMX_OK;
 }
 
+imx_status imx_dataset_crop(struct imx_dataset *ds, int32_t side, int32_t threads)
+{
+    const size_t row = (size_t)ds->w * (size_t)ds->c, part = (size_t)side * (size_t)ds->c;
+    const size_t skip = (size_t)((ds->h - side) / 2) * row + (size_t)((ds->w - side) / 2) * (size_t)ds->c;
+    if (!side || (side == ds->h && side == ds->w))
+        return IMX_OK;
+    if (side < 0 || side > ds->h || side > ds->w)
+        return imx_fail(IMX_E_ARG, "a part of %dx%d pixels does not fit into images of %dx%d", side, side, ds->w,
+                        ds->h);
+    uint8_t *to = ds->pix; /* never ahead of what is still to be read */
+    for (int32_t i = 0; i < ds->n; i++)
+        for (int32_t y = 0; y < side; y++, to += part)
+            memmove(to, ds->pix + (size_t)i * (size_t)ds->h * row + skip + (size_t)y * row, part);
+    uint8_t *pix = realloc(ds->pix, (size_t)(to - ds->pix));
+    ds->pix = pix ? pix : ds->pix;
+    ds->h = ds->w = side;
+    return *ds->hash ? imx_dataset_sum(ds, threads) : IMX_OK;
+}
+
 imx_status imx_dataset_of_pixels(uint8_t *pix, int32_t *label, int32_t n, int32_t h, int32_t w, int32_t c,
                                  struct imx_dataset **out)
 {

@@ -26,6 +26,7 @@ struct imx_config {
     char *encoder;        /* a name of nn/encoder.h, or auto: by image size */
     char *bn_init;        /* one, uniform: how batch norm's factors are drawn; NULL: one */
     char *augment;        /* none, flip, crop, flip+crop */
+    int64_t crop;         /* side of the part of each image that is learned from, drawn anew; 0: the whole */
     double score_scale;   /* 0: the critic's default */
     double score_clip;    /* c of c tanh(s/c); 0: none */
     double score_l2;      /* weight of the mean of s^2 */

@@ -72,14 +72,18 @@ static void describe_network(const struct run *r, char *text, size_t size)
     const struct imx_mix m = imx_objective_mix(s->objective, &s->mix);
     const struct imx_objective *o = s->objective;
     const struct imx_cpc *cpc = &r->step->graph.cpc;
+    char crop[24] = "";
+    if (r->c->crop)
+        snprintf(crop, sizeof crop, " crop=%lld", (long long)r->c->crop);
     if (cpc->last) {
-        snprintf(text, size, "%s %dx%dx%d %s offsets=%d..%d batch=%d", s->encoder->name, s->h, s->w, s->c, o->name,
-                 cpc->first, cpc->last, s->batch);
+        snprintf(text, size, "%s %dx%dx%d %s offsets=%d..%d batch=%d%s", s->encoder->name, s->h, s->w, s->c, o->name,
+                 cpc->first, cpc->last, s->batch, crop);
         return;
     }
-    size_t n = (size_t)snprintf(text, size, "%s %dx%dx%d %s %s %s units=%d scale=%.9g batch=%d", s->encoder->name, s->h,
-                                s->w, s->c, o->name, r->c->critic, imx_choose_estimator(r->c->estimator, r->c->critic),
-                                s->critic.units, (double)imx_critic_scale(&s->critic), s->batch);
+    size_t n =
+        (size_t)snprintf(text, size, "%s %dx%dx%d %s %s %s units=%d scale=%.9g batch=%d%s", s->encoder->name, s->h,
+                         s->w, s->c, o->name, r->c->critic, imx_choose_estimator(r->c->estimator, r->c->critic),
+                         s->critic.units, (double)imx_critic_scale(&s->critic), s->batch, crop);
     if (n < size && (m.alpha != o->alpha || m.beta != o->beta || m.gamma != o->gamma))
         n += (size_t)snprintf(text + n, size - n, " alpha=%.9g beta=%.9g gamma=%.9g", m.alpha, m.beta, m.gamma);
     if (n < size && m.gamma > 0)

@@ -36,6 +36,8 @@ struct imx_batch_options imx_config_batches(const struct imx_config *c, int32_t 
                                        .seed = (uint64_t)c->seed,
                                        .shuffle = true,
                                        .flip = strstr(c->augment, "flip") != NULL,
+                                       .crop = (int32_t)c->crop,
+                                       .crop_random = c->crop > 0,
                                        .pad = strstr(c->augment, "crop") ? h / 8 : 0 };
 }
 
@@ -81,8 +83,11 @@ static int find_coordinates(const char *name)
 
 imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32_t ch, struct imx_net_spec *spec)
 {
-    *spec = (struct imx_net_spec){ .batch = (int32_t)c->batch, .h = h, .w = w, .c = ch };
-    spec->encoder = imx_choose_encoder(c->encoder, h < w ? h : w);
+    const int32_t whole = h < w ? h : w, crop = (int32_t)c->crop, side = crop ? crop : whole;
+    *spec = (struct imx_net_spec){ .batch = (int32_t)c->batch, .h = h, .w = w, .c = ch, .croph = crop, .cropw = crop };
+    if (crop > whole)
+        return imx_fail(IMX_E_ARG, "--crop %d: images of %dx%d have no such parts", crop, w, h);
+    spec->encoder = imx_choose_encoder(c->encoder, side);
     if (!spec->encoder)
         return IMX_E_ARG;
     spec->sgd = c->optimizer && !strcmp(c->optimizer, "sgd");
@@ -106,7 +111,7 @@ imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32
                           : !strcmp(c->prior, "gaussian") ? IMX_PRIOR_GAUSSIAN
                                                           : IMX_PRIOR_UNIFORM;
     if (spec->objective->rebuilds) {
-        spec->decoder = imx_decoder_find(c->decoder, spec->encoder, h < w ? h : w);
+        spec->decoder = imx_decoder_find(c->decoder, spec->encoder, side);
         if (!spec->decoder)
             return IMX_E_ARG;
     }

@@ -425,6 +425,31 @@ static void drawn(void)
         tap_ok(imx_draw_dataset(&wrong[i], &ds) == IMX_E_ARG && !ds, "refused: %s", imx_error_text());
 }
 
+/* The middle of images of 7x6, in place. */
+static void cropped(void)
+{
+    enum { N = 3, H = 7, W = 6, C = 3, SIDE = 4 };
+    uint8_t *pix = malloc(N * H * W * C);
+    struct imx_dataset *ds = NULL;
+    char hash[sizeof ds->hash];
+    for (int i = 0; pix && i < N * H * W * C; i++)
+        pix[i] = (uint8_t)i;
+    if (!pix || imx_dataset_of_pixels(pix, NULL, N, H, W, C, &ds) != IMX_OK)
+        exit(1);
+    memcpy(hash, ds->hash, sizeof hash);
+    tap_ok(imx_dataset_crop(ds, 7, 1) == IMX_E_ARG && ds->w == W, "a part larger than the images: %s",
+           imx_error_text());
+    tap_ok(imx_dataset_crop(ds, 0, 1) == IMX_OK && ds->h == H && !strcmp(ds->hash, hash), "0 leaves them whole");
+    bool same =
+        imx_dataset_crop(ds, SIDE, 1) == IMX_OK && ds->h == SIDE && ds->w == SIDE && strcmp(ds->hash, hash) != 0;
+    for (int i = 0; same && i < N * SIDE * SIDE * C; i++) {
+        const int n = i / (SIDE * SIDE * C), y = i / (SIDE * C) % SIDE + 1, x = i / C % SIDE + 1;
+        same = ds->pix[i] == (uint8_t)(((n * H + y) * W + x) * C + i % C);
+    }
+    tap_ok(same, "the middle of each image, with a hash of its own");
+    imx_dataset_destroy(ds);
+}
+
 int main(void)
 {
     snprintf(root, sizeof root, "/tmp/imx-dataset-XXXXXX");
@@ -439,6 +464,7 @@ int main(void)
     arrays();
     headers();
     drawn();
+    cropped();
     char command[128];
     snprintf(command, sizeof command, "rm -rf '%s'", root);
     tap_ok(system(command) == 0, "cleaned up");
