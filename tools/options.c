@@ -77,21 +77,33 @@ static imx_status set_string(const struct imx_option *o, char **at, const char *
     return IMX_OK;
 }
 
+/* All choices, "a|b|c". */
+static const char *choices_of(const struct imx_option *o, char *text, size_t size)
+{
+    const char *name;
+    char what[160];
+    snprintf(text, size, "%s", o->choices ? o->choices : "");
+    for (size_t i = 0; o->more && (name = o->more(i, what, sizeof what)); i++)
+        snprintf(text + strlen(text), size - strlen(text), "%s%s", *text ? "|" : "", name);
+    return text;
+}
+
 static imx_status set_choice(const struct imx_option *o, char **at, const char *text)
 {
-    char all[512];
+    char all[512], split[512];
     const char *names[64];
     size_t n = 0;
-    snprintf(all, sizeof all, "%s", o->choices);
-    for (char *save = NULL, *name = strtok_r(all, "|", &save); name && n < 64; name = strtok_r(NULL, "|", &save)) {
+    choices_of(o, all, sizeof all);
+    memcpy(split, all, sizeof split);
+    for (char *save = NULL, *name = strtok_r(split, "|", &save); name && n < 64; name = strtok_r(NULL, "|", &save)) {
         if (!strcmp(name, text))
             return set_string(o, at, text);
         names[n++] = name;
     }
     const char *near = imx_nearest(text, names, n);
     if (near)
-        return imx_fail(IMX_E_ARG, "--%s: there is no \"%s\"; did you mean %s? (%s)", o->name, text, near, o->choices);
-    return imx_fail(IMX_E_ARG, "--%s: there is no \"%s\"; it is one of %s", o->name, text, o->choices);
+        return imx_fail(IMX_E_ARG, "--%s: there is no \"%s\"; did you mean %s? (%s)", o->name, text, near, all);
+    return imx_fail(IMX_E_ARG, "--%s: there is no \"%s\"; it is one of %s", o->name, text, all);
 }
 
 static imx_status add_item(const char *option, struct imx_list *list, const char *text, size_t bytes)
@@ -478,18 +490,31 @@ static void wrapped(struct imx_text *out, const char *text)
     imx_text_put(out, "\n");
 }
 
+/* "; a: what it is; b: ...": what the table of the choices says of each. */
+static const char *about_choices(const struct imx_option *o, char *text, size_t size)
+{
+    const char *name;
+    char what[160];
+    *text = 0;
+    for (size_t i = 0; o->more && (name = o->more(i, what, sizeof what)); i++)
+        if (*what)
+            snprintf(text + strlen(text), size - strlen(text), "; %s: %s", name, what);
+    return text;
+}
+
 void imx_options_help(const struct imx_option *table, struct imx_text *out)
 {
     for (const struct imx_option *o = table; o && o->name; o++) {
-        char head[128], text[1024], letter[8] = "";
+        char head[128], text[1536], about[512], all[512], letter[8] = "";
         if (o->hidden)
             continue;
         if (o->letter)
             snprintf(letter, sizeof letter, "-%c, ", o->letter);
         snprintf(head, sizeof head, "  %s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
         const bool shown = o->fallback && *o->fallback && o->type != IMX_OPT_FLAG;
-        snprintf(text, sizeof text, "%s%s%s%s%s%s%s%s", o->help ? o->help : "", o->choices ? ": " : "",
-                 o->choices ? o->choices : "", shown ? " (default " : "", shown ? o->fallback : "", shown ? ")" : "",
+        snprintf(text, sizeof text, "%s%s%s%s%s%s%s%s%s", o->help ? o->help : "", about_choices(o, about, sizeof about),
+                 *choices_of(o, all, sizeof all) ? ": " : "", all, shown ? " (default " : "", shown ? o->fallback : "",
+                 shown ? ")" : "",
                  o->type == IMX_OPT_FLAG && o->fallback && !strcmp(o->fallback, "true") ? " (on; --no-" : "",
                  o->type == IMX_OPT_FLAG && o->fallback && !strcmp(o->fallback, "true") ? o->name : "");
         if (o->type == IMX_OPT_FLAG && o->fallback && !strcmp(o->fallback, "true"))

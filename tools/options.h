@@ -23,6 +23,9 @@ struct imx_list {
     size_t n;
 };
 
+/* The i-th choice of a table, with what --help says of it in what[size], "" for nothing; NULL behind the last. */
+typedef const char *imx_choice_fn(size_t i, char *what, size_t size);
+
 struct imx_option {
     const char *name; /* without dashes; NULL ends the table */
     enum imx_option_type type;
@@ -31,6 +34,7 @@ struct imx_option {
     const char *value;    /* how help calls the value, e.g. "N" */
     const char *fallback; /* default as the user would write it; NULL: 0, false, NULL or empty */
     const char *choices;  /* of CHOICE */
+    imx_choice_fn *more;  /* of CHOICE: further ones, from a table of the library; NULL: none */
     double min, max;      /* of INT, FLOAT, DURATION, SIZE; checked when min < max */
     const char *help;     /* one or two sentences */
     const char *table;    /* TOML table of a config key; NULL: command line only */

@@ -11,6 +11,7 @@
 #include "data/reading.h"
 #include "eval/rebuilt.h"
 #include "eval/report.h"
+#include "ops/critic.h"
 #include "ops/tuned.h"
 #include "progress.h"
 #include "train/run.h"
@@ -30,9 +31,21 @@ imx_status imx_config_load(const char *run, struct imx_config *c)
     return imx_options_load(imx_config_options, c, path);
 }
 
+const char *imx_critic_choice(size_t i, char *what, size_t size)
+{
+    const struct imx_critic_form *f = &imx_critics[i];
+    if (f->name)
+        snprintf(what, size, "%s (%d units, %s%s)", f->what, f->units, imx_estimator_name(f->estimator),
+                 f->by_width ? ", scores over their root" : "");
+    return f->name;
+}
+
 imx_status imx_config_resolve(struct imx_config *c)
 {
-    char *name = strdup(imx_choose_estimator(c->estimator, c->critic));
+    const struct imx_critic_form *critic = imx_critic_find(c->critic);
+    if (!critic)
+        return IMX_E_ARG;
+    char *name = strdup(imx_choose_estimator(c->estimator, critic));
     if (!name)
         return imx_fail(IMX_E_NOMEM, "no memory for options");
     free(c->estimator);

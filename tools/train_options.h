@@ -165,7 +165,7 @@
           .fallback = "auto",                                                                                          \
           .choices = "auto|infonce|jsd|dv|gan|kl|rkl|h2|chi2|nwj|smile|dv-ema",                                        \
           .table = "objective",                                                                                        \
-          .help = "the bound on the mutual information; auto: infonce, of the critic concat jsd; infonce, dv, kl (= "  \
+          .help = "the bound on the mutual information; auto: the critic's own; infonce, dv, kl (= "                   \
                   "nwj), smile, dv-ema read it in nats; smile learns by jsd's loss; rkl is unsteady without "          \
                   "--score-clip" },                                                                                    \
         { .name = "smile-tau",                                                                                         \
@@ -206,10 +206,9 @@
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(critic),                                                                                 \
           .fallback = "bilinear",                                                                                      \
-          .choices = "encode-dot|bilinear|concat",                                                                     \
+          .more = imx_critic_choice,                                                                                   \
           .table = "objective",                                                                                        \
-          .help = "encode-dot: as published; bilinear: no layer norm on the local side, a sixth of the work; "         \
-                  "concat: a small network over pairs, one negative each" },                                           \
+          .help = "what scores a place with a summary" },                                                              \
         { .name = "critic-units",                                                                                      \
           .type = IMX_OPT_INT,                                                                                         \
           .at = IMX_CONFIG_AT(critic_units),                                                                           \
@@ -217,7 +216,7 @@
           .fallback = "0",                                                                                             \
           .max = 65536,                                                                                                \
           .table = "objective",                                                                                        \
-          .help = "width of the critic; 0: 2048, of concat 512" },                                                     \
+          .help = "width of the critic; 0: its own, as above" },                                                       \
         { .name = "score-scale",                                                                                       \
           .type = IMX_OPT_FLOAT,                                                                                       \
           .at = IMX_CONFIG_AT(score_scale),                                                                            \
@@ -225,7 +224,7 @@
           .fallback = "0",                                                                                             \
           .max = 1e6,                                                                                                  \
           .table = "objective",                                                                                        \
-          .help = "factor on the scores; 0: 1/sqrt(units) for bilinear, else 1" },                                     \
+          .help = "factor on the scores; 0: the critic's own, 1/sqrt(units) or 1" },                                   \
         { .name = "score-clip",                                                                                        \
           .type = IMX_OPT_FLOAT,                                                                                       \
           .at = IMX_CONFIG_AT(score_clip),                                                                             \
@@ -410,6 +409,9 @@
         .name = "report-every", .type = IMX_OPT_INT, .at = IMX_CONFIG_AT(report_every), .value = "N",                  \
         .fallback = "20", .min = 1, .max = 1e9, .table = "run", .help = "steps between lines of the metrics"           \
     }
+
+/* The table of critics as choices of an option. */
+const char *imx_critic_choice(size_t i, char *what, size_t size);
 
 extern const struct imx_option imx_config_options[]; /* the table alone, for config.toml */
 

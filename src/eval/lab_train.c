@@ -65,13 +65,13 @@ static void score(struct net *net, struct imx_build *b, const struct imx_lab_cri
 /* One network over pairs. */
 static void score_pairs(struct net *net, struct imx_build *b, const struct imx_lab_critic *how, bool training)
 {
-    const struct imx_critic_spec spec = { .form = IMX_CRITIC_CONCAT,
+    const struct imx_critic_spec spec = { .form = &imx_critics[IMX_CRITIC_CONCAT],
                                           .units = how->hidden,
                                           .estimator =
                                               !training && how->est == IMX_EST_DV_EMA ? IMX_EST_DV : how->est };
     b->ctr = net->ctr = imx_graph_keep(net->g, IMX_U32, 4, "ctr");
-    const struct imx_critic_out out = imx_critic_concat(b, &spec, (struct imx_map){ net->x, net->n, 1, 1, how->width },
-                                                        (struct imx_map){ net->y, net->n, 1, 1, how->width });
+    const struct imx_critic_out out = imx_critic_build(b, &spec, (struct imx_map){ net->x, net->n, 1, 1, how->width },
+                                                       (struct imx_map){ net->y, net->n, 1, 1, how->width });
     net->loss = out.loss;
     net->info = out.info;
     net->pos = out.pos;

@@ -11,12 +11,16 @@
 #include "ops/gather.h"
 #include "ops/reduce.h"
 
-static void penalise_activation(struct imx_net *n, struct imx_map v, const char *name, double weight)
+static void penalise_activation(struct imx_net *n, const struct imx_critic_form *form, struct imx_map v,
+                                const char *name, double weight)
 {
     struct imx_graph *g = n->g;
+    char names[256];
     const int32_t rows = imx_map_rows(v), count = rows * v.c;
-    if (g->status == IMX_OK && weight > 0 && !v.t)
-        g->status = imx_fail(IMX_E_ARG, "the concat critic embeds no globals that --activation-penalty could bear on");
+    if (g->status == IMX_OK && weight > 0 && !(form->can & IMX_CRITIC_EMBEDS))
+        g->status =
+            imx_fail(IMX_E_ARG, "the critic %s embeds no globals that --activation-penalty could bear on; these do: %s",
+                     form->name, imx_critics_that(IMX_CRITIC_EMBEDS, names, sizeof names));
     if (g->status != IMX_OK || !(weight > 0))
         return;
     imx_graph_label(g, "activation");
@@ -65,7 +69,7 @@ void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
         imx_net_term(n, "global", c.loss, mix->alpha, false);
         if (both)
             read_nats(n, c.info, "global-nats");
-        penalise_activation(n, c.global, "global-activation", mix->activation);
+        penalise_activation(n, imx_critic_form(&spec), c.global, "global-activation", mix->activation);
     }
     if (mix->beta > 0) {
         const struct imx_critic_out c = imx_critic_build(b, &n->spec->critic, e.local, e.y);
@@ -74,7 +78,7 @@ void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
         imx_net_term(n, "local", c.loss, mix->beta, false);
         if (both)
             read_nats(n, c.info, "local-nats");
-        penalise_activation(n, c.global, "local-activation", mix->activation);
+        penalise_activation(n, imx_critic_form(&n->spec->critic), c.global, "local-activation", mix->activation);
     }
     if (mix->coordinates && mix->coordinates_weight > 0)
         imx_build_coordinates(n, e.local, e.y, mix);

@@ -22,7 +22,7 @@ struct imx_config {
     char *decoder;             /* a name of nn/decoder.h, or auto: by encoder and image size */
     char *estimator;           /* a name of ops/critic.h, or auto: by critic */
     double smile_tau, ema_decay;
-    char *critic;         /* encode-dot, bilinear, concat */
+    char *critic;         /* a name of nn/critic_net.h */
     char *encoder;        /* a name of nn/encoder.h, or auto: by image size */
     char *bn_init;        /* one, uniform: how batch norm's factors are drawn; NULL: one */
     char *augment;        /* none, flip, crop, flip+crop */
@@ -32,7 +32,7 @@ struct imx_config {
     double score_l2;      /* weight of the mean of s^2 */
     int64_t locals;       /* per image that are scored, drawn anew in each step; 0: all */
     int64_t negatives;    /* other images that serve each as negatives; 0: all */
-    int64_t critic_units; /* 0: 2048, of concat 512 */
+    int64_t critic_units; /* 0: the critic's own */
     int64_t size;         /* side of the images; 0: as stored */
     int64_t channels;     /* 1 or 3; 0: as the data are */
     bool strict;          /* one unreadable image stops the run */

@@ -82,7 +82,7 @@ static void describe_network(const struct run *r, char *text, size_t size)
     }
     size_t n =
         (size_t)snprintf(text, size, "%s %dx%dx%d %s %s %s units=%d scale=%.9g batch=%d%s", s->encoder->name, s->h,
-                         s->w, s->c, o->name, r->c->critic, imx_choose_estimator(r->c->estimator, r->c->critic),
+                         s->w, s->c, o->name, r->c->critic, imx_choose_estimator(r->c->estimator, s->critic.form),
                          s->critic.units, (double)imx_critic_scale(&s->critic), s->batch, crop);
     if (n < size && (m.alpha != o->alpha || m.beta != o->beta || m.gamma != o->gamma))
         n += (size_t)snprintf(text + n, size - n, " alpha=%.9g beta=%.9g gamma=%.9g", m.alpha, m.beta, m.gamma);

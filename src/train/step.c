@@ -18,11 +18,9 @@ const struct imx_encoder *imx_choose_encoder(const char *name, int32_t side)
     return imx_encoder_find(side < 32 ? "basic28" : side < 64 ? "basic32" : "basic64");
 }
 
-const char *imx_choose_estimator(const char *name, const char *critic)
+const char *imx_choose_estimator(const char *name, const struct imx_critic_form *critic)
 {
-    if (strcmp(name, "auto"))
-        return name;
-    return strcmp(critic, "concat") ? "infonce" : "jsd";
+    return strcmp(name, "auto") ? name : imx_estimator_name(critic->estimator);
 }
 
 bool imx_uniform_gamma(const struct imx_config *c)
@@ -43,14 +41,13 @@ struct imx_batch_options imx_config_batches(const struct imx_config *c, int32_t 
 
 static imx_status critic_spec(const struct imx_config *c, struct imx_critic_spec *spec)
 {
+    const struct imx_critic_form *form = imx_critic_find(c->critic);
+    if (!form)
+        return IMX_E_ARG;
     *spec = (struct imx_critic_spec){
-        .form = !strcmp(c->critic, "bilinear") ? IMX_CRITIC_BILINEAR
-                : !strcmp(c->critic, "concat") ? IMX_CRITIC_CONCAT
-                                               : IMX_CRITIC_ENCODE_DOT,
-        .units = c->critic_units               ? (int32_t)c->critic_units
-                 : strcmp(c->critic, "concat") ? 2048
-                                               : 512,
-        .estimator = imx_estimator_find(imx_choose_estimator(c->estimator, c->critic)),
+        .form = form,
+        .units = c->critic_units ? (int32_t)c->critic_units : form->units,
+        .estimator = imx_estimator_find(imx_choose_estimator(c->estimator, form)),
         .scale = (float)c->score_scale,
         .tau = (float)c->smile_tau,
         .decay = (float)c->ema_decay,
@@ -61,15 +58,10 @@ static imx_status critic_spec(const struct imx_config *c, struct imx_critic_spec
     };
     if (spec->estimator < 0)
         return imx_fail(IMX_E_ARG, "no estimator \"%s\"", c->estimator);
-    if (spec->form == IMX_CRITIC_CONCAT && spec->estimator == IMX_EST_INFONCE)
-        return imx_fail(IMX_E_ARG, "--critic concat has one negative per positive, so infonce could read ln 2 at most; "
-                                   "choose another --estimator, such as jsd, which auto takes");
-    if (spec->form == IMX_CRITIC_CONCAT && spec->negatives)
-        return imx_fail(IMX_E_ARG, "--critic concat has one negative per positive: --negatives has no meaning there");
     if (c->negatives >= c->batch)
         return imx_fail(IMX_E_ARG, "--negatives %lld: a batch of %lld has %lld other images for each",
                         (long long)c->negatives, (long long)c->batch, (long long)c->batch - 1);
-    return IMX_OK;
+    return imx_critic_check(spec);
 }
 
 static int find_coordinates(const char *name)

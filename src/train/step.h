@@ -30,9 +30,8 @@ struct imx_step_result {
  * error recorded when there is none. */
 const struct imx_encoder *imx_choose_encoder(const char *name, int32_t side);
 
-/* "infonce" for "auto", of the critic concat, which has one negative for each positive, "jsd"; otherwise the name as it
- * is. */
-const char *imx_choose_estimator(const char *name, const char *critic);
+/* The critic's own for "auto"; otherwise the name as it is. */
+const char *imx_choose_estimator(const char *name, const struct imx_critic_form *critic);
 
 /* Whether the initial factors of batch norm are drawn from U(0,1) (imx_store.uniform_gamma). */
 bool imx_uniform_gamma(const struct imx_config *c);

@@ -112,7 +112,7 @@ static void check_counts(struct imx_dev *host)
 static void check_critics(struct imx_dev *host)
 {
     static const struct {
-        enum imx_critic_form form;
+        int form;
         int32_t c, global, q;
         int64_t local_count, global_count;
     } want[] = {
@@ -128,7 +128,9 @@ static void check_critics(struct imx_dev *host)
         if (imx_store_create(host, false, &s) != IMX_OK || imx_graph_create(host, s, &g) != IMX_OK)
             abort();
         struct imx_build b = { .g = g, .training = true };
-        const struct imx_critic_spec spec = { .form = want[i].form, .units = 2048, .estimator = IMX_EST_INFONCE };
+        const struct imx_critic_spec spec = { .form = &imx_critics[want[i].form],
+                                              .units = 2048,
+                                              .estimator = IMX_EST_INFONCE };
         const struct imx_map local = { imx_graph_temp(g, IMX_F32, 2 * 9 * want[i].c, "local"), 2, 3, 3, want[i].c };
         const int32_t q = want[i].q;
         const struct imx_map global = { imx_graph_temp(g, IMX_F32, 2 * q * q * want[i].global, "global"), 2, q, q,
@@ -136,8 +138,8 @@ static void check_critics(struct imx_dev *host)
         imx_critic_build(&b, &spec, local, global);
         tap_ok(g->status == IMX_OK && imx_store_count(s, "local.") == want[i].local_count &&
                    imx_store_count(s, "global.") == want[i].global_count,
-               "%s, locals of %d: heads of %lld and %lld parameters", want[i].form ? "bilinear" : "encode-dot",
-               want[i].c, (long long)imx_store_count(s, "local."), (long long)imx_store_count(s, "global."));
+               "%s, locals of %d: heads of %lld and %lld parameters", spec.form->name, want[i].c,
+               (long long)imx_store_count(s, "local."), (long long)imx_store_count(s, "global."));
         imx_graph_destroy(g);
         imx_store_destroy(s);
     }

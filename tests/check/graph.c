@@ -7,14 +7,14 @@
 #include "shared.h"
 #include "whole.h"
 
-/* The critic's forms: those of enum imx_critic_form, and encode-dot with its local norm from the quadratic form. */
+/* The critic's forms: those of two heads, and encode-dot with its local norm from the quadratic form. */
 enum { QUADRATIC = IMX_CRITIC_BILINEAR + 1, FORMS };
 static const char *const form_name[] = { "encode-dot", "bilinear", "encode-dot, quadratic" };
 
 static struct imx_critic_spec critic_of(int form, int32_t units, int32_t est)
 {
     return (struct imx_critic_spec){
-        .form = form == QUADRATIC ? IMX_CRITIC_ENCODE_DOT : (enum imx_critic_form)form,
+        .form = &imx_critics[form == QUADRATIC ? IMX_CRITIC_ENCODE_DOT : form],
         .units = units,
         .estimator = est,
         .local_norm = form == QUADRATIC ? IMX_LOCAL_NORM_QUADRATIC : IMX_LOCAL_NORM_AUTO,

@@ -194,7 +194,7 @@ static void check_limit(struct imx_dev *dev, const char *what, const struct imx_
 static void check(struct imx_dev *dev, const char *device, const struct imx_encoder *encoder, int form, int est)
 {
     static const char *const form_name[] = { "encode-dot", "bilinear" };
-    struct imx_net_spec spec = { encoder, { (enum imx_critic_form)form, 64, est, 0 }, BATCH, SIDE, SIDE, 3, 0, 0 };
+    struct imx_net_spec spec = { encoder, { &imx_critics[form], 64, est, 0 }, BATCH, SIDE, SIDE, 3, 0, 0 };
     if (est == IMX_EST_DV_EMA) { /* with everything that a score can have */
         spec.critic.clip = 2;
         spec.critic.l2 = 0.5f;

@@ -4,9 +4,11 @@
 #include "ops/critic.h"
 #include "whole.h"
 
-static struct imx_net_spec spec_of(const char *objective, enum imx_critic_form form, double gamma, bool occlude)
+static struct imx_net_spec spec_of(const char *objective, int form, double gamma, bool occlude)
 {
-    struct imx_net_spec s = { &whole_tiny, { .form = form, .units = 11, .estimator = IMX_EST_JSD }, 3, 16, 16, 3 };
+    struct imx_net_spec s = { &whole_tiny, { .form = &imx_critics[form], .units = 11, .estimator = IMX_EST_JSD },
+                              3,           16,
+                              16,          3 };
     s.objective = imx_objective_find(objective);
     s.mix = (struct imx_mix){ -1, -1, gamma, 1, IMX_PRIOR_UNIFORM, occlude };
     return s;

@@ -4,11 +4,11 @@
 #include "ops/critic.h"
 #include "whole.h"
 
-static struct imx_net_spec spec_of(enum imx_critic_form form, int32_t est, int32_t locals, bool whole)
+static struct imx_net_spec spec_of(int form, int32_t est, int32_t locals, bool whole)
 {
     return (struct imx_net_spec){
         .encoder = &whole_tiny,
-        .critic = { .form = form, .units = 11, .estimator = est, .tau = 0.05f, .locals = locals },
+        .critic = { .form = &imx_critics[form], .units = 11, .estimator = est, .tau = 0.05f, .locals = locals },
         .batch = 5,
         .h = 16,
         .w = 16,
@@ -36,7 +36,7 @@ static void check_counts(struct imx_dev *host)
         struct imx_build b = { .g = g, .training = true, .ctr = imx_graph_keep(g, IMX_U32, 4, "ctr") };
         const int32_t side = want[i].side, c = want[i].c;
         const struct imx_critic_spec spec = {
-            .form = IMX_CRITIC_CONCAT, .units = 512, .estimator = IMX_EST_JSD, .whole = want[i].whole
+            .form = &imx_critics[IMX_CRITIC_CONCAT], .units = 512, .estimator = IMX_EST_JSD, .whole = want[i].whole
         };
         const struct imx_map local = { imx_graph_temp(g, IMX_F32, 2 * side * side * c, "local"), 2, side, side, c };
         const struct imx_map global = { imx_graph_temp(g, IMX_F32, 2 * 64, "global"), 2, 1, 1, 64 };
@@ -64,7 +64,7 @@ static void check_refusals(struct imx_dev *host)
 
 static const struct {
     const char *name;
-    enum imx_critic_form form;
+    int form;
     int32_t est, locals;
     bool whole;
 } nets[] = {

@@ -30,7 +30,7 @@ static void count(size_t i, const char *kernels)
     struct whole n = { 0 };
     struct imx_net_spec spec = {
         .encoder = e,
-        .critic = { .form = (enum imx_critic_form)cases[i].form,
+        .critic = { .form = &imx_critics[cases[i].form],
                     .units = 128,
                     .estimator = cases[i].estimator,
                     .tau = IMX_SMILE_TAU,
