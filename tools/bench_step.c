@@ -31,10 +31,12 @@ void imx_bench_step_text(const struct imx_config *c, const struct imx_step_time 
     enum { SHOWN = 24, MOST = 512 };
     struct imx_node_time *at[MOST];
     double sum = 0;
-    printf("\nstep %s %s %s, %s, batch %lld of %dx%dx%d: %.1f ms (%.1f .. %.1f, %d runs), %.0f images/s, %.2f GFLOP, "
-           "%.0f GFLOP/s",
-           c->objective, c->critic, c->estimator, t->encoder, (long long)c->batch, t->h, t->w, t->c, t->ms, t->ms_min,
-           t->ms_max, t->runs, (double)c->batch / t->ms * 1e3, t->flop * 1e-9, t->flop * 1e-6 / t->ms);
+    printf("\nstep %s %s %s", c->objective, c->critic, c->estimator);
+    if (t->global_critic && (strcmp(t->global_critic, c->critic) || strcmp(t->global_estimator, c->estimator)))
+        printf(", globally %s %s", t->global_critic, t->global_estimator);
+    printf(", %s, batch %lld of %dx%dx%d: %.1f ms (%.1f .. %.1f, %d runs), %.0f images/s, %.2f GFLOP, %.0f GFLOP/s",
+           t->encoder, (long long)c->batch, t->h, t->w, t->c, t->ms, t->ms_min, t->ms_max, t->runs,
+           (double)c->batch / t->ms * 1e3, t->flop * 1e-9, t->flop * 1e-6 / t->ms);
     if (t->peak_gflops > 0)
         printf(", %.0f%% of %.0f beside it", 100 * t->of_limit, t->peak_gflops);
     printf("\nmemory %.1f MB, lower bound %.1f MB\n", (double)t->peak_bytes / 1048576.0,
@@ -63,6 +65,10 @@ void imx_bench_step_json(struct imx_json *j, const struct imx_config *c, const s
     imx_json_string(j, "objective", c->objective);
     imx_json_string(j, "critic", c->critic);
     imx_json_string(j, "estimator", c->estimator);
+    if (t->global_critic) {
+        imx_json_string(j, "global_critic", t->global_critic);
+        imx_json_string(j, "global_estimator", t->global_estimator);
+    }
     imx_json_string(j, "encoder", t->encoder);
     imx_json_int(j, "batch", c->batch);
     imx_json_int(j, "height", t->h);

@@ -40,17 +40,34 @@ const char *imx_critic_choice(size_t i, char *what, size_t size)
     return f->name;
 }
 
+const char *imx_critic_name_choice(size_t i, char *what, size_t size)
+{
+    snprintf(what, size, "%s", "");
+    return imx_critics[i].name;
+}
+
+static imx_status put(char **at, const char *name)
+{
+    char *copy = strdup(name);
+    if (!copy)
+        return imx_fail(IMX_E_NOMEM, "no memory for options");
+    free(*at);
+    *at = copy;
+    return IMX_OK;
+}
+
 imx_status imx_config_resolve(struct imx_config *c)
 {
     const struct imx_critic_form *critic = imx_critic_find(c->critic);
-    if (!critic)
+    const struct imx_critic_form *global = critic ? imx_critic_find(imx_choose_global_critic(c)) : NULL;
+    if (!critic || !global)
         return IMX_E_ARG;
-    char *name = strdup(imx_choose_estimator(c->estimator, critic));
-    if (!name)
-        return imx_fail(IMX_E_NOMEM, "no memory for options");
-    free(c->estimator);
-    c->estimator = name;
-    return IMX_OK;
+    /* Both of what was asked for; "same" stays where it is the truth, so that it follows a later --estimator. */
+    const char *whole = imx_choose_global_estimator(c, global);
+    const char *local = imx_choose_estimator(c->estimator, critic);
+    if (strcmp(c->global_estimator, "same") || strcmp(whole, local))
+        IMX_TRY(put(&c->global_estimator, whole));
+    return put(&c->estimator, local);
 }
 
 static void tell_progress(void *user, uint64_t done, uint64_t total)

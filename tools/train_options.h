@@ -8,6 +8,8 @@
 #include "options.h"
 #include "train/config.h"
 
+#define IMX_ESTIMATOR_CHOICES "infonce|jsd|dv|gan|kl|rkl|h2|chi2|nwj|smile|dv-ema"
+
 #define IMX_CONFIG_AT(field) offsetof(struct imx_config, field)
 #define IMX_CONFIG_OPTIONS                                                                                             \
     { .name = "data",                                                                                                  \
@@ -163,7 +165,7 @@
           .type = IMX_OPT_CHOICE,                                                                                      \
           .at = IMX_CONFIG_AT(estimator),                                                                              \
           .fallback = "auto",                                                                                          \
-          .choices = "auto|infonce|jsd|dv|gan|kl|rkl|h2|chi2|nwj|smile|dv-ema",                                        \
+          .choices = "auto|" IMX_ESTIMATOR_CHOICES,                                                                    \
           .table = "objective",                                                                                        \
           .help = "the bound on the mutual information; auto: the critic's own; infonce, dv, kl (= "                   \
                   "nwj), smile, dv-ema read it in nats; smile learns by jsd's loss; rkl is unsteady without "          \
@@ -209,6 +211,21 @@
           .more = imx_critic_choice,                                                                                   \
           .table = "objective",                                                                                        \
           .help = "what scores a place with a summary" },                                                              \
+        { .name = "global-critic",                                                                                     \
+          .type = IMX_OPT_CHOICE,                                                                                      \
+          .at = IMX_CONFIG_AT(global_critic),                                                                          \
+          .fallback = "same",                                                                                          \
+          .choices = "same",                                                                                           \
+          .more = imx_critic_name_choice,                                                                              \
+          .table = "objective",                                                                                        \
+          .help = "the global term's critic; same: as --critic; the paper took concat" },                              \
+        { .name = "global-estimator",                                                                                  \
+          .type = IMX_OPT_CHOICE,                                                                                      \
+          .at = IMX_CONFIG_AT(global_estimator),                                                                       \
+          .fallback = "same",                                                                                          \
+          .choices = "same|auto|" IMX_ESTIMATOR_CHOICES,                                                               \
+          .table = "objective",                                                                                        \
+          .help = "the global term's estimator; same: as --estimator; auto: its critic's own" },                       \
         { .name = "critic-units",                                                                                      \
           .type = IMX_OPT_INT,                                                                                         \
           .at = IMX_CONFIG_AT(critic_units),                                                                           \
@@ -216,7 +233,7 @@
           .fallback = "0",                                                                                             \
           .max = 65536,                                                                                                \
           .table = "objective",                                                                                        \
-          .help = "width of the critic; 0: its own, as above" },                                                       \
+          .help = "width of the critics; 0: their own, as above" },                                                    \
         { .name = "score-scale",                                                                                       \
           .type = IMX_OPT_FLOAT,                                                                                       \
           .at = IMX_CONFIG_AT(score_scale),                                                                            \
@@ -412,12 +429,15 @@
 
 /* The table of critics as choices of an option. */
 const char *imx_critic_choice(size_t i, char *what, size_t size);
+/* Their names alone. */
+const char *imx_critic_name_choice(size_t i, char *what, size_t size);
 
 extern const struct imx_option imx_config_options[]; /* the table alone, for config.toml */
 
 /* RUN/config.toml into c (defaults first). Freed with imx_options_free(imx_config_options, c). */
 IMX_MUST_CHECK imx_status imx_config_load(const char *run, struct imx_config *c);
-/* Puts what --estimator auto stands for in its place, so that the run says what it learned by. */
+/* Puts what --estimator auto and --global-estimator stand for in their place, so that the run says what it learned by.
+ */
 IMX_MUST_CHECK imx_status imx_config_resolve(struct imx_config *c);
 /* Opens the images and the device of a configuration, with progress and one line each on stderr. */
 IMX_MUST_CHECK imx_status imx_open_data(const char *path, int64_t size, int64_t channels, bool strict, int64_t threads,

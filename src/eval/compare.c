@@ -357,7 +357,8 @@ static imx_status warn_all(struct imx_compare *c)
         IMX_TRY(warn(c, "The runs used different devices or drivers: times and speeds compare machines, too."));
     if (differs(c, "cost", "infomax"))
         IMX_TRY(warn(c, "The runs were made by different versions of infomax."));
-    if (differs(c, "settings", "objective") || differs(c, "settings", "estimator"))
+    if (differs(c, "settings", "objective") || differs(c, "settings", "estimator") ||
+        differs(c, "settings", "global-estimator"))
         IMX_TRY(warn(c, "Objectives or estimators differ: their losses have different units and share no chart."));
     for (size_t i = 0; i < c->runs; i++) {
         const struct imx_compared *r = &c->run[i];

@@ -76,11 +76,19 @@ static const double *column(const struct imx_compared *r, const struct chart *ch
     return NULL;
 }
 
-/* like: the run whose objective and estimator a run must share; NULL: any run. */
+/* The global term's own; "" where it has that of the local one, as all had once. */
+static const char *global_estimator(const struct imx_compared *r)
+{
+    const char *name = imx_compared_setting(r, "global-estimator");
+    return strcmp(name, "same") ? name : "";
+}
+
+/* like: the run whose objective and estimators a run must share; NULL: any run. */
 static bool takes(const struct imx_compared *r, const struct imx_compared *like)
 {
     return !like || (!strcmp(imx_compared_setting(r, "objective"), imx_compared_setting(like, "objective")) &&
-                     !strcmp(imx_compared_setting(r, "estimator"), imx_compared_setting(like, "estimator")));
+                     !strcmp(imx_compared_setting(r, "estimator"), imx_compared_setting(like, "estimator")) &&
+                     !strcmp(global_estimator(r), global_estimator(like)));
 }
 
 static imx_status put_chart(struct imx_text *t, const struct imx_compare *c, const struct chart *ch,
@@ -118,8 +126,9 @@ static imx_status put_losses(struct imx_text *t, const struct imx_compare *c, en
             continue;
         const char *how = x == IMX_CURVE_SECONDS ? "Loss over time" : "Loss";
         if (r->config.entries)
-            snprintf(title, sizeof title, "%s: %.60s, %.60s", how, imx_compared_setting(r, "objective"),
-                     imx_compared_setting(r, "estimator"));
+            snprintf(title, sizeof title, "%s: %.60s, %.40s%s%.40s", how, imx_compared_setting(r, "objective"),
+                     imx_compared_setting(r, "estimator"), *global_estimator(r) ? ", globally " : "",
+                     global_estimator(r));
         else
             snprintf(title, sizeof title, "%s: settings not known", how);
         IMX_TRY(put_chart(t, c, &(struct chart){ title, x_name, x, IMX_CURVE_LOSS, NULL, false }, r));

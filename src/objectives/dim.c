@@ -3,7 +3,10 @@
  * maps both to one space, each code meets each map of the batch. Coordinate prediction comes on top (section 4.3).
  * The authors' program has a penalty on the embedded globals psi(y), the mean over them of sum_k psi(y)_k^2, off by
  * default (dim_method 3.1): `activation` is its weight, for each critic. Where a layer norm ends the head it bears on
- * that norm's own parameters alone. */
+ * that norm's own parameters alone. A critic without such globals beside one that has them goes without the penalty.
+ *
+ * Each term has a critic and an estimator of its own: in the paper the global one is a network over pairs with a loss
+ * like the Jensen-Shannon one, while the local one reads infonce (dim_method 2.3). */
 #include "objectives/adversary.h"
 #include "objectives/objective.h"
 #include "ops/critic.h"
@@ -11,18 +14,22 @@
 #include "ops/gather.h"
 #include "ops/reduce.h"
 
-static void penalise_activation(struct imx_net *n, const struct imx_critic_form *form, struct imx_map v,
-                                const char *name, double weight)
+/* A term's critic: where its numbers go, and what they are called. */
+struct part {
+    struct imx_critic_spec spec;
+    const char *name, *nats, *activation; /* of the term and what is reported beside it */
+    double weight;                        /* 0: there is no such term */
+};
+
+static bool embeds(const struct part *p)
+{
+    return p->weight > 0 && imx_critic_form(&p->spec)->can & IMX_CRITIC_EMBEDS;
+}
+
+static void penalise_activation(struct imx_net *n, struct imx_map v, const char *name, double weight)
 {
     struct imx_graph *g = n->g;
-    char names[256];
     const int32_t rows = imx_map_rows(v), count = rows * v.c;
-    if (g->status == IMX_OK && weight > 0 && !(form->can & IMX_CRITIC_EMBEDS))
-        g->status =
-            imx_fail(IMX_E_ARG, "the critic %s embeds no globals that --activation-penalty could bear on; these do: %s",
-                     form->name, imx_critics_that(IMX_CRITIC_EMBEDS, names, sizeof names));
-    if (g->status != IMX_OK || !(weight > 0))
-        return;
     imx_graph_label(g, "activation");
     const imx_tid square = imx_graph_temp(g, IMX_F32, count, "square"), mean = imx_graph_temp(g, IMX_F32, 1, "mean");
     imx_graph_node(g, &imx_op_mul, &(struct imx_mul){ count }, (imx_tid[]){ v.t, v.t, square });
@@ -31,18 +38,35 @@ static void penalise_activation(struct imx_net *n, const struct imx_critic_form 
     imx_net_term(n, name, imx_adversary_sum(g, mean, v.c, 0, 0, 1), weight, false);
 }
 
-/* Of two critics, each reads its own: what the code tells of the whole map and what of each place. info as in
- * imx_critic_out. */
-static void read_nats(struct imx_net *n, imx_tid info, const char *name)
+/* Of two critics, each reads its own, if its estimator reads nats: what the code tells of the whole map and what of
+ * each place. info as in imx_critic_out. */
+static void read_nats(struct imx_net *n, const struct part *p, imx_tid info)
 {
-    if (n->g->status != IMX_OK || !imx_estimator_nats(n->spec->critic.estimator))
+    if (n->g->status != IMX_OK || !imx_estimator_nats(p->spec.estimator))
         return;
     if (!n->nats)
         n->nats = imx_graph_keep(n->g, IMX_I32, 1, "nats");
     const imx_tid mi = imx_graph_temp(n->g, IMX_F32, 1, "mi");
     imx_graph_node(n->g, &imx_op_gather_fwd, &(struct imx_gather){ .n = 1, .p = 3, .c = 1, .k = 1 },
                    (imx_tid[]){ info, n->nats, mi });
-    imx_net_reading(n, name, mi);
+    imx_net_reading(n, p->nats, mi);
+}
+
+/* The later of two leads. */
+static void add_part(struct imx_net *n, const struct part *p, struct imx_map local, struct imx_map y, bool both,
+                     double activation)
+{
+    const struct imx_critic_out c = imx_critic_build(&n->b, &p->spec, local, y);
+    if (n->g->status != IMX_OK)
+        return;
+    n->info = c.info;
+    n->lead = p->spec;
+    n->locals = p->spec.whole ? 1 : p->spec.locals ? p->spec.locals : local.h * local.w;
+    imx_net_term(n, p->name, c.loss, p->weight, false);
+    if (both)
+        read_nats(n, p, c.info);
+    if (activation > 0 && embeds(p))
+        penalise_activation(n, c.global, p->activation, activation);
 }
 
 void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
@@ -59,27 +83,19 @@ void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
         return;
     if (mix->occlude)
         e.y = y;
+    const struct part global = { imx_net_global(n->spec), "global", "global-nats", "global-activation", mix->alpha };
+    const struct part local = { n->spec->critic, "local", "local-nats", "local-activation", mix->beta };
     const bool both = mix->alpha > 0 && mix->beta > 0;
-    if (mix->alpha > 0) {
-        struct imx_critic_spec spec = n->spec->critic;
-        spec.whole = true;
-        const struct imx_critic_out c = imx_critic_build(b, &spec, e.conv, e.y);
-        n->info = c.info;
-        n->locals = 1;
-        imx_net_term(n, "global", c.loss, mix->alpha, false);
-        if (both)
-            read_nats(n, c.info, "global-nats");
-        penalise_activation(n, imx_critic_form(&spec), c.global, "global-activation", mix->activation);
-    }
-    if (mix->beta > 0) {
-        const struct imx_critic_out c = imx_critic_build(b, &n->spec->critic, e.local, e.y);
-        n->info = c.info; /* the local critic leads */
-        n->locals = n->spec->critic.locals ? n->spec->critic.locals : e.local.h * e.local.w;
-        imx_net_term(n, "local", c.loss, mix->beta, false);
-        if (both)
-            read_nats(n, c.info, "local-nats");
-        penalise_activation(n, imx_critic_form(&n->spec->critic), c.global, "local-activation", mix->activation);
-    }
+    char names[256];
+    if (mix->activation > 0 && (mix->alpha > 0 || mix->beta > 0) && !embeds(&global) && !embeds(&local))
+        b->g->status =
+            imx_fail(IMX_E_ARG, "the critic %s embeds no globals that --activation-penalty could bear on; these do: %s",
+                     imx_critic_form(mix->beta > 0 ? &local.spec : &global.spec)->name,
+                     imx_critics_that(IMX_CRITIC_EMBEDS, names, sizeof names));
+    if (mix->alpha > 0)
+        add_part(n, &global, e.conv, e.y, both, mix->activation);
+    if (mix->beta > 0)
+        add_part(n, &local, e.local, e.y, both, mix->activation);
     if (mix->coordinates && mix->coordinates_weight > 0)
         imx_build_coordinates(n, e.local, e.y, mix);
     if (mix->gamma > 0)

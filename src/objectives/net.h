@@ -44,6 +44,8 @@ struct imx_net_spec {
     bool sgd;             /* with momentum, in place of Adam */
     int32_t ring;         /* batches that lie on the device at once, at most IMX_MAX_RING; 0: 1 */
     int32_t images;       /* of the whole set; 0: as many as a batch */
+    /* The global term's critic; form NULL: `critic`, too. `whole` is set for it. */
+    struct imx_critic_spec global;
 };
 
 /* A part of the loss: weight * value, value a one-element tensor. */
@@ -76,10 +78,11 @@ struct imx_net {
     struct { /* memory of batches to come, to change with bytes and aug: [spec.ring - 1] */
         imx_tid bytes, aug;
     } more[IMX_MAX_RING - 1];
-    imx_tid image, loss, norm; /* outputs: [n,h,w,c], [1], [2] */
-    imx_tid info;              /* [3] of the leading critic: e_pos, e_neg, mi; 0: none */
-    int32_t locals;            /* locals per image that the leading critic scores */
-    imx_tid nats;              /* i32 [1], where an info has its mi: input of the readings of two critics; 0: no such */
+    imx_tid image, loss, norm;   /* outputs: [n,h,w,c], [1], [2] */
+    imx_tid info;                /* [3] of the leading critic: e_pos, e_neg, mi; 0: none */
+    struct imx_critic_spec lead; /* the leading critic: the local term's, where there is one */
+    int32_t locals;              /* locals per image that it scores */
+    imx_tid nats; /* i32 [1], where an info has its mi: input of the readings of two critics; 0: no such */
     struct imx_coordinates coordinates;
     struct imx_cpc cpc;
     imx_tid label;              /* input of imx_supervised, i32 [batch]; 0: no labels */
@@ -90,6 +93,14 @@ struct imx_net {
     struct imx_term term[IMX_MAX_TERMS];
     int n_terms;
 };
+
+/* The critic of the global term. */
+static inline struct imx_critic_spec imx_net_global(const struct imx_net_spec *spec)
+{
+    struct imx_critic_spec s = spec->global.form ? spec->global : spec->critic;
+    s.whole = true;
+    return s;
+}
 
 /* The rectangle {y0, x0, height, width} of image i at this step, for images of h x w. */
 void imx_occlusion_draw(uint64_t seed, uint64_t step, int32_t i, int32_t h, int32_t w, int32_t field, int32_t box[4]);

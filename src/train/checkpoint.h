@@ -11,7 +11,7 @@ struct imx_checkpoint {
     uint64_t seed;
     double seconds;     /* trained so far */
     char data_hash[40]; /* of the images; another set cannot be resumed on */
-    char network[320];  /* encoder, critic, sizes: must match */
+    char network[640];  /* encoder, critic, sizes: must match */
 };
 
 /* Writes RUN/checkpoints/last.safetensors; the former last becomes previous-1, that one previous-2. E_IO. */

@@ -22,7 +22,9 @@ struct imx_config {
     char *decoder;             /* a name of nn/decoder.h, or auto: by encoder and image size */
     char *estimator;           /* a name of ops/critic.h, or auto: by critic */
     double smile_tau, ema_decay;
-    char *critic;         /* a name of nn/critic_net.h */
+    char *critic; /* a name of nn/critic_net.h */
+    /* The global term's: such a name; a name, or auto: its critic's own. Both: same, as those above; NULL: same. */
+    char *global_critic, *global_estimator;
     char *encoder;        /* a name of nn/encoder.h, or auto: by image size */
     char *bn_init;        /* one, uniform: how batch norm's factors are drawn; NULL: one */
     char *augment;        /* none, flip, crop, flip+crop */

@@ -116,6 +116,16 @@ static void describe(struct imx_dev *dev, const struct imx_config *c, const stru
              m.gamma, m.penalty, m.prior, m.occlude, m.coordinates, m.coordinates ? m.coordinates_weight : 0,
              m.cpc_steps ? m.cpc_steps : 5, m.vae_beta, m.activation, (int)k->local_norm, (double)imx_critic_scale(k),
              (double)imx_estimator_par(k), (double)k->clip, (double)k->l2, k->locals, k->negatives, s->sgd);
+    if (!(m.alpha > 0))
+        return;
+    const struct imx_critic_spec *whole = &s->global;
+    const size_t n = strlen(out->work);
+    out->global_critic = whole->form->name;
+    out->global_estimator = imx_choose_global_estimator(c, whole->form);
+    if (whole->form != k->form || whole->estimator != k->estimator)
+        snprintf(out->work + n, sizeof out->work - n, ", global %s %s, units %d scale %g par %g negatives %d",
+                 out->global_critic, out->global_estimator, whole->units, (double)imx_critic_scale(whole),
+                 (double)imx_estimator_par(whole), whole->negatives);
 }
 
 imx_status imx_step_measure(struct imx_dev *dev, const struct imx_config *c, int32_t h, int32_t w, int32_t ch, int runs,

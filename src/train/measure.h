@@ -13,10 +13,11 @@ struct imx_node_time {
 };
 
 struct imx_step_time {
-    char work[640];            /* what decides how much there is to do, for comparing runs */
-    const char *encoder;       /* its name, also where the configuration says auto */
-    int32_t h, w, c, units;    /* images; width of the critic */
-    double ms, ms_min, ms_max; /* of whole steps, loss read back; ms is the median */
+    char work[768];                               /* what decides how much there is to do, for comparing runs */
+    const char *encoder;                          /* its name, also where the configuration says auto */
+    const char *global_critic, *global_estimator; /* the global term's, names; NULL: there is no such term */
+    int32_t h, w, c, units;                       /* images; width of the critic */
+    double ms, ms_min, ms_max;                    /* of whole steps, loss read back; ms is the median */
     int runs;
     double flop;                /* of all nodes */
     double peak_gflops;         /* read between the steps, their median; 0 on the host */

@@ -66,6 +66,19 @@ static void describe_scores(const struct imx_critic_spec *c, char *text, size_t 
             n += (size_t)snprintf(text + n, size - n, " %s=%.9g", v[i].name, v[i].value);
 }
 
+/* The global term's critic, where it is another than the local term's. */
+static void describe_global(const struct run *r, char *text, size_t size)
+{
+    const struct imx_critic_spec *s = &r->step->spec.global, *local = &r->step->spec.critic;
+    if (s->form == local->form && s->estimator == local->estimator)
+        return;
+    const size_t n =
+        (size_t)snprintf(text, size, " global=%s %s units=%d scale=%.9g", s->form->name,
+                         imx_choose_global_estimator(r->c, s->form), s->units, (double)imx_critic_scale(s));
+    if (n < size)
+        describe_scores(s, text + n, size - n);
+}
+
 static void describe_network(const struct run *r, char *text, size_t size)
 {
     const struct imx_net_spec *s = &r->step->spec;
@@ -102,6 +115,8 @@ static void describe_network(const struct run *r, char *text, size_t size)
         n += (size_t)snprintf(text + n, size - n, " vae-beta=%.9g", m.vae_beta);
     if (n < size)
         describe_scores(&s->critic, text + n, size - n);
+    if (m.alpha > 0 && n < size)
+        describe_global(r, text + strlen(text), size - strlen(text));
 }
 
 /* Ends the sum over the images and writes what waited for it: their hash, for env.json and every checkpoint. */
@@ -236,7 +251,7 @@ static imx_status report(struct run *r)
 {
     const double now = imx_now(), took = now - r->report_at, n = (double)r->summed;
     const double waited = imx_feed_waited(r->feed);
-    const int32_t estimator = r->step->spec.critic.estimator;
+    const int32_t estimator = r->step->graph.lead.estimator;
     const struct imx_cpc *cpc = &r->step->graph.cpc;
     struct imx_metric row = {
         .step = r->at.step,
@@ -246,7 +261,7 @@ static imx_status report(struct run *r)
         .e_neg = r->sum[2] / n,
         .mi_nats = r->sum[3] / n,
         .mi_ceiling = cpc->last             ? log((double)cpc->candidates)
-                      : r->step->graph.info ? imx_mi_ceiling(&r->step->spec, r->step->graph.locals)
+                      : r->step->graph.info ? imx_mi_ceiling(&r->step->graph)
                                             : (double)NAN,
         .grad_norm = r->sum[4] / n,
         .images_per_s = n * (double)r->c->batch / took,

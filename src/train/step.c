@@ -23,6 +23,21 @@ const char *imx_choose_estimator(const char *name, const struct imx_critic_form 
     return strcmp(name, "auto") ? name : imx_estimator_name(critic->estimator);
 }
 
+static bool same(const char *name)
+{
+    return !name || !strcmp(name, "same");
+}
+
+const char *imx_choose_global_critic(const struct imx_config *c)
+{
+    return same(c->global_critic) ? c->critic : c->global_critic;
+}
+
+const char *imx_choose_global_estimator(const struct imx_config *c, const struct imx_critic_form *critic)
+{
+    return imx_choose_estimator(same(c->global_estimator) ? c->estimator : c->global_estimator, critic);
+}
+
 bool imx_uniform_gamma(const struct imx_config *c)
 {
     return c->bn_init && !strcmp(c->bn_init, "uniform");
@@ -39,15 +54,14 @@ struct imx_batch_options imx_config_batches(const struct imx_config *c, int32_t 
                                        .pad = strstr(c->augment, "crop") ? h / 8 : 0 };
 }
 
-static imx_status critic_spec(const struct imx_config *c, struct imx_critic_spec *spec)
+/* A term's critic. Width and scale are for both terms; 0 leaves each critic its own. */
+static imx_status critic_spec(const struct imx_config *c, const struct imx_critic_form *form, const char *estimator,
+                              struct imx_critic_spec *spec)
 {
-    const struct imx_critic_form *form = imx_critic_find(c->critic);
-    if (!form)
-        return IMX_E_ARG;
     *spec = (struct imx_critic_spec){
         .form = form,
         .units = c->critic_units ? (int32_t)c->critic_units : form->units,
-        .estimator = imx_estimator_find(imx_choose_estimator(c->estimator, form)),
+        .estimator = imx_estimator_find(estimator),
         .scale = (float)c->score_scale,
         .tau = (float)c->smile_tau,
         .decay = (float)c->ema_decay,
@@ -56,12 +70,52 @@ static imx_status critic_spec(const struct imx_config *c, struct imx_critic_spec
         .negatives = (int32_t)c->negatives,
         .locals = (int32_t)c->locals,
     };
-    if (spec->estimator < 0)
-        return imx_fail(IMX_E_ARG, "no estimator \"%s\"", c->estimator);
+    return spec->estimator < 0 ? imx_fail(IMX_E_ARG, "no estimator \"%s\"", estimator) : IMX_OK;
+}
+
+/* --negatives is for the critics that score all pairs; beside one of them, a critic that has one negative for each
+ * positive goes without. */
+static void spare_negatives(struct imx_critic_spec *spec, const struct imx_critic_spec *other)
+{
+    if (!(spec->form->can & IMX_CRITIC_ALL_PAIRS) && other->form->can & IMX_CRITIC_ALL_PAIRS)
+        spec->negatives = 0;
+}
+
+/* What is not used is not checked: the other term's critic may be one that could not do this. */
+static imx_status check_critics(const struct imx_config *c, struct imx_net_spec *spec)
+{
+    const struct imx_mix m = imx_objective_mix(spec->objective, &spec->mix);
+    const bool global = m.alpha > 0, local = m.beta > 0 || !global;
+    if (!global && spec->mix.alpha < 0 && !(same(c->global_critic) && same(c->global_estimator)))
+        return imx_fail(IMX_E_ARG,
+                        "--global-%s %s: the objective %s has no global term; --objective dim-local-global or --alpha "
+                        "would give it one",
+                        same(c->global_critic) ? "estimator" : "critic",
+                        same(c->global_critic) ? c->global_estimator : c->global_critic, spec->objective->name);
     if (c->negatives >= c->batch)
         return imx_fail(IMX_E_ARG, "--negatives %lld: a batch of %lld has %lld other images for each",
                         (long long)c->negatives, (long long)c->batch, (long long)c->batch - 1);
-    return imx_critic_check(spec);
+    if (global && local) {
+        const struct imx_critic_spec first = spec->critic;
+        spare_negatives(&spec->critic, &spec->global);
+        spare_negatives(&spec->global, &first);
+    }
+    if (local)
+        IMX_TRY(imx_critic_check(&spec->critic));
+    const struct imx_critic_spec whole = imx_net_global(spec);
+    const imx_status s = global ? imx_critic_check(&whole) : IMX_OK;
+    return s == IMX_OK ? s : imx_note(s, "the global term (--global-critic, --global-estimator)");
+}
+
+static imx_status choose_critics(const struct imx_config *c, struct imx_net_spec *spec)
+{
+    const struct imx_critic_form *form = imx_critic_find(c->critic);
+    const struct imx_critic_form *global = form ? imx_critic_find(imx_choose_global_critic(c)) : NULL;
+    if (!form || !global)
+        return IMX_E_ARG;
+    IMX_TRY(critic_spec(c, form, imx_choose_estimator(c->estimator, form), &spec->critic));
+    IMX_TRY(critic_spec(c, global, imx_choose_global_estimator(c, global), &spec->global));
+    return check_critics(c, spec);
 }
 
 static int find_coordinates(const char *name)
@@ -107,7 +161,7 @@ imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32
         if (!spec->decoder)
             return IMX_E_ARG;
     }
-    return critic_spec(c, &spec->critic);
+    return choose_critics(c, spec);
 }
 
 imx_status imx_step_create(struct imx_dev *dev, const struct imx_config *c, const struct imx_net_spec *spec,
@@ -218,8 +272,8 @@ imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t
     return imx_step_end(s, r);
 }
 
-double imx_mi_ceiling(const struct imx_net_spec *spec, int32_t locals)
+double imx_mi_ceiling(const struct imx_net *net)
 {
-    const int32_t others = spec->critic.negatives ? spec->critic.negatives : spec->batch - 1;
-    return imx_estimator_ceiling(spec->critic.estimator, (double)others * (double)locals);
+    const int32_t others = net->lead.negatives ? net->lead.negatives : net->pixels.n - 1;
+    return imx_estimator_ceiling(net->lead.estimator, (double)others * (double)net->locals);
 }

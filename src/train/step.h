@@ -32,6 +32,9 @@ const struct imx_encoder *imx_choose_encoder(const char *name, int32_t side);
 
 /* The critic's own for "auto"; otherwise the name as it is. */
 const char *imx_choose_estimator(const char *name, const struct imx_critic_form *critic);
+/* The names of the global term's critic and estimator, "same" and "auto" resolved; critic: as found. */
+const char *imx_choose_global_critic(const struct imx_config *c);
+const char *imx_choose_global_estimator(const struct imx_config *c, const struct imx_critic_form *critic);
 
 /* Whether the initial factors of batch norm are drawn from U(0,1) (imx_store.uniform_gamma). */
 bool imx_uniform_gamma(const struct imx_config *c);
@@ -70,9 +73,8 @@ IMX_MUST_CHECK imx_status imx_step_audit(struct imx_step *s, const struct imx_co
 IMX_MUST_CHECK imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t step,
                                        const uint8_t *bytes, const int32_t *aug, struct imx_step_result *result);
 
-/* Most that the estimator can read at this shape in nats: ln(1+MP) for infonce (M images of negatives); infinite where
- * none.
- */
-double imx_mi_ceiling(const struct imx_net_spec *spec, int32_t locals);
+/* Most that the leading critic's estimator can read in nats: ln(1+MP) for infonce (M images of negatives); infinite
+ * where there is no ceiling. */
+double imx_mi_ceiling(const struct imx_net *net);
 
 #endif

@@ -14,6 +14,15 @@ static struct imx_net_spec spec_of(const char *objective, int form, double gamma
     return s;
 }
 
+/* The paper's two: heads and infonce for the places, a network over pairs for the whole map, of another width. */
+static struct imx_net_spec two_critics(void)
+{
+    struct imx_net_spec s = spec_of("dim-local-global", IMX_CRITIC_BILINEAR, 0, false);
+    s.critic.estimator = IMX_EST_INFONCE;
+    s.global = (struct imx_critic_spec){ &imx_critics[IMX_CRITIC_CONCAT], 7, IMX_EST_DV };
+    return s;
+}
+
 static void gradients(struct imx_dev *host)
 {
     struct imx_net_spec s = spec_of("dim-local", IMX_CRITIC_BILINEAR, 0.5, false);
@@ -29,6 +38,13 @@ static void gradients(struct imx_dev *host)
     s = spec_of("dim-local-global", IMX_CRITIC_BILINEAR, 0, false);
     s.mix.activation = 0.75;
     whole_check(host, &s, "local and global, activation penalty", NULL, 35);
+    s = two_critics();
+    s.mix.activation = 0.75;
+    whole_check(host, &s, "local bilinear infonce, global concat dv, activation penalty", NULL, 30);
+    s.encoder = &whole_crops;
+    s.critic = (struct imx_critic_spec){ &imx_critics[IMX_CRITIC_ENCODE_DOT], 9, IMX_EST_DV };
+    s.global = (struct imx_critic_spec){ &imx_critics[IMX_CRITIC_BILINEAR], 12, IMX_EST_INFONCE };
+    whole_check(host, &s, "local encode-dot dv, global bilinear infonce, several globals", NULL, 60);
 }
 
 static double term(const struct whole *n, const char *name)
@@ -108,6 +124,45 @@ static void both_read(struct imx_dev *dev, const char *where)
     whole_close(&n);
     s.critic.estimator = IMX_EST_JSD;
     tap_ok(whole_open(dev, &s, &n) == IMX_OK && isnan(term(&n, "local-nats")), "%s: jsd reads no nats", where);
+    whole_close(&n);
+}
+
+/* Each term has its own critic: parameters of both kinds and widths, each estimator's reading, infonce's ln(classes) -
+ * loss and dv's -loss; only a critic that embeds its globals is penalised for them. */
+static void two_read(struct imx_dev *dev, const char *where)
+{
+    struct imx_net_spec s = two_critics();
+    struct whole n;
+    float info[3] = { NAN, NAN, NAN };
+    s.mix.activation = 0.5;
+    if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: a network with two kinds of critics", where))
+        return;
+    bool ok = imx_graph_run(n.net.g) == IMX_OK && imx_graph_download(n.net.g, n.net.info, info) == IMX_OK;
+    const double local = term(&n, "local-nats"), global = term(&n, "global-nats");
+    tap_ok(ok && fabs(local - log(1 + (s.batch - 1.0) * n.net.locals) + term(&n, "local")) < 1e-5 &&
+               (double)info[2] == local && fabs(global + term(&n, "global")) < 1e-6,
+           "%s: infonce reads %.5f nats, dv %.5f", where, local, global);
+    tap_ok(n.net.lead.form == s.critic.form && n.net.lead.estimator == IMX_EST_INFONCE && n.net.locals > 1,
+           "%s: the local critic leads", where);
+    tap_ok(isfinite(term(&n, "local-activation")) && isnan(term(&n, "global-activation")),
+           "%s: the penalty is on the globals that are embedded", where);
+    tap_ok(imx_store_find(n.store, "whole.critic.fc3.bias") >= 0 && imx_store_find(n.store, "local.in.weight") >= 0 &&
+               imx_store_find(n.store, "whole.local.in.weight") < 0 && imx_store_find(n.store, "critic.fc1.weight") < 0,
+           "%s: each term has the parameters of its critic", where);
+    whole_close(&n);
+    s.mix.activation = 0;
+    s.global.estimator = IMX_EST_JSD;
+    ok = whole_open(dev, &s, &n) == IMX_OK && imx_graph_run(n.net.g) == IMX_OK;
+    tap_ok(ok && isfinite(term(&n, "local-nats")) && isnan(term(&n, "global-nats")),
+           "%s: jsd reads no nats beside infonce", where);
+    whole_close(&n);
+    s.mix.beta = 0;
+    ok = whole_open(dev, &s, &n) == IMX_OK;
+    tap_ok(ok && n.net.lead.estimator == IMX_EST_JSD && n.net.locals == 1, "%s: alone, the global critic leads", where);
+    whole_close(&n);
+    s.global.form = &imx_critics[IMX_CRITIC_BILINEAR];
+    s.critic = (struct imx_critic_spec){ &imx_critics[IMX_CRITIC_CONCAT], 7, IMX_EST_INFONCE };
+    tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: what a term that is not there could not do does not matter", where);
     whole_close(&n);
 }
 
@@ -209,6 +264,7 @@ int main(void)
     imx_dev_close(host);
     on_devices(constants);
     on_devices(both_read);
+    on_devices(two_read);
     on_devices(activation);
     return tap_done();
 }
