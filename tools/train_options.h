@@ -196,6 +196,14 @@
           .max = 65536,                                                                                                \
           .table = "objective",                                                                                        \
           .help = "score only K places of each image, drawn anew in each step, with replacement; 0: all" },            \
+        { .name = "globals",                                                                                           \
+          .type = IMX_OPT_INT,                                                                                         \
+          .at = IMX_CONFIG_AT(globals),                                                                                \
+          .value = "K",                                                                                                \
+          .fallback = "0",                                                                                             \
+          .max = 65536,                                                                                                \
+          .table = "objective",                                                                                        \
+          .help = "score only K summaries of each image, drawn likewise, of encoders that make several; 0: all" },     \
         { .name = "negatives",                                                                                         \
           .type = IMX_OPT_INT,                                                                                         \
           .at = IMX_CONFIG_AT(negatives),                                                                              \

@@ -41,6 +41,7 @@ enum imx_stream {
     IMX_STREAM_CODE = 14,        /* a variational encoder's samples (step = step) */
     IMX_STREAM_LABELS = 15,      /* which images keep their label */
     IMX_STREAM_TARGET = 16,      /* points of nat (step = point) */
+    IMX_STREAM_GLOBALS = 17,     /* globals that are scored, + 64 for the global term (step = step) */
     IMX_STREAM_LAB = 20,         /* pairs and tables of the laboratory */
 };
 

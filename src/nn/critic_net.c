@@ -1,4 +1,4 @@
-/* The table of critics, and what surrounds each: checks, draws of locals. See critic_net.h. */
+/* The table of critics, and what surrounds each: checks, draws of locals and globals. See critic_net.h. */
 #include "nn/critic_net.h"
 
 #include <math.h>
@@ -96,12 +96,12 @@ imx_status imx_critic_check(const struct imx_critic_spec *spec)
     return IMX_OK;
 }
 
-/* K of the locals of each image [n, h, w, c], as a map [n, K, 1, c]. */
-static struct imx_map some_locals(struct imx_build *b, struct imx_map x, int32_t k)
+/* k positions of each image's map [n, h, w, c], evenly and with replacement, as a map [n, k, 1, c]. */
+static struct imx_map some(struct imx_build *b, struct imx_map x, int32_t k, int32_t stream, const char *label)
 {
-    const struct imx_random_index draw = { x.n * k, x.h * x.w, IMX_STREAM_GATHER };
+    const struct imx_random_index draw = { x.n * k, x.h * x.w, stream };
     const struct imx_gather d = { x.n, x.h * x.w, x.c, k };
-    imx_graph_label(b->g, "locals");
+    imx_graph_label(b->g, "%s", label);
     const imx_tid idx = imx_graph_temp(b->g, IMX_I32, (int64_t)x.n * k, "idx");
     const struct imx_map dst = { imx_graph_temp(b->g, IMX_F32, (int64_t)x.n * k * x.c, "some"), x.n, k, 1, x.c };
     imx_graph_node(b->g, &imx_op_random_index, &draw, (imx_tid[]){ b->ctr, idx });
@@ -114,8 +114,11 @@ static imx_status check_globals(const struct imx_critic_spec *spec, int32_t q)
     const struct imx_critic_form *f = imx_critic_form(spec);
     char names[256];
     if (q > 1 && !(f->can & IMX_CRITIC_GLOBALS))
-        return imx_fail(IMX_E_ARG, "the critic %s takes one global per image, here are %d; these take several: %s",
-                        f->name, q, imx_critics_that(IMX_CRITIC_GLOBALS, names, sizeof names));
+        return imx_fail(
+            IMX_E_ARG,
+            "the critic %s takes one global per image, here are %d: --globals 1 would draw one, and these take "
+            "several: %s",
+            f->name, q, imx_critics_that(IMX_CRITIC_GLOBALS, names, sizeof names));
     return IMX_OK;
 }
 
@@ -123,8 +126,18 @@ struct imx_critic_out imx_critic_build(struct imx_build *b, const struct imx_cri
                                        struct imx_map global)
 {
     struct imx_graph *g = b->g;
+    if (spec->globals && global.h * global.w == 1) {
+        if (g->status == IMX_OK)
+            g->status = imx_fail(IMX_E_ARG,
+                                 "--globals %d: the encoder makes one global of an image, there is nothing to "
+                                 "draw from",
+                                 spec->globals);
+        return (struct imx_critic_out){ 0 };
+    }
     if (spec->locals && !spec->whole)
-        local = some_locals(b, local, spec->locals);
+        local = some(b, local, spec->locals, IMX_STREAM_GATHER, "locals");
+    if (spec->globals)
+        global = some(b, global, spec->globals, IMX_STREAM_GLOBALS + (spec->whole ? 64 : 0), "globals");
     const int32_t n = local.n, q = global.h * global.w;
     const struct imx_map rows = { local.t, imx_map_rows(local), 1, 1, local.c },
                          y = { global.t, n * q, 1, 1, global.c };

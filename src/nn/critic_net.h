@@ -95,6 +95,7 @@ struct imx_critic_spec {
     float clip, l2;    /* of the scores: clip tanh(s/clip), weight of the mean of s^2; 0: none (ops/critic.h) */
     int32_t locals;    /* drawn per image, evenly and with replacement, in every step, before the critic sees any
                           (dim_method 4.4); 0: all are taken. Not for `whole`. Needs b->ctr */
+    int32_t globals;   /* the same of several globals, for `whole`, too, with draws of its own */
     int32_t negatives; /* other images that serve each as negatives; 0: all */
 };
 
@@ -113,7 +114,8 @@ float imx_estimator_par(const struct imx_critic_spec *spec);
 IMX_MUST_CHECK imx_status imx_critic_check(const struct imx_critic_spec *spec);
 /* local: [n, m, m, c], P = m*m; global: [n, 64], or several globals per image [n, g, g, c], Q = g*g, each of which is
  * scored against every local (dim_method 1.8). The global head's batch norm is over all N*Q globals. Parameters
- * "local.*" and "global.*", or "critic.*". E_ARG, which sticks in the graph, as of imx_critic_check. */
+ * "local.*" and "global.*", or "critic.*". E_ARG, which sticks in the graph, as of imx_critic_check,
+ * for several globals where the form takes one, and for draws of globals where an image has one. */
 struct imx_critic_out imx_critic_build(struct imx_build *b, const struct imx_critic_spec *spec, struct imx_map local,
                                        struct imx_map global);
 /* The build functions: critic_dot.c, and critic_concat.c, which needs b->ctr and one global for each image. */

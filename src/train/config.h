@@ -33,6 +33,7 @@ struct imx_config {
     double score_clip;    /* c of c tanh(s/c); 0: none */
     double score_l2;      /* weight of the mean of s^2 */
     int64_t locals;       /* per image that are scored, drawn anew in each step; 0: all */
+    int64_t globals;      /* the same of the globals, of encoders that make several; 0: all */
     int64_t negatives;    /* other images that serve each as negatives; 0: all */
     int64_t critic_units; /* 0: the critic's own */
     int64_t size;         /* side of the images; 0: as stored */

@@ -116,10 +116,12 @@ static void describe(struct imx_dev *dev, const struct imx_config *c, const stru
              m.gamma, m.penalty, m.prior, m.occlude, m.coordinates, m.coordinates ? m.coordinates_weight : 0,
              m.cpc_steps ? m.cpc_steps : 5, m.vae_beta, m.activation, (int)k->local_norm, (double)imx_critic_scale(k),
              (double)imx_estimator_par(k), (double)k->clip, (double)k->l2, k->locals, k->negatives, s->sgd);
-    if (!(m.alpha > 0))
+    size_t n = strlen(out->work);
+    if (k->globals)
+        n += (size_t)snprintf(out->work + n, sizeof out->work - n, ", globals %d", k->globals);
+    if (!(m.alpha > 0) || n >= sizeof out->work)
         return;
     const struct imx_critic_spec *whole = &s->global;
-    const size_t n = strlen(out->work);
     out->global_critic = whole->form->name;
     out->global_estimator = imx_choose_global_estimator(c, whole->form);
     if (whole->form != k->form || whole->estimator != k->estimator)

@@ -55,11 +55,10 @@ static void describe_scores(const struct imx_critic_spec *c, char *text, size_t 
     const struct {
         const char *name;
         double value;
-    } v[] = { { "par", (double)imx_estimator_par(c) },
-              { "clip", (double)c->clip },
-              { "l2", (double)c->l2 },
-              { "negatives", (double)c->negatives },
-              { "locals", (double)c->locals } };
+    } v[] = {
+        { "par", (double)imx_estimator_par(c) }, { "clip", (double)c->clip },     { "l2", (double)c->l2 },
+        { "negatives", (double)c->negatives },   { "locals", (double)c->locals }, { "globals", (double)c->globals }
+    };
     size_t n = 0;
     for (size_t i = 0; i < sizeof v / sizeof *v && n < size; i++)
         if (v[i].value != 0)
@@ -69,14 +68,14 @@ static void describe_scores(const struct imx_critic_spec *c, char *text, size_t 
 /* The global term's critic, where it is another than the local term's. */
 static void describe_global(const struct run *r, char *text, size_t size)
 {
-    const struct imx_critic_spec *s = &r->step->spec.global, *local = &r->step->spec.critic;
-    if (s->form == local->form && s->estimator == local->estimator)
+    struct imx_critic_spec s = r->step->spec.global;
+    if (s.form == r->step->spec.critic.form && s.estimator == r->step->spec.critic.estimator)
         return;
-    const size_t n =
-        (size_t)snprintf(text, size, " global=%s %s units=%d scale=%.9g", s->form->name,
-                         imx_choose_global_estimator(r->c, s->form), s->units, (double)imx_critic_scale(s));
+    s.locals = 0; /* a whole map is one */
+    const size_t n = (size_t)snprintf(text, size, " global=%s %s units=%d scale=%.9g", s.form->name,
+                                      imx_choose_global_estimator(r->c, s.form), s.units, (double)imx_critic_scale(&s));
     if (n < size)
-        describe_scores(s, text + n, size - n);
+        describe_scores(&s, text + n, size - n);
 }
 
 static void describe_network(const struct run *r, char *text, size_t size)

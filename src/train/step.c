@@ -69,6 +69,7 @@ static imx_status critic_spec(const struct imx_config *c, const struct imx_criti
         .l2 = (float)c->score_l2,
         .negatives = (int32_t)c->negatives,
         .locals = (int32_t)c->locals,
+        .globals = (int32_t)c->globals,
     };
     return spec->estimator < 0 ? imx_fail(IMX_E_ARG, "no estimator \"%s\"", estimator) : IMX_OK;
 }
@@ -86,10 +87,10 @@ static imx_status check_critics(const struct imx_config *c, struct imx_net_spec 
 {
     const struct imx_mix m = imx_objective_mix(spec->objective, &spec->mix);
     const bool global = m.alpha > 0, local = m.beta > 0 || !global;
-    if (!global && spec->mix.alpha < 0 && !(same(c->global_critic) && same(c->global_estimator)))
+    const bool own = !same(c->global_critic) || !same(c->global_estimator);
+    if (!global && spec->mix.alpha < 0 && own)
         return imx_fail(IMX_E_ARG,
-                        "--global-%s %s: the objective %s has no global term; --objective dim-local-global or --alpha "
-                        "would give it one",
+                        "--global-%s %s: the objective %s has no global term; dim-global and dim-local-global do",
                         same(c->global_critic) ? "estimator" : "critic",
                         same(c->global_critic) ? c->global_estimator : c->global_critic, spec->objective->name);
     if (c->negatives >= c->batch)
@@ -104,7 +105,7 @@ static imx_status check_critics(const struct imx_config *c, struct imx_net_spec 
         IMX_TRY(imx_critic_check(&spec->critic));
     const struct imx_critic_spec whole = imx_net_global(spec);
     const imx_status s = global ? imx_critic_check(&whole) : IMX_OK;
-    return s == IMX_OK ? s : imx_note(s, "the global term (--global-critic, --global-estimator)");
+    return s == IMX_OK || !own ? s : imx_note(s, "the global term (--global-critic, --global-estimator)");
 }
 
 static imx_status choose_critics(const struct imx_config *c, struct imx_net_spec *spec)

@@ -64,6 +64,7 @@ static imx_status upload_inputs(struct net *n)
     imx_adam_hyp(1e-4, 0.5, 0.999, 1e-8, 0.0, 1, hyp);
     IMX_TRY(imx_graph_upload(n->dim.g, n->dim.bytes, pix));
     IMX_TRY(imx_graph_upload(n->dim.g, n->dim.aug, aug));
+    IMX_TRY(imx_net_draw(&n->dim, 3, 0));
     return imx_graph_upload(n->dim.g, n->dim.hyp, hyp);
 }
 
@@ -200,6 +201,10 @@ static void check(struct imx_dev *dev, const char *device, const struct imx_enco
         spec.critic.l2 = 0.5f;
         spec.critic.negatives = 50;
     }
+    if (encoder == &crops && est == IMX_EST_DV) { /* with draws of both sides */
+        spec.critic.locals = 7;
+        spec.critic.globals = 3;
+    }
     char what[96], where[32];
     struct net whole, none;
     snprintf(where, sizeof where, "%s, %s,", device, encoder->name);
@@ -237,8 +242,10 @@ static void all(struct imx_dev *dev, const char *where)
     if (strcmp(where, "host"))
         check(dev, where, &small, IMX_CRITIC_BILINEAR, IMX_EST_DV_EMA);
     check(dev, where, &small, IMX_CRITIC_ENCODE_DOT, IMX_EST_INFONCE);
-    if (strcmp(where, "host")) /* the search for a plan takes its seconds */
+    if (strcmp(where, "host")) { /* the search for a plan takes its seconds */
         check(dev, where, &crops, IMX_CRITIC_BILINEAR, IMX_EST_INFONCE);
+        check(dev, where, &crops, IMX_CRITIC_BILINEAR, IMX_EST_DV);
+    }
 }
 
 /* Blocks whose two paths meet again: 2^60 ways lead from one end to the other, and to walk each would never end. */

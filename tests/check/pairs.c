@@ -1,7 +1,9 @@
-/* The critic over pairs (concat) and drawn locals, in whole networks: parameter counts, gradients in double precision
- * against differences, every device's step against the oracle, shuffles and draws that change from step to step. */
+/* The critic over pairs (concat), drawn locals and drawn globals, in whole networks: parameter counts, gradients in
+ * double precision against differences, every device's step against the oracle, shuffles and draws that change from
+ * step to step. */
 #include "devices.h"
 #include "ops/critic.h"
+#include "ops/random.h"
 #include "whole.h"
 
 static struct imx_net_spec spec_of(int form, int32_t est, int32_t locals, bool whole)
@@ -60,6 +62,15 @@ static void check_refusals(struct imx_dev *host)
     spec = spec_of(IMX_CRITIC_CONCAT, IMX_EST_JSD, 0, false);
     spec.critic.negatives = 2;
     tap_ok(whole_open(host, &spec, &n) == IMX_E_ARG, "concat refuses a number of negatives: %s", imx_error_text());
+    spec = spec_of(IMX_CRITIC_BILINEAR, IMX_EST_JSD, 0, false);
+    spec.critic.globals = 1;
+    tap_ok(whole_open(host, &spec, &n) == IMX_E_ARG && strstr(imx_error_text(), "--globals 1"),
+           "of one global none is drawn: %s", imx_error_text());
+    spec.encoder = &whole_crops;
+    spec.critic.form = &imx_critics[IMX_CRITIC_CONCAT];
+    spec.critic.globals = 2;
+    tap_ok(whole_open(host, &spec, &n) == IMX_E_ARG && strstr(imx_error_text(), "here are 2"),
+           "concat refuses two globals: %s", imx_error_text());
 }
 
 static const struct {
@@ -67,17 +78,26 @@ static const struct {
     int form;
     int32_t est, locals;
     bool whole;
+    int32_t globals; /* drawn of the four of whole_crops; 0: whole_tiny, which has one */
 } nets[] = {
-    { "concat jsd", IMX_CRITIC_CONCAT, IMX_EST_JSD, 0, false },
-    { "concat dv-ema, 3 locals, global too", IMX_CRITIC_CONCAT, IMX_EST_DV_EMA, 3, true },
-    { "bilinear infonce, 4 locals", IMX_CRITIC_BILINEAR, IMX_EST_INFONCE, 4, false },
-    { "encode-dot jsd, 20 locals", IMX_CRITIC_ENCODE_DOT, IMX_EST_JSD, 20, false },
+    { "concat jsd", IMX_CRITIC_CONCAT, IMX_EST_JSD, 0, false, 0 },
+    { "concat dv-ema, 3 locals, global too", IMX_CRITIC_CONCAT, IMX_EST_DV_EMA, 3, true, 0 },
+    { "bilinear infonce, 4 locals", IMX_CRITIC_BILINEAR, IMX_EST_INFONCE, 4, false, 0 },
+    { "bilinear infonce, 3 globals, global too", IMX_CRITIC_BILINEAR, IMX_EST_INFONCE, 0, true, 3 },
+    { "encode-dot dv, 5 locals, 2 globals", IMX_CRITIC_ENCODE_DOT, IMX_EST_DV, 5, false, 2 },
+    { "concat jsd, 1 global, global too", IMX_CRITIC_CONCAT, IMX_EST_JSD, 0, true, 1 },
+    { "bilinear jsd, 9 globals", IMX_CRITIC_BILINEAR, IMX_EST_JSD, 0, false, 9 },
+    { "encode-dot jsd, 20 locals", IMX_CRITIC_ENCODE_DOT, IMX_EST_JSD, 20, false, 0 },
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
 static struct imx_net_spec spec_at(int i)
 {
-    return spec_of(nets[i].form, nets[i].est, nets[i].locals, nets[i].whole);
+    struct imx_net_spec s = spec_of(nets[i].form, nets[i].est, nets[i].locals, nets[i].whole);
+    s.critic.globals = nets[i].globals;
+    if (nets[i].globals)
+        s.encoder = &whole_crops;
+    return s;
 }
 
 static void check_step(struct imx_dev *dev, const char *where)
@@ -121,7 +141,7 @@ static void check_step(struct imx_dev *dev, const char *where)
 /* The same weights and images: another step's shuffle gives another loss, the same step's the same one. */
 static void check_draws(struct imx_dev *dev, const char *where)
 {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < NETS - 1; i++) {
         struct whole n = { 0 };
         float loss[3] = { NAN, NAN, NAN };
         imx_status status = IMX_OK;
@@ -141,6 +161,50 @@ static void check_draws(struct imx_dev *dev, const char *where)
     }
 }
 
+/* Locals and globals, each term's, are drawn from streams of their own, evenly, some again and again. */
+static void check_indices(struct imx_dev *host)
+{
+    enum { LOCALS = 40, GLOBALS = 60, STREAMS = 3 };
+    struct imx_net_spec spec = spec_of(IMX_CRITIC_BILINEAR, IMX_EST_JSD, LOCALS, true);
+    struct whole n;
+    struct imx_oracle *o = NULL;
+    int32_t stream[STREAMS] = { 0 };
+    int draws = 0;
+    spec.encoder = &whole_crops;
+    spec.critic.globals = GLOBALS;
+    if (!tap_ok(whole_open(host, &spec, &n) == IMX_OK, "a network that draws everything"))
+        return;
+    const struct imx_graph *g = n.net.g;
+    if (imx_oracle_create(g, &o) != IMX_OK || whole_load(o, g) != IMX_OK)
+        abort();
+    imx_oracle_run(o, whole_forward(&n));
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct imx_random_index d;
+        int times[16] = { 0 }, least = 1000000, most = 0, wrong = 0;
+        if (g->node[i].op != &imx_op_random_index || draws == STREAMS)
+            continue;
+        memcpy(&d, g->node[i].problem, sizeof d);
+        const int32_t *idx = o->data[g->node[i].arg[IMX_RANDOM_DST]];
+        for (int32_t k = 0; k < d.n; k++) {
+            times[idx[k] & 15]++;
+            wrong += idx[k] < 0 || idx[k] >= d.limit;
+        }
+        for (int32_t k = 0; k < d.limit; k++) {
+            least = times[k] < least ? times[k] : least;
+            most = times[k] > most ? times[k] : most;
+        }
+        const double even = (double)d.n / d.limit;
+        tap_ok(!wrong && d.limit <= 16 && d.n == 5 * (d.limit == 4 ? GLOBALS : LOCALS) && least > even / 2 &&
+                   most < even * 1.5,
+               "%s: %d of %d, each %d to %d times", g->node[i].name, d.n, d.limit, least, most);
+        stream[draws++] = d.stream;
+    }
+    tap_ok(draws == STREAMS && stream[0] != stream[1] && stream[1] != stream[2] && stream[0] != stream[2],
+           "three draws from streams of their own");
+    imx_oracle_destroy(o);
+    whole_close(&n);
+}
+
 static void check_device(struct imx_dev *dev, const char *where)
 {
     check_step(dev, where);
@@ -154,6 +218,7 @@ int main(void)
         return tap_done();
     check_counts(host);
     check_refusals(host);
+    check_indices(host);
     for (int i = 0; i < NETS; i++) {
         const struct imx_net_spec spec = spec_at(i);
         whole_check(host, &spec, nets[i].name, NULL, 20);

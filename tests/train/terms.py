@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""A critic and an estimator of its own for the global term: what a run writes down of them, what it resumes and what it refuses. Prints
-TAP.
+"""A critic and an estimator of its own for the global term, and drawn globals: what a run writes down of them, what it resumes and what
+it refuses. Prints TAP.
 
 usage: terms.py INFOMAX
 
@@ -15,7 +15,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir))
 from checkpoint import LAST, metadata, tensors  # noqa: E402
-from tap import ok, plan  # noqa: E402
+from tap import ok, plan, skip  # noqa: E402
 
 INFOMAX = os.path.abspath(sys.argv[1])
 BEFORE = 'checkpoints/previous-2.safetensors'
@@ -99,6 +99,24 @@ def published():
         ok(done.returncode == 5 and ('the checkpoint is of' in done.stderr or ' is missing' in done.stderr), 'resume with %s %s: %s' % (key, value, done.stderr.strip()))
 
 
+def globals_drawn():
+    """fold-multi-resnet19, the smallest encoder with several globals, takes the host many seconds a step."""
+    devices = json.loads(call('devices', '--json').stdout)
+    if not any(d['usable'] and d['type'] != 'host' for d in devices):
+        skip('globals are drawn', 'there is no OpenCL device, and the host is too slow')
+        return
+    call('synth', 'large', '-q', '--count', '8', '--classes', '2', '--size', '32')
+    done = call('train', 'large', '-o', 'drawn', *TRAIN[2:3], *TRAIN[5:], *BOTH, '--encoder', 'fold-multi-resnet19', '--globals', '6', '--locals',
+                '5', '--batch', '2', '--epochs', '1', '--checkpoint-steps', '1')
+    network = metadata(os.path.join(folder, 'drawn'))['network'] if done.returncode == 0 else done.stderr
+    ok(setting('drawn', 'globals') == '6' and network.endswith(' locals=5 globals=6'), 'drawn globals: the run says %s' % network)
+    copy('drawn', 'drawn-again')
+    done = call('resume', 'drawn-again', '-q')
+    ok(done.returncode == 0 and rows('drawn-again')[0]['step'] > 0 and
+       tensors(os.path.join(folder, 'drawn-again')) == tensors(os.path.join(folder, 'drawn')), 'and ends with the same bits when resumed',
+       done.stderr)
+
+
 def bench():
     options = ['bench', 'step', '--json', '-q', '--size', '16', *TRAIN[:1], 'host', *TRAIN[3:9], *BOTH]
     plain, other = (json.loads(call(*options, *more).stdout) for more in ([], ['--global-critic', 'concat', '--global-estimator', 'dv']))
@@ -129,7 +147,10 @@ def main():
     refused('same|encode-dot|bilinear|concat', *BOTH, '--global-critic', 'x')
     refused('--negatives', *BOTH, '--critic', 'concat', '--negatives', '2')
     refused('--activation-penalty', *BOTH, '--critic', 'concat', '--activation-penalty', '1')
+    refused('there is nothing to draw from', '--globals', '3')
+    refused('out of range', '--globals', '-1')
     bench()
+    globals_drawn()
     return plan()
 
 
