@@ -21,7 +21,7 @@ static const struct imx_option options[] = {
       .value = "D",
       .fallback = "auto",
       .help = "auto, host, cpu, gpu, a number P:D from infomax devices, or part of a name" },
-    { .name = "quick", .type = IMX_OPT_FLAG, AT(quick), .help = "two problems of each op: what training runs first" },
+    { .name = "quick", .type = IMX_OPT_FLAG, AT(quick), .help = "three problems of each op: what training runs first" },
     { .name = "full",
       .type = IMX_OPT_FLAG,
       AT(full),
@@ -115,7 +115,7 @@ static imx_status run(void *values, int n, char **word)
     if (v->quick && v->full)
         return imx_fail(IMX_E_ARG, "--quick and --full exclude each other");
     const struct imx_selftest_options o = {
-        .cases = v->quick  ? 2
+        .cases = v->quick  ? IMX_SELFTEST_SHORT
                  : v->full ? 0
                            : 8,
         .op = v->op,

@@ -101,13 +101,13 @@ static imx_status grad(struct imx_emit *e, const void *problem, const imx_tid *a
 }
 
 static const char *const cases[] = {
+    "m5n33k9_ta0tb1_bias0add1_act0",
+    "m9n31k17_ta1tb0_bias1add1_act1",
+    "m7n5k3_ta0tb0_bias1add0_act0",
+    "m70n67k1_ta0tb0_bias0add0_act0", /* single terms, which show how factors are rounded */
     "m1n1k1_ta0tb0_bias0add0_act0",
     "m1n1k1_ta0tb1_bias1add1_act1",
     "m1n1k1_ta1tb0_bias1add0_act0",
-    "m7n5k3_ta0tb0_bias1add0_act0",
-    "m70n67k1_ta0tb0_bias0add0_act0", /* single terms, which show how factors are rounded */
-    "m5n33k9_ta0tb1_bias0add1_act0",
-    "m9n31k17_ta1tb0_bias1add1_act1",
     "m1n257k300_ta0tb1_bias1add0_act1",
     "m300n1k65_ta0tb0_bias1add0_act0",
     "m65n1k257_ta1tb0_bias0add1_act0",

@@ -140,7 +140,8 @@ struct imx_op {
     /* Calls visit for every problem of another op that the variants of this one run inside (NULL: none), so that those
      * can be tuned, too. */
     void (*inner)(const void *problem, imx_visit_fn *visit, void *user);
-    /* Problems that the self-test runs: quick ones first, then "full", NULL-terminated. */
+    /* Problems that the self-test runs: quick ones first, then "full", NULL-terminated. The first three are the short
+     * test: between them they should run each kernel that training launches. */
     const char *const *cases;
 };
 

@@ -80,7 +80,10 @@ void imx_selftest_finish(struct imx_selftest_summary *summary);
 /* Never use this variant on this device again; logged. E_SELFTEST when the list is full. */
 IMX_MUST_CHECK imx_status imx_selftest_quarantine(struct imx_dev *dev, const char *op, const char *variant);
 
-/* Is this variant right on this device? Tested once with the first two problems of the op, then remembered: in the
+/* The problems of an op that make its short test, the first ones. */
+enum { IMX_SELFTEST_SHORT = 3 };
+
+/* Is this variant right on this device? Tested once with the short test, then remembered: in the
  * device, and, after imx_selftest_remember, in the cache folder for this very program, device, driver and limits.
  * *right = false puts it into quarantine. Always true on the host and where dev->check is off. A graph asks for each
  * variant that it chooses, so that training starts with what it runs tested, and nothing else. */

@@ -80,7 +80,9 @@ static imx_status open_list(struct imx_dev *dev)
 imx_status imx_selftest_trust(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
                               bool *right)
 {
-    const struct imx_selftest_options o = { .cases = 2, .op = op->name, .variant = variant->name };
+    const struct imx_selftest_options o = { .cases = IMX_SELFTEST_SHORT,
+                                            .op = op->name,
+                                            .variant = variant->name };
     struct imx_selftest_summary s = { 0 };
     imx_status status = IMX_OK;
     char name[NAME];
