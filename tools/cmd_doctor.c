@@ -7,7 +7,7 @@
 #include "dev/doctor.h"
 #include "graph/graph.h"
 #include "ops/op.h"
-#include "ops/selftest.h"
+#include "ops/selftest_side.h"
 #include "progress.h"
 
 struct values {
@@ -29,24 +29,30 @@ static imx_status test_kernels(struct imx_dev *dev, struct imx_findings *f)
     static const char *const ops[] = { "conv2d_fwd",    "conv2d_bwd_data", "conv2d_bwd_wei",
                                        "batchnorm_fwd", "batchnorm_bwd",   "gemm",
                                        "critic_fwd",    "critic_bwd",      "adam" };
-    imx_status status = IMX_OK;
+    enum { N = sizeof ops / sizeof *ops };
+    struct imx_trial trial[N];
     char what[400], mend[200];
+    int n = 0;
     dev->check = true;
-    for (size_t i = 0; i < sizeof ops / sizeof *ops && status == IMX_OK; i++) {
+    for (int i = 0; i < N; i++) {
         const struct imx_op *op = imx_op_find(ops[i]);
         _Alignas(8) char problem[IMX_PROBLEM_BYTES];
-        bool right = true;
-        imx_progress_at(i, " ");
+        bool known = true;
         if (!op || imx_problem_parse(op, op->cases[0], problem) != IMX_OK)
             return imx_fail(IMX_E_INTERNAL, "there is no op %s", ops[i]);
         const struct imx_variant *v = imx_op_pick(dev, op, problem, NULL);
-        if (!v)
+        if (v)
+            IMX_TRY(imx_selftest_trusted(dev, op, v, &known));
+        if (!known)
+            trial[n++] = (struct imx_trial){ .op = op, .variant = v };
+    }
+    const imx_status status = imx_selftest_trust(dev, trial, n);
+    for (int i = 0; i < n && status == IMX_OK; i++) {
+        if (!trial[i].wrong)
             continue;
-        status = imx_selftest_trust(dev, op, v, &right);
-        if (status != IMX_OK || right)
-            continue;
-        snprintf(what, sizeof what, "%s computes %s wrongly with %s", dev->caps.name, op->name, v->name);
-        snprintf(mend, sizeof mend, "infomax selftest --device %s --op %s", dev->caps.id, op->name);
+        snprintf(what, sizeof what, "%s computes %s wrongly with %s", dev->caps.name, trial[i].op->name,
+                 trial[i].variant->name);
+        snprintf(mend, sizeof mend, "infomax selftest --device %s --op %s", dev->caps.id, trial[i].op->name);
         imx_finding_add(f, IMX_LEVEL_FAULT, "kernel-wrong", what,
                         "training puts this kernel aside and takes another; a newer driver may mend it, and the line "
                         "below shows what is wrong",
@@ -61,7 +67,15 @@ static imx_status try_device(bool selftest, struct imx_findings *f, char *name, 
 {
     struct imx_dev *dev = NULL;
     const char *why = "";
-    imx_status status = imx_dev_open("auto", &dev, &why);
+    struct imx_dev_info chosen;
+    imx_status status = imx_dev_choose("auto", &chosen, &why);
+    struct imx_testers *testers = status == IMX_OK && selftest ? imx_testers_start(&chosen, NULL) : NULL;
+    if (status == IMX_OK)
+        status = imx_dev_open_chosen(&chosen, &dev);
+    if (status == IMX_OK)
+        imx_testers_join(dev, testers);
+    else
+        imx_testers_end(testers);
     if (status == IMX_OK && !imx_dev_is_host(dev) && selftest) {
         imx_progress_begin("testing kernels", 0, "kernels");
         status = test_kernels(dev, f);

@@ -12,6 +12,7 @@
 #include "eval/rebuilt.h"
 #include "eval/report.h"
 #include "ops/critic.h"
+#include "ops/selftest_side.h"
 #include "ops/tuned.h"
 #include "progress.h"
 #include "train/run.h"
@@ -108,9 +109,16 @@ imx_status imx_open_data(const char *path, int64_t size, int64_t channels, bool 
     return tell_data(path, s, s == IMX_OK ? *out : NULL);
 }
 
-static imx_status open_chosen(const struct imx_dev_info *chosen, const char *why, struct imx_dev **out)
+/* testers: the device takes them. */
+static imx_status open_chosen(const struct imx_dev_info *chosen, const char *why, struct imx_testers *testers,
+                              struct imx_dev **out)
 {
-    IMX_TRY(imx_dev_open_chosen(chosen, out));
+    const imx_status s = imx_dev_open_chosen(chosen, out);
+    if (s != IMX_OK) {
+        imx_testers_end(testers);
+        return s;
+    }
+    imx_testers_join(*out, testers);
     (*out)->check = true;
     imx_say("device %s: %s%s%s%s", (*out)->caps.id, (*out)->caps.name, *why ? " (" : "", why, *why ? ")" : "");
     return IMX_OK;
@@ -121,7 +129,7 @@ imx_status imx_open_device(const char *spec, struct imx_dev **out)
     const char *why = "";
     struct imx_dev_info chosen;
     IMX_TRY(imx_dev_choose(spec, &chosen, &why));
-    return open_chosen(&chosen, why, out);
+    return open_chosen(&chosen, why, imx_testers_start(&chosen, NULL), out);
 }
 
 struct job {
@@ -243,20 +251,25 @@ static imx_status open_both(const struct imx_config *c, const char *run, bool re
     struct imx_dataset_options o = data_options(c->size, c->channels, c->strict, c->threads);
     struct imx_dev_info chosen;
     struct imx_reading *reading = NULL;
+    struct imx_testers *testers = NULL, *taken;
     imx_status status = IMX_OK;
     const char *why = "";
     o.unsummed = !resume;
     IMX_GO(imx_dev_choose(c->device, &chosen, &why));
     IMX_GO(imx_keeper_start(&chosen, &job->keeper));
+    testers = c->selftest ? imx_testers_start(&chosen, NULL) : NULL;
     imx_progress_begin("reading images", 0, "images");
     IMX_GO(imx_reading_begin(c->data, &o, &reading));
-    IMX_GO(open_chosen(&chosen, why, &job->dev));
+    taken = testers;
+    testers = NULL;
+    IMX_GO(open_chosen(&chosen, why, taken, &job->dev));
     job->dev->check = c->selftest;
     IMX_GO(keep_tuned(job->dev, c, run, resume));
     status = imx_reading_end(reading, ds);
     imx_progress_end();
     return tell_data(c->data, status, *ds);
 fail:
+    imx_testers_end(testers);
     imx_reading_end(reading, NULL);
     imx_progress_end();
     return status;

@@ -211,6 +211,8 @@ void imx_dev_close(struct imx_dev *dev)
 {
     if (!dev)
         return;
+    if (dev->dismiss)
+        dev->dismiss(dev);
     struct imx_tuned *tuned = dev->caps.tuned;
     void *trusted = dev->trusted;
     dev->vt->release(dev);

@@ -11,6 +11,7 @@
 #include "base/status.h"
 
 struct imx_tuned;
+struct imx_testers;
 
 enum imx_dev_type { IMX_DEV_HOST, IMX_DEV_CPU, IMX_DEV_GPU, IMX_DEV_ACCELERATOR };
 
@@ -117,6 +118,9 @@ struct imx_dev {
     bool check;          /* a graph tests each variant that it chooses before it trusts it (ops/selftest.h) */
     char (*trusted)[64]; /* "op/variant" that passed; freed with the device */
     int n_trusted;
+    /* Child processes that test beside this one (ops/selftest_side.h), and what ends them before the device closes. */
+    struct imx_testers *testers;
+    void (*dismiss)(struct imx_dev *dev);
 };
 
 /* Opens the device that `spec` names: NULL or "auto" (fastest usable OpenCL device, else the host), "host",

@@ -10,8 +10,9 @@
 #include "base/log.h"
 #include "graph/fit.h"
 #include "ops/selftest.h"
+#include "ops/selftest_side.h"
 
-enum { ALIGN = 4096, MAX_POOLS = 16 };
+enum { ALIGN = 4096, MAX_POOLS = 16, MOST_TRIALS = 64 };
 
 struct piece {
     uint64_t bytes, off;
@@ -24,29 +25,50 @@ static uint64_t padded(uint64_t bytes)
     return (bytes + ALIGN - 1) / ALIGN * ALIGN;
 }
 
-/* The variant of a node; one that fails its self-test on this device is put aside and the next is tried. */
-static imx_status choose_variant(struct imx_graph *g, struct imx_node *n)
+static imx_status pick_variant(struct imx_graph *g, struct imx_node *n)
 {
     char text[128];
-    for (bool right = false; !right;) {
-        n->variant = imx_op_pick(g->dev, n->op, n->problem, NULL);
-        if (!n->variant) {
-            imx_problem_print(n->op, n->problem, text, sizeof text);
-            return imx_fail(IMX_E_UNSUPPORTED, "%s: no variant of %s runs %s on %s", n->name, n->op->name, text,
-                            g->dev->caps.name);
-        }
-        IMX_TRY(imx_selftest_trust(g->dev, n->op, n->variant, &right));
+    n->variant = imx_op_pick(g->dev, n->op, n->problem, NULL);
+    if (n->variant)
+        return IMX_OK;
+    imx_problem_print(n->op, n->problem, text, sizeof text);
+    return imx_fail(IMX_E_UNSUPPORTED, "%s: no variant of %s runs %s on %s", n->name, n->op->name, text,
+                    g->dev->caps.name);
+}
+
+/* Picks the nodes' variants; *n: how many of them, at most `most`, are in trial[] because nobody tested them yet. */
+static imx_status pick_variants(struct imx_graph *g, struct imx_trial *trial, int most, int *n)
+{
+    *n = 0;
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct imx_node *node = &g->node[i];
+        bool known = false;
+        IMX_TRY(pick_variant(g, node));
+        IMX_TRY(imx_selftest_trusted(g->dev, node->op, node->variant, &known));
+        for (int k = 0; k < *n && !known; k++)
+            known = trial[k].op == node->op && trial[k].variant == node->variant;
+        if (!known && *n < most)
+            trial[(*n)++] = (struct imx_trial){ .op = node->op, .variant = node->variant };
     }
-    n->workspace = n->variant->workspace ? n->variant->workspace(&g->dev->caps, n->problem) : 0;
     return IMX_OK;
 }
 
+/* Variants that fail their self-test on this device are put aside, and the nodes choose again. */
 static imx_status choose_variants(struct imx_graph *g)
 {
+    struct imx_trial trial[MOST_TRIALS];
     const int known = g->dev->n_trusted;
     const double start = imx_now();
-    for (int i = 0; i < g->n_nodes; i++)
-        IMX_TRY(choose_variant(g, &g->node[i]));
+    int n = 0;
+    IMX_TRY(pick_variants(g, trial, MOST_TRIALS, &n));
+    while (n) {
+        IMX_TRY(imx_selftest_trust(g->dev, trial, n));
+        IMX_TRY(pick_variants(g, trial, MOST_TRIALS, &n));
+    }
+    for (int i = 0; i < g->n_nodes; i++) {
+        struct imx_node *node = &g->node[i];
+        node->workspace = node->variant->workspace ? node->variant->workspace(&g->dev->caps, node->problem) : 0;
+    }
     if (g->dev->n_trusted > known) {
         const double took = imx_now() - start;
         imx_log(took > 1 ? IMX_LOG_INFO : IMX_LOG_DEBUG,
@@ -307,6 +329,7 @@ imx_status imx_graph_plan(struct imx_graph *g, uint64_t limit)
     if (limit)
         IMX_TRY(imx_graph_fit(g, limit, sum_keep(g) + imx_store_bytes(g->store)));
     IMX_TRY(finish(g));
+    imx_testers_dismiss(g->dev); /* what comes later is little, and each of them has a compiler in memory */
     for (int i = 0; i < g->n_nodes; i++)
         for (int k = 0; k < g->node[i].op->n_args; k++)
             g->node[i].args.m[k] = g->node[i].arg[k] ? g->tensor[g->node[i].arg[k]].mem : (struct imx_mem){ 0 };

@@ -80,15 +80,25 @@ void imx_selftest_finish(struct imx_selftest_summary *summary);
 /* Never use this variant on this device again; logged. E_SELFTEST when the list is full. */
 IMX_MUST_CHECK imx_status imx_selftest_quarantine(struct imx_dev *dev, const char *op, const char *variant);
 
-/* The problems of an op that make its short test, the first ones. */
-enum { IMX_SELFTEST_SHORT = 3 };
+/* A variant that is to be trusted, and the verdict. */
+struct imx_trial {
+    const struct imx_op *op;
+    const struct imx_variant *variant;
+    bool wrong;
+};
 
-/* Is this variant right on this device? Tested once with the short test, then remembered: in the
- * device, and, after imx_selftest_remember, in the cache folder for this very program, device, driver and limits.
- * *right = false puts it into quarantine. Always true on the host and where dev->check is off. A graph asks for each
- * variant that it chooses, so that training starts with what it runs tested, and nothing else. */
-IMX_MUST_CHECK imx_status imx_selftest_trust(struct imx_dev *dev, const struct imx_op *op,
-                                             const struct imx_variant *variant, bool *right);
+/* Did this variant pass its short test here, now or at an earlier start? What passed is remembered: in the device, and,
+ * after imx_selftest_remember, in the cache folder for this very program, device, driver and limits. Always true on the
+ * host and where dev->check is off. */
+IMX_MUST_CHECK imx_status imx_selftest_trusted(struct imx_dev *dev, const struct imx_op *op,
+                                               const struct imx_variant *variant, bool *trusted);
+/* The short test: the op's first problems. */
+enum { IMX_SELFTEST_SHORT = 3 };
+IMX_MUST_CHECK imx_status imx_selftest_short(struct imx_dev *dev, const struct imx_trial *trial, bool *right);
+/* Tests n variants, with child processes where the device has them (selftest_side.h): what is right is trusted, what is
+ * wrong goes into quarantine. A graph asks so for the variants that it chooses, so that training starts with what it
+ * runs tested, and nothing else. */
+IMX_MUST_CHECK imx_status imx_selftest_trust(struct imx_dev *dev, struct imx_trial *trial, int n);
 /* Writes what imx_selftest_trust learned since; without a cache folder nothing is kept. */
 void imx_selftest_remember(const struct imx_dev *dev);
 

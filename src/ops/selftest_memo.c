@@ -11,12 +11,20 @@
 #include "base/sha256.h"
 #include "dev/dev.h"
 #include "ops/selftest.h"
+#include "ops/selftest_side.h"
 
 enum { NAME = 64, MOST = 1024 };
 
+void imx_selftest_caps(const struct imx_caps *c, char *text, size_t size)
+{
+    snprintf(text, size, "%s\n%s\n%s\n%s\n%s\n%d %u %llu %d %u %u %u %u %u %d %d %d %u %u %d", c->platform, c->name,
+             c->vendor, c->driver, c->opencl, (int)c->type, c->compute_units, (unsigned long long)c->local_bytes,
+             c->local_is_global, c->max_group, c->max_items[0], c->max_items[1], c->max_items[2], c->vec_float,
+             c->unified, c->fp16, c->subgroups, c->sub_sizes, c->sub_std, c->blas);
+}
+
 static bool memo_path(const struct imx_dev *dev, char *path, size_t size, bool make)
 {
-    const struct imx_caps *c = &dev->caps;
     struct imx_sha256 h;
     char dir[4000], text[1024], hex[65], name[80], *program = NULL;
     size_t bytes = 0;
@@ -27,10 +35,7 @@ static bool memo_path(const struct imx_dev *dev, char *path, size_t size, bool m
         imx_error_clear();
         return false;
     }
-    snprintf(text, sizeof text, "%s\n%s\n%s\n%s\n%s\n%d %u %llu %d %u %u %u %u %u %d %d %d %u %u %d", c->platform,
-             c->name, c->vendor, c->driver, c->opencl, (int)c->type, c->compute_units,
-             (unsigned long long)c->local_bytes, c->local_is_global, c->max_group, c->max_items[0], c->max_items[1],
-             c->max_items[2], c->vec_float, c->unified, c->fp16, c->subgroups, c->sub_sizes, c->sub_std, c->blas);
+    imx_selftest_caps(&dev->caps, text, sizeof text);
     imx_sha256_init(&h);
     imx_sha256_add(&h, program, bytes);
     imx_sha256_add(&h, text, strlen(text));
@@ -71,39 +76,52 @@ static imx_status open_list(struct imx_dev *dev)
         return IMX_OK;
     }
     for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
-        if (*line && strlen(line) < NAME)
+        if (*line && strlen(line) < NAME && dev->n_trusted < MOST / 2) /* a spoilt file leaves room */
             trust(dev, line);
     free(text);
     return IMX_OK;
 }
 
-imx_status imx_selftest_trust(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
-                              bool *right)
+imx_status imx_selftest_trusted(struct imx_dev *dev, const struct imx_op *op, const struct imx_variant *variant,
+                                bool *trusted)
 {
-    const struct imx_selftest_options o = { .cases = IMX_SELFTEST_SHORT,
-                                            .op = op->name,
-                                            .variant = variant->name };
-    struct imx_selftest_summary s = { 0 };
-    imx_status status = IMX_OK;
     char name[NAME];
-    *right = true;
+    *trusted = true;
     if (imx_dev_is_host(dev) || !dev->check)
         return IMX_OK;
     IMX_TRY(open_list(dev));
     snprintf(name, sizeof name, "%s/%s", op->name, variant->name);
-    if (trusts(dev, name))
-        return IMX_OK;
-    if (!dev->n_trusted)
-        imx_log(IMX_LOG_INFO, "the kernels are built and tested, once for this driver and program");
-    IMX_GO(imx_selftest_run(dev, &o, &s));
-    *right = s.failed == 0;
-    if (*right)
-        trust(dev, name);
-    else
-        IMX_GO(imx_selftest_quarantine(dev, op->name, variant->name));
-fail:
+    *trusted = trusts(dev, name);
+    return IMX_OK;
+}
+
+imx_status imx_selftest_short(struct imx_dev *dev, const struct imx_trial *trial, bool *right)
+{
+    const struct imx_selftest_options o = { .cases = IMX_SELFTEST_SHORT,
+                                            .op = trial->op->name,
+                                            .variant = trial->variant->name };
+    struct imx_selftest_summary s = { 0 };
+    const imx_status status = imx_selftest_run(dev, &o, &s);
+    *right = status == IMX_OK && s.failed == 0;
     imx_selftest_finish(&s);
     return status;
+}
+
+imx_status imx_selftest_trust(struct imx_dev *dev, struct imx_trial *trial, int n)
+{
+    char name[NAME];
+    IMX_TRY(open_list(dev));
+    if (n && !dev->n_trusted)
+        imx_log(IMX_LOG_INFO, "the kernels are built and tested, once for this driver and program");
+    IMX_TRY(imx_testers_run(dev, trial, n));
+    for (int i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "%s/%s", trial[i].op->name, trial[i].variant->name);
+        if (!trial[i].wrong)
+            trust(dev, name);
+        else
+            IMX_TRY(imx_selftest_quarantine(dev, trial[i].op->name, trial[i].variant->name));
+    }
+    return IMX_OK;
 }
 
 void imx_selftest_remember(const struct imx_dev *dev)

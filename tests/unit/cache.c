@@ -97,7 +97,6 @@ static void concurrent(const char *path)
 static bool tests_anew(const char *driver)
 {
     struct imx_dev *dev = NULL;
-    bool right = false;
     const struct imx_op *op = imx_op_find("colsum");
     if (imx_dev_open(getenv("IMX_TEST_DEVICE"), &dev, NULL) != IMX_OK)
         return false;
@@ -105,8 +104,11 @@ static bool tests_anew(const char *driver)
         snprintf(dev->caps.driver, sizeof dev->caps.driver, "%s", driver);
     dev->check = true;
     const uint64_t before = dev->count.launches;
-    const bool known = imx_selftest_trust(dev, op, imx_op_pick(dev, op, NULL, NULL), &right) == IMX_OK && right &&
-                       dev->count.launches == before;
+    struct imx_trial trial = { .op = op, .variant = imx_op_pick(dev, op, NULL, NULL) };
+    bool known = true;
+    bool right = imx_selftest_trusted(dev, op, trial.variant, &known) == IMX_OK && dev->count.launches == before;
+    if (right && !known)
+        right = imx_selftest_trust(dev, &trial, 1) == IMX_OK && !trial.wrong && dev->count.launches > before;
     imx_selftest_remember(dev);
     imx_dev_close(dev);
     return right && !known;
