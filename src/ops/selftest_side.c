@@ -164,7 +164,7 @@ struct imx_testers *imx_testers_start(const struct imx_dev_info *chosen, const s
         return NULL;
     t->device = *chosen;
     t->options = *o;
-    t->options.limit_s = o->limit_s > 0 ? o->limit_s : 120;
+    t->options.limit_s = o->limit_s > 0 ? o->limit_s : 60;
     t->options.test = o->test ? o->test : imx_selftest_short;
     t->board = mmap(NULL, sizeof *t->board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (t->board == MAP_FAILED) {

@@ -12,7 +12,7 @@ struct imx_testers;
 
 struct imx_testers_options {
     int children;   /* 0: a core for each, but one for this process; at most 3 */
-    double limit_s; /* longest wait for an order that a child has in hand; 0: 120 */
+    double limit_s; /* longest wait for an order that a child has in hand; 0: 60 */
     /* For tests: a child's work on an order; NULL: imx_selftest_short. */
     imx_status (*test)(struct imx_dev *dev, const struct imx_trial *trial, bool *right);
 };
