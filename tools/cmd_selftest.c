@@ -9,7 +9,7 @@
 
 struct values {
     char *device, *op, *variant, *problem;
-    int64_t seed;
+    int64_t cases, seed;
     bool quick, full, half;
 };
 
@@ -26,6 +26,13 @@ static const struct imx_option options[] = {
       .type = IMX_OPT_FLAG,
       AT(full),
       .help = "every problem (without --quick or --full: eight of each)" },
+    { .name = "cases",
+      .type = IMX_OPT_INT,
+      AT(cases),
+      .value = "N",
+      .fallback = "0",
+      .max = 1000000,
+      .help = "at most N problems of each op, for slow devices; 0: as --quick or --full say" },
     { .name = "half",
       .type = IMX_OPT_FLAG,
       AT(half),
@@ -112,12 +119,13 @@ static imx_status run(void *values, int n, char **word)
     imx_status status;
     int done = 0;
     (void)n, (void)word;
-    if (v->quick && v->full)
-        return imx_fail(IMX_E_ARG, "--quick and --full exclude each other");
+    if ((v->quick && v->full) || (v->cases && (v->quick || v->full)))
+        return imx_fail(IMX_E_ARG, "--quick, --full and --cases exclude each other");
     const struct imx_selftest_options o = {
-        .cases = v->quick  ? IMX_SELFTEST_SHORT
-                 : v->full ? 0
-                           : 8,
+        .cases = v->cases   ? (int)v->cases
+                 : v->quick ? IMX_SELFTEST_SHORT
+                 : v->full  ? 0
+                            : 8,
         .op = v->op,
         .variant = v->variant,
         .problem = v->problem,
@@ -157,7 +165,7 @@ extern const struct imx_command imx_cmd_selftest;
 const struct imx_command imx_cmd_selftest = {
     .name = "selftest",
     .summary = "checks every kernel on a device against the reference",
-    .usage = "[--device D] [--quick|--full] [--half] [--op NAME] [--json]",
+    .usage = "[--device D] [--quick|--full|--cases N] [--half] [--op NAME] [--json]",
     .about = "Integer-valued inputs must match bit for bit, real ones within the rounding bound; guard zones around\n"
              "every buffer must stay as they were. Exit code 4 when a kernel is wrong, with the line that repeats it.",
     .examples = examples,
