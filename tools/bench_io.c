@@ -206,7 +206,7 @@ static imx_status time_fed(struct imx_dev *dev, const struct imx_dataset *ds, co
     uint64_t n = 0;
     double before = 0, start = 0;
     IMX_TRY(imx_step_spec(c, ds->h, ds->w, ds->c, &spec));
-    spec.ring = IMX_FEED_RING;
+    spec.ring = true;
     IMX_GO(imx_step_create(dev, c, &spec, &step));
     IMX_GO(imx_feed_create(&step->graph, ds, &o, &feed));
     for (uint64_t i = 0; n < 100 && (n < 8 || imx_now() - start < 2); i++) {

@@ -22,7 +22,7 @@ static void image_node(struct imx_net *n, const struct imx_net_spec *s)
     n->invstd = imx_graph_keep(g, IMX_F32, p.c, "invstd");
     n->ctr = imx_graph_keep(g, IMX_U32, 4, "counter");
     n->image = imx_graph_keep(g, IMX_F32, (int64_t)p.n * p.croph * p.cropw * p.c, "image");
-    for (int i = 0; i + 1 < s->ring; i++) {
+    for (int i = 0; s->ring && i < IMX_RING - 1; i++) {
         n->more[i].bytes = imx_graph_keep(g, IMX_U8, g->tensor[n->bytes].count, "more");
         n->more[i].aug = imx_graph_keep(g, IMX_I32, g->tensor[n->aug].count, "more");
     }
@@ -94,8 +94,6 @@ imx_status imx_net_create(struct imx_dev *dev, struct imx_store *store, const st
     const struct imx_mix mix = imx_objective_mix(o, spec->objective ? &spec->mix : &own);
     if (spec->batch < 2)
         return imx_fail(IMX_E_ARG, "the batch must hold at least 2 images: others serve as negatives");
-    if (spec->ring < 0 || spec->ring > IMX_MAX_RING)
-        return imx_fail(IMX_E_ARG, "%d batches on the device: at most %d", spec->ring, IMX_MAX_RING);
     if (spec->c < 1 || spec->c > 16)
         return imx_fail(IMX_E_ARG, "images of %d channels are not supported", spec->c);
     IMX_TRY(imx_graph_create(dev, store, &n.g));

@@ -11,7 +11,7 @@
 #include "objectives/cpc.h"
 #include "objectives/nat.h"
 
-enum { IMX_MAX_TERMS = 16, IMX_MAX_RING = 4 };
+enum { IMX_MAX_TERMS = 16, IMX_RING = 4 };
 
 /* What the prior term draws the codes towards (dim_method 3.1). */
 enum imx_prior { IMX_PRIOR_OWN = -1 /* the objective's */, IMX_PRIOR_UNIFORM, IMX_PRIOR_GAUSSIAN };
@@ -42,7 +42,7 @@ struct imx_net_spec {
     struct imx_mix mix;
     struct imx_head head; /* of imx_supervised */
     bool sgd;             /* with momentum, in place of Adam */
-    int32_t ring;         /* batches that lie on the device at once, at most IMX_MAX_RING; 0: 1 */
+    bool ring;            /* memory for IMX_RING batches lies on the device (train/feed.h), otherwise for one */
     int32_t images;       /* of the whole set; 0: as many as a batch */
     /* The global term's critic; form NULL: `critic`, too. `whole` is set for it. */
     struct imx_critic_spec global;
@@ -75,9 +75,9 @@ struct imx_net {
     imx_tid bytes, aug, mean, invstd, ctr, box, hyp; /* inputs; u8 [n,h,w,c] and i32 [n,3] as in ops/image.h; ctr:
                                                         u32[4] as in ops/dropout.h; box: i32 [n,4] as in ops/occlude.h,
                                                         0: none */
-    struct { /* memory of batches to come, to change with bytes and aug: [spec.ring - 1] */
+    struct { /* memory of batches to come, to change with bytes and aug; 0 without spec.ring */
         imx_tid bytes, aug;
-    } more[IMX_MAX_RING - 1];
+    } more[IMX_RING - 1];
     imx_tid image, loss, norm;   /* outputs: [n,h,w,c], [1], [2] */
     imx_tid info;                /* [3] of the leading critic: e_pos, e_neg, mi; 0: none */
     struct imx_critic_spec lead; /* the leading critic: the local term's, where there is one */

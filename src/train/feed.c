@@ -8,10 +8,10 @@
 struct imx_feed {
     struct imx_net *net; /* borrowed */
     struct imx_batches *batches;
-    struct imx_batch_place place[IMX_FEED_RING]; /* NULL: the device has it */
-    int32_t at[IMX_FEED_RING];                   /* where a slot's memory is: 0 bytes and aug, else more[at - 1] */
-    struct imx_batch ahead;                      /* count 0: none was sent */
-    int32_t running;                             /* the slot that the last run read; -1: none */
+    struct imx_batch_place place[IMX_RING]; /* NULL: the device has it */
+    int32_t at[IMX_RING];                   /* where a slot's memory is: 0 bytes and aug, else more[at - 1] */
+    struct imx_batch ahead;                 /* count 0: none was sent */
+    int32_t running;                        /* the slot that the last run read; -1: none */
 };
 
 static struct imx_mem memory(const struct imx_feed *f, int32_t slot, bool aug)
@@ -53,11 +53,11 @@ imx_status imx_feed_create(struct imx_net *net, const struct imx_dataset *ds, co
         return imx_fail(IMX_E_NOMEM, "no memory for the batches");
     f->net = net;
     f->running = -1;
-    for (int32_t i = 0; i < IMX_FEED_RING; i++) {
+    for (int32_t i = 0; i < IMX_RING; i++) {
         f->at[i] = i;
         IMX_GO(lend(f, i));
     }
-    o.slots = IMX_FEED_RING;
+    o.slots = IMX_RING;
     o.held = 2;
     o.place = f->place;
     IMX_GO(imx_batches_create(ds, &o, &f->batches));
@@ -88,7 +88,7 @@ static void read_from(struct imx_feed *f, int32_t slot)
         return;
     imx_graph_swap(n->g, n->bytes, n->more[at - 1].bytes);
     imx_graph_swap(n->g, n->aug, n->more[at - 1].aug);
-    for (int32_t i = 0; i < IMX_FEED_RING; i++)
+    for (int32_t i = 0; i < IMX_RING; i++)
         if (!f->at[i])
             f->at[i] = at;
     f->at[slot] = 0;
@@ -118,7 +118,7 @@ void imx_feed_destroy(struct imx_feed *f)
     if (!f)
         return;
     imx_batches_destroy(f->batches);
-    for (int32_t i = 0; i < IMX_FEED_RING && !f->net->g->dev->lost; i++)
+    for (int32_t i = 0; i < IMX_RING && !f->net->g->dev->lost; i++)
         (void)take(f, i);
     free(f);
 }

@@ -8,10 +8,7 @@
 
 struct imx_feed;
 
-/* What spec.ring must be for a net that is fed so. */
-enum { IMX_FEED_RING = IMX_MAX_RING };
-
-/* Borrows net and ds for its life. Errors are those of imx_batches_create. */
+/* Borrows net, which was made with spec.ring, and ds for its life. Errors are those of imx_batches_create. */
 IMX_MUST_CHECK imx_status imx_feed_create(struct imx_net *net, const struct imx_dataset *ds,
                                           const struct imx_batch_options *options, struct imx_feed **out);
 /* Waits for the next batch and makes it what the net's next run reads; the run before must be over. pix and aug of

@@ -204,7 +204,7 @@ static imx_status begin(struct run *r, bool resume)
                         (long long)r->c->batch);
     IMX_TRY(imx_step_spec(r->c, r->ds->h, r->ds->w, r->ds->c, &spec));
     spec.images = r->ds->n;
-    spec.ring = IMX_FEED_RING;
+    spec.ring = true;
     IMX_TRY(imx_step_create(r->dev, r->c, &spec, &r->step));
     describe_network(r, network, sizeof network);
     r->per_epoch = (uint64_t)(r->ds->n / r->c->batch);

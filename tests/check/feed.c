@@ -64,7 +64,7 @@ static imx_status losses(struct imx_dev *dev, bool fed, float *loss)
     struct imx_step_result r;
     IMX_TRY(imx_step_spec(&c, SIDE, SIDE, 1, &spec));
     spec.encoder = &small;
-    spec.ring = fed ? IMX_FEED_RING : 0;
+    spec.ring = fed;
     IMX_GO(imx_step_create(dev, &c, &spec, &s));
     if (fed)
         IMX_GO(imx_feed_create(&s->graph, ds, &o, &feed));
