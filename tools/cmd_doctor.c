@@ -69,13 +69,8 @@ static imx_status try_device(bool selftest, struct imx_findings *f, char *name, 
     const char *why = "";
     struct imx_dev_info chosen;
     imx_status status = imx_dev_choose("auto", &chosen, &why);
-    struct imx_testers *testers = status == IMX_OK && selftest ? imx_testers_start(&chosen, NULL) : NULL;
     if (status == IMX_OK)
-        status = imx_dev_open_chosen(&chosen, &dev);
-    if (status == IMX_OK)
-        imx_testers_join(dev, testers);
-    else
-        imx_testers_end(testers);
+        status = imx_testers_open(&chosen, selftest ? imx_testers_start(&chosen, NULL) : NULL, &dev);
     if (status == IMX_OK && !imx_dev_is_host(dev) && selftest) {
         imx_progress_begin("testing kernels", 0, "kernels");
         status = test_kernels(dev, f);

@@ -113,12 +113,7 @@ imx_status imx_open_data(const char *path, int64_t size, int64_t channels, bool 
 static imx_status open_chosen(const struct imx_dev_info *chosen, const char *why, struct imx_testers *testers,
                               struct imx_dev **out)
 {
-    const imx_status s = imx_dev_open_chosen(chosen, out);
-    if (s != IMX_OK) {
-        imx_testers_end(testers);
-        return s;
-    }
-    imx_testers_join(*out, testers);
+    IMX_TRY(imx_testers_open(chosen, testers, out));
     (*out)->check = true;
     imx_say("device %s: %s%s%s%s", (*out)->caps.id, (*out)->caps.name, *why ? " (" : "", why, *why ? ")" : "");
     return IMX_OK;

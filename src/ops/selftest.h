@@ -99,6 +99,8 @@ IMX_MUST_CHECK imx_status imx_selftest_short(struct imx_dev *dev, const struct i
  * wrong goes into quarantine. A graph asks so for the variants that it chooses, so that training starts with what it
  * runs tested, and nothing else. */
 IMX_MUST_CHECK imx_status imx_selftest_trust(struct imx_dev *dev, struct imx_trial *trial, int n);
+/* What a verdict depends on besides this program: the device, its driver and limits, as text. */
+void imx_selftest_caps(const struct imx_caps *caps, char *text, size_t size);
 /* Writes what imx_selftest_trust learned since; without a cache folder nothing is kept. */
 void imx_selftest_remember(const struct imx_dev *dev);
 

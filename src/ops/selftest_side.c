@@ -204,6 +204,16 @@ void imx_testers_join(struct imx_dev *dev, struct imx_testers *t)
     dev->dismiss = imx_testers_dismiss;
 }
 
+imx_status imx_testers_open(const struct imx_dev_info *chosen, struct imx_testers *t, struct imx_dev **out)
+{
+    const imx_status s = imx_dev_open_chosen(chosen, out);
+    if (s == IMX_OK)
+        imx_testers_join(*out, t);
+    else
+        imx_testers_end(t);
+    return s;
+}
+
 /* ---- the parent ---- */
 
 static void lose(struct imx_testers *t, int k, enum imx_child_how how)

@@ -21,6 +21,9 @@ struct imx_testers_options {
  * every child (base/child.h). NULL where they would be of no use (the host, one core, no cache folder) or could not be
  * started, which is no error. */
 struct imx_testers *imx_testers_start(const struct imx_dev_info *chosen, const struct imx_testers_options *options);
+/* Opens the device, which takes them (NULL is fine); they end where it does not open. */
+IMX_MUST_CHECK imx_status imx_testers_open(const struct imx_dev_info *chosen, struct imx_testers *t,
+                                           struct imx_dev **out);
 /* The device takes them: it ends them before it closes. */
 void imx_testers_join(struct imx_dev *dev, struct imx_testers *t);
 /* Ends the children; NULL is fine. */
@@ -31,8 +34,5 @@ void imx_testers_dismiss(struct imx_dev *dev);
 /* Has the children test of these what they can, beside this process, which does it with the same function (as
  * options.test; NULL: imx_selftest_short). Returns when every trial has its verdict. */
 IMX_MUST_CHECK imx_status imx_testers_run(struct imx_dev *dev, struct imx_trial *trial, int n);
-
-/* What a verdict depends on besides this program: the device, its driver and limits, as text. */
-void imx_selftest_caps(const struct imx_caps *caps, char *text, size_t size);
 
 #endif
