@@ -4,8 +4,11 @@
  *     y = t * step + base_y + a * dir,   x = u * step + base_x + b * dir    (zero outside),
  * and the weight of tap and channel for column j lies at w_0 + a*w_a + b*w_b + ci*w_c + j*w_j.
  * Forward: step = stride, base = -pad, dir = 1. Backward-data: one launch for each of the stride^2 residues of input
- * pixels, whose taps are stride apart: step = 1, dir = -1; so no tap is computed for nothing. */
+ * pixels, whose taps are stride apart: step = 1, dir = -1; so no tap is computed for nothing. norm: src is what batch
+ * norm reads, and is normalised as it is loaded. stat (forward): part [m / BM, 2, cols] = mean and sum of squared
+ * deviations of each tile's columns (src/ops/conv2d_bn.h). */
 #include "shared.h"
+#include "bn_ends.h"
 #include "tile_local.h"
 
 __kernel __attribute__((TILE_SHAPE)) void conv2d_tile(
@@ -13,6 +16,14 @@ __kernel __attribute__((TILE_SHAPE)) void conv2d_tile(
     __global const float *restrict wei,
     __global const float *restrict bia,
     __global float *restrict dst,
+    __global const float *restrict in_mean,
+    __global const float *restrict in_invstd,
+    __global const float *restrict in_gamma,
+    __global const float *restrict in_beta,
+    const int norm,
+    const int in_relu,
+    __global float *restrict part,
+    const int stat,
     const int images,
     const int out_h,
     const int out_w,
@@ -53,7 +64,10 @@ __kernel __attribute__((TILE_SHAPE)) void conv2d_tile(
             const int u = i % out_w, v = i / out_w % out_h, image = i / out_w / out_h;
             const int iy = v * step + base_y + a * dir, ix = u * step + base_x + b * dir;
             const bool inside = i < m && l < k && iy >= 0 && iy < in_h && ix >= 0 && ix < in_w;
-            TILE_PUT_A(t, kk, row, inside ? src[((image * in_h + iy) * in_w + ix) * in_c + ci] : 0.0f);
+            float x = inside ? src[((image * in_h + iy) * in_w + ix) * in_c + ci] : 0.0f;
+            if (TILE_ENDS && norm && inside)
+                x = bn_in(in_mean, in_invstd, in_gamma, in_beta, in_relu, ci, x);
+            TILE_PUT_A(t, kk, row, x);
         }
         for (int t = item; t < BN * BK; t += TILE_ITEMS) {
             const int kk = w_j == 1 ? t / BN : t % BK, jj = w_j == 1 ? t % BN : t / BK, l = k0 + kk;
@@ -75,6 +89,12 @@ __kernel __attribute__((TILE_SHAPE)) void conv2d_tile(
             const int u = i % out_w, v = i / out_w % out_h, image = i / out_w / out_h;
             dst[dst_0 + image * dst_n + v * dst_t + u * dst_u + j] = acc[r][s] + (has_bias ? bia[j] : 0.0f);
         }
+#if TILE_ENDS
+    barrier(CLK_GLOBAL_MEM_FENCE); /* also without stat: PoCL mistakes what stands behind a conditional one */
+    for (int j = item; stat && j < BN && j0 + j < cols; j += TILE_ITEMS)
+        bn_column(dst + (size_t)i0 * cols + j0 + j, cols, min(BM, m - i0), part + (size_t)(i0 / BM) * 2 * cols + j0 + j,
+                  cols);
+#endif
 }
 
 /* part[slice][o][r,s,c] = the weight gradient from the pixels of one slice. */
@@ -90,7 +110,13 @@ __kernel __attribute__((TILE_SHAPE)) void conv2d_tile_wei(
     const int k,
     const int stride,
     const int pad,
-    const int slice_pixels)
+    const int slice_pixels,
+    __global const float *restrict in_mean,
+    __global const float *restrict in_invstd,
+    __global const float *restrict in_gamma,
+    __global const float *restrict in_beta,
+    const int norm,
+    const int in_relu)
 {
     TILE_LOCALS;
     const int p = (h + 2 * pad - k) / stride + 1, q = (w + 2 * pad - k) / stride + 1;
@@ -112,7 +138,10 @@ __kernel __attribute__((TILE_SHAPE)) void conv2d_tile_wei(
             const int ci = j % c, s = j / c % k, r = j / c / k;
             const int iy = l / q % p * stride + r - pad, ix = l % q * stride + s - pad, image = l / q / p;
             const bool inside = j < cols && l < end && iy >= 0 && iy < h && ix >= 0 && ix < w;
-            TILE_PUT_B(t / BN, t % BN, inside ? src[((image * h + iy) * w + ix) * c + ci] : 0.0f);
+            float x = inside ? src[((image * h + iy) * w + ix) * c + ci] : 0.0f;
+            if (TILE_ENDS && norm && inside)
+                x = bn_in(in_mean, in_invstd, in_gamma, in_beta, in_relu, ci, x);
+            TILE_PUT_B(t / BN, t % BN, x);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
         TILE_MULTIPLY(acc);

@@ -80,7 +80,7 @@ static void conv2d_load(vec acc[2], __global const float *dst, const int have)
 }
 
 /* One work-item per tile of tile_m output pixels (dimension 0) and panel of columns (dimension 1). wei: as
- * conv2d_pack_wei leaves it. */
+ * conv2d_pack_wei leaves it. stat (forward): part [tiles, 2, cols] = statistics of each tile's columns. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu(
     __global const float *restrict src,
     __global const float *restrict wei,
@@ -104,7 +104,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu(
     const int dst_u,
     const int cols,
     const int tile_m,
-    const int has_bias)
+    const int has_bias,
+    __global float *restrict part,
+    const int stat)
 {
     const int m = images * out_h * out_w, taps = taps_a * taps_b, k = taps * in_c, block = max(1, KC / in_c);
     const int i_begin = (int)get_global_id(0) * tile_m, i_end = min(m, i_begin + tile_m);
@@ -155,6 +157,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu(
             for (int i = 0; i < MR; i++)
                 if (i0 + i < i_end)
                     conv2d_store(acc[i], dst + row_dst[i], bia + j0, have, has_bias && t1 == taps);
+            if (stat && t1 == taps)
+                cpu_stat(dst + (size_t)i0 * cols + j0, cols, min(MR, i_end - i0), i0 - i_begin,
+                         part + (i_begin / tile_m) * 2 * cols + j0, cols, have);
         }
     }
 }
@@ -207,7 +212,7 @@ static void patch_scatter(const struct patches *p, __global float *image, const 
 
 /* A forward pass with few channels, k k c <= KC: a tap is then no more than a few steps, so the patches of MR pixels are
  * gathered first, and all columns use them. One work-item per tile of tile_m pixels. wei: as conv2d_pack_wei leaves
- * it. */
+ * it. stat: as in conv2d_cpu. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_few(
     __global const float *restrict src,
     __global const float *restrict wei,
@@ -222,7 +227,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_few(
     const int stride,
     const int pad,
     const int tile_m,
-    const int has_bias)
+    const int has_bias,
+    __global float *restrict part,
+    const int stat)
 {
     const int p = (h + 2 * pad - k) / stride + 1, q = (w + 2 * pad - k) / stride + 1, pixels = n * p * q;
     const int i_begin = (int)get_global_id(0) * tile_m, i_end = min(pixels, i_begin + tile_m), depth = k * k * c;
@@ -255,6 +262,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_few(
                 if (i0 + i < i_end)
                     conv2d_store(acc[i], to + (size_t)i * o, bia + j0, min(NR, o - j0), has_bias);
         }
+        if (stat)
+            cpu_stat(dst + (size_t)i0 * o, o, min(MR, i_end - i0), i0 - i_begin, part + (i_begin / tile_m) * 2 * o, o, o);
     }
 }
 

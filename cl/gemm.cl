@@ -1,7 +1,9 @@
 /* Matrix product on tiles (GPU type, tile_local.h), and what follows a product that was cut along k; see
  * src/ops/gemm.h. bias, add and relu say what the epilogue does; a partial product (slices > 1) leaves it to
- * gemm_finish. */
+ * gemm_finish. norm, 1 or 2: the left or the right matrix is what batch norm reads, and is normalised as it is loaded.
+ * stat: part [m / BM, 2, n] = mean and sum of squared deviations of each tile's columns (src/ops/gemm_bn.h). */
 #include "shared.h"
+#include "bn_ends.h"
 #include "tile_local.h"
 
 /* relu that hands a NaN on. */
@@ -27,7 +29,15 @@ __kernel __attribute__((TILE_SHAPE)) void gemm_tile(
     const int slice_k,
     const int has_bias,
     const int has_add,
-    const int relu)
+    const int relu,
+    __global const float *restrict in_mean,
+    __global const float *restrict in_invstd,
+    __global const float *restrict in_gamma,
+    __global const float *restrict in_beta,
+    const int norm,
+    const int in_relu,
+    __global float *restrict part,
+    const int stat)
 {
     TILE_LOCALS;
     TILE_IDS;
@@ -44,6 +54,8 @@ __kernel __attribute__((TILE_SHAPE)) void gemm_tile(
             float v = 0.0f;
             if (i0 + i < m && k0 + kk < k_end)
                 v = a[(size_t)(i0 + i) * a_row + (size_t)(k0 + kk) * a_term];
+            if (TILE_ENDS && norm == 1 && i0 + i < m && k0 + kk < k_end)
+                v = bn_in(in_mean, in_invstd, in_gamma, in_beta, in_relu, ta ? i0 + i : k0 + kk, v);
             TILE_PUT_A(t, kk, i, v);
         }
         for (int t = item; t < BN * BK; t += TILE_ITEMS) {
@@ -51,6 +63,8 @@ __kernel __attribute__((TILE_SHAPE)) void gemm_tile(
             float v = 0.0f;
             if (j0 + j < n && k0 + kk < k_end)
                 v = tb ? b[(size_t)(j0 + j) * k + k0 + kk] : b[(size_t)(k0 + kk) * n + j0 + j];
+            if (TILE_ENDS && norm == 2 && j0 + j < n && k0 + kk < k_end)
+                v = bn_in(in_mean, in_invstd, in_gamma, in_beta, in_relu, tb ? k0 + kk : j0 + j, v);
             TILE_PUT_B(kk, j, v);
         }
         barrier(CLK_LOCAL_MEM_FENCE);
@@ -73,6 +87,11 @@ __kernel __attribute__((TILE_SHAPE)) void gemm_tile(
             }
             dst[(size_t)slice * m * n + at] = v;
         }
+#if TILE_ENDS
+    barrier(CLK_GLOBAL_MEM_FENCE); /* also without stat: PoCL mistakes what stands behind a conditional one */
+    for (int j = item; stat && j < BN && j0 + j < n; j += TILE_ITEMS)
+        bn_column(dst + (size_t)i0 * n + j0 + j, n, min(BM, m - i0), part + (size_t)(i0 / BM) * 2 * n + j0 + j, n);
+#endif
 }
 
 /* dst = act(sum of the slices + bia + add), the slices in their order. transposed: a slice is stored [n,m].

@@ -4,39 +4,67 @@
  * a tile reads lies in one piece: rows at a power of two from each other would share a few sets of the caches.
  * Length: gemm_cpu is one loop nest around one register tile; cut up, its accumulators would spill. */
 #include "shared.h"
+#include "bn_ends.h"
 #include "tile_cpu.h"
 
+/* Batch norm in front of a matrix that is packed (bn_ends.h): along 1, its columns are the k, along 2, the j; 0: none. */
+struct pack_in {
+    __global const float *mean, *invstd, *gamma, *beta;
+    int along, relu;
+};
+
+static float pack_in1(const struct pack_in *in, const int c, const float x)
+{
+    return bn_in(in->mean, in->invstd, in->gamma, in->beta, in->relu, c, x);
+}
+
+/* Of columns c..c+3. */
+static float4 pack_in4(const struct pack_in *in, const int c, const float4 x)
+{
+    const float4 slope = vload4(0, in->gamma + c) * vload4(0, in->invstd + c);
+    const float4 v = (x - vload4(0, in->mean + c)) * slope + vload4(0, in->beta + c);
+    return in->relu ? select(v, (float4)(0.0f), v < 0.0f) : v;
+}
+
+/* Four neighbours of a row, from k = l on. */
+static float4 pack_load(const struct pack_in *in, __global const float *from, const int l)
+{
+    return in->along ? pack_in4(in, l, vload4(0, from + l)) : vload4(0, from + l);
+}
+
 /* Columns l0..l1-1 of four rows that lie `step` apart, transposed in registers. */
-static void pack_four_rows(__global const float *from, const size_t step, __global float *to, const int width,
-                           const int l0, const int l1)
+static void pack_four_rows(const struct pack_in *in, __global const float *from, const size_t step, __global float *to,
+                           const int width, const int l0, const int l1)
 {
     int l = l0;
     for (; l + 4 <= l1; l += 4) {
-        const float4 a = vload4(0, from + l), b = vload4(0, from + step + l), c = vload4(0, from + 2 * step + l),
-                     d = vload4(0, from + 3 * step + l);
+        const float4 a = pack_load(in, from, l), b = pack_load(in, from + step, l), c = pack_load(in, from + 2 * step, l),
+                     d = pack_load(in, from + 3 * step, l);
         vstore4((float4)(a.s0, b.s0, c.s0, d.s0), 0, to + (size_t)l * width);
         vstore4((float4)(a.s1, b.s1, c.s1, d.s1), 0, to + (size_t)(l + 1) * width);
         vstore4((float4)(a.s2, b.s2, c.s2, d.s2), 0, to + (size_t)(l + 2) * width);
         vstore4((float4)(a.s3, b.s3, c.s3, d.s3), 0, to + (size_t)(l + 3) * width);
     }
     for (; l < l1; l++)
-        vstore4((float4)(from[l], from[step + l], from[2 * step + l], from[3 * step + l]), 0, to + (size_t)l * width);
+        for (int i = 0; i < 4; i++)
+            to[(size_t)l * width + i] = in->along ? pack_in1(in, l, from[i * step + l]) : from[i * step + l];
 }
 
 /* The same of two rows. */
-static void pack_two_rows(__global const float *from, const size_t step, __global float *to, const int width,
-                          const int l0, const int l1)
+static void pack_two_rows(const struct pack_in *in, __global const float *from, const size_t step, __global float *to,
+                          const int width, const int l0, const int l1)
 {
     int l = l0;
     for (; l + 4 <= l1; l += 4) {
-        const float4 a = vload4(0, from + l), b = vload4(0, from + step + l);
+        const float4 a = pack_load(in, from, l), b = pack_load(in, from + step, l);
         vstore2((float2)(a.s0, b.s0), 0, to + (size_t)l * width);
         vstore2((float2)(a.s1, b.s1), 0, to + (size_t)(l + 1) * width);
         vstore2((float2)(a.s2, b.s2), 0, to + (size_t)(l + 2) * width);
         vstore2((float2)(a.s3, b.s3), 0, to + (size_t)(l + 3) * width);
     }
     for (; l < l1; l++)
-        vstore2((float2)(from[l], from[step + l]), 0, to + (size_t)l * width);
+        for (int i = 0; i < 2; i++)
+            to[(size_t)l * width + i] = in->along ? pack_in1(in, l, from[i * step + l]) : from[i * step + l];
 }
 
 /* `have` neighbours of a row, times their weight, then zeros up to `width`. */
@@ -47,6 +75,17 @@ static void pack_row(__global const float *from, __global float *to, const float
         vstore8(w * vload8(0, from + j), 0, to + j);
     for (; j < width; j++)
         to[j] = j < have ? w * from[j] : 0.0f;
+}
+
+/* The same behind batch norm, without a weight; the first of them is j0, all are of k = l. */
+static void pack_row_in(const struct pack_in *in, __global const float *from, __global float *to, const int j0,
+                        const int l, const int have, const int width)
+{
+    int j = 0;
+    for (; in->along == 2 && j + 4 <= have; j += 4)
+        vstore4(pack_in4(in, j0 + j, vload4(0, from + j)), 0, to + j);
+    for (; j < width; j++)
+        to[j] = j < have ? pack_in1(in, in->along == 2 ? j0 + j : l, from[j]) : 0.0f;
 }
 
 /* Rows l0..l1-1 of one panel whose columns lie side by side. A row of fewer than eight is stored as eight where the
@@ -62,8 +101,8 @@ static void pack_columns(__global const float *from, const size_t step, __global
 }
 
 /* dst = packed form of the matrix whose element (j, l) is src[j * step_j + l * step_k], with weighted (then step_j is 1)
- * times wgt[l]. Dimension 0: pieces of 64 k; dimension 1: as many panels as fit SPAN columns, which find each other's
- * cache lines loaded. */
+ * times wgt[l], with norm 1 or 2 (then one of the steps is 1, and there is no weight) behind batch norm. Dimension 0:
+ * pieces of 64 k; dimension 1: as many panels as fit SPAN columns, which find each other's cache lines loaded. */
 __kernel void gemm_pack(
     __global const float *restrict src,
     __global const float *restrict wgt,
@@ -73,14 +112,26 @@ __kernel void gemm_pack(
     const int width,
     const int step_j,
     const int step_k,
-    const int weighted)
+    const int weighted,
+    __global const float *restrict in_mean,
+    __global const float *restrict in_invstd,
+    __global const float *restrict in_gamma,
+    __global const float *restrict in_beta,
+    const int norm,
+    const int in_relu)
 {
     const int span = SPAN / width * width, l0 = (int)get_global_id(0) * 64, j_begin = (int)get_global_id(1) * span;
     const int l1 = min(k, l0 + 64), j_end = min(count, j_begin + span);
     const int block = l0 / KC * KC, depth = min(KC, k - block), all = (count + width - 1) / width * width;
+    const struct pack_in in = { in_mean, in_invstd, in_gamma, in_beta, norm, in_relu };
     for (int j0 = j_begin; j0 < j_end; j0 += width) {
         const int have = min(width, count - j0);
         __global float *to = dst + (size_t)block * all + (size_t)j0 * depth - (size_t)block * width;
+        if (step_j == 1 && norm) {
+            for (int l = l0; l < l1; l++)
+                pack_row_in(&in, src + j0 + (size_t)l * step_k, to + (size_t)l * width, j0, l, have, width);
+            continue;
+        }
         if (step_j == 1) {
             pack_columns(src + j0, step_k, wgt, to, have, width, l0, l1, weighted);
             continue;
@@ -88,12 +139,14 @@ __kernel void gemm_pack(
         __global const float *from = src + (size_t)j0 * step_j;
         int j = 0;
         for (; step_k == 1 && j + 4 <= have; j += 4)
-            pack_four_rows(from + (size_t)j * step_j, step_j, to + j, width, l0, l1);
+            pack_four_rows(&in, from + (size_t)j * step_j, step_j, to + j, width, l0, l1);
         for (; step_k == 1 && j + 2 <= have; j += 2)
-            pack_two_rows(from + (size_t)j * step_j, step_j, to + j, width, l0, l1);
+            pack_two_rows(&in, from + (size_t)j * step_j, step_j, to + j, width, l0, l1);
         for (; j < width; j++)
-            for (int l = l0; l < l1; l++)
-                to[(size_t)l * width + j] = j < have ? from[(size_t)j * step_j + (size_t)l * step_k] : 0.0f;
+            for (int l = l0; l < l1; l++) {
+                const float x = j < have ? from[(size_t)j * step_j + (size_t)l * step_k] : 0.0f;
+                to[(size_t)l * width + j] = norm && j < have ? pack_in1(&in, norm == 2 ? j0 + j : l, x) : x;
+            }
     }
 }
 
@@ -219,7 +272,7 @@ static void gemm_ahead(__global const float *from, const int floats, const int t
  * rows as they lie (A_STEP 1, a_row = k) or panels. b: rows [k,n] as they lie (b_packed 0), or panels. With
  * slices > 1, dst is slices x m x n partial sums. lower: register tiles above the diagonal are left out; rows of tiles
  * come from both ends in turn, so that each lot of work-items has the same share of what is left. more: adds to what dst
- * holds. */
+ * holds. stat (one slice, not lower): part [tiles, 2, n] = statistics of each tile's columns. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
     __global const float *restrict a,
     __global const float *restrict b,
@@ -237,7 +290,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
     const int has_add,
     const int relu,
     const int lower,
-    const int more)
+    const int more,
+    __global float *restrict part,
+    const int stat)
 {
     const int tiles = (m + tile_m - 1) / tile_m, tile = get_global_id(1);
     const int i_begin = (!lower ? tile : tile % 2 ? tiles - 1 - tile / 2 : tile / 2) * tile_m, i_end = min(m, i_begin + tile_m);
@@ -308,6 +363,8 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void gemm_cpu(
                 else
                     gemm_store(acc, out, bia, add, i0, j0, m, n, whole || (hold ? !more : first), last, has_bias, has_add,
                                relu);
+                if (stat && last)
+                    cpu_stat(to, n, min(MR, i_end - i0), i0 - i_begin, part + (size_t)tile * 2 * n + j0, n, min(NR, n - j0));
             }
             if (++q == LOT_PANELS || j0 + NR >= j_end) {
                 if (!b_packed)

@@ -95,4 +95,39 @@ static inline void cpu_store(const vec acc[MR][2], __global float *to, const int
     }
 }
 
+/* `rows` rows of a tile, `step` apart, which was stored just now, go into the statistics of their `have` columns,
+ * part[0..] = mean and part[cols..] = sum of squared deviations, which hold those of `before` rows already (Chan,
+ * Golub, LeVeque 1983). Now they are in the nearest cache; later, rows at a power of two from each other would be in
+ * none. */
+static inline void cpu_stat(__global const float *from, const size_t step, const int rows, const int before,
+                            __global float *part, const int cols, const int have)
+{
+    const float all = before + rows, share = (float)rows / all, weight = (float)before * share;
+    int j = 0;
+    for (; j + VW <= have; j += VW) {
+        vec sum = VLOAD(from + j), m2 = (vec)(0.0f);
+        for (int i = 1; i < rows; i++)
+            sum += VLOAD(from + i * step + j);
+        const vec mean = sum / (float)rows;
+        for (int i = 0; i < rows; i++) {
+            const vec off = VLOAD(from + i * step + j) - mean;
+            m2 = fma(off, off, m2);
+        }
+        const vec old = before ? VLOAD(part + j) : mean, more = mean - old;
+        VSTORE(fma(more, (vec)(share), old), part + j);
+        VSTORE((before ? VLOAD(part + cols + j) : (vec)(0.0f)) + fma(more * more, (vec)(weight), m2), part + cols + j);
+    }
+    for (; j < have; j++) {
+        float sum = from[j], m2 = 0.0f;
+        for (int i = 1; i < rows; i++)
+            sum += from[i * step + j];
+        const float mean = sum / (float)rows;
+        for (int i = 0; i < rows; i++)
+            m2 = fma(from[i * step + j] - mean, from[i * step + j] - mean, m2);
+        const float old = before ? part[j] : mean, more = mean - old;
+        part[j] = fma(more, share, old);
+        part[cols + j] = (before ? part[cols + j] : 0.0f) + fma(more * more, weight, m2);
+    }
+}
+
 #endif

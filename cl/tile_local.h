@@ -29,6 +29,8 @@
     #define TILE_SHAPE reqd_work_group_size(TILE_ITEMS, 1, 1), intel_reqd_sub_group_size(SUB)
     /* A number that is the same in the whole sub-group, so that the compiler knows it and keeps it in one register. */
     #define SAME(x) sub_group_broadcast((int)(x), 0)
+    /* What batch norm leaves to a product (bn_ends.h) would not fit the registers beside it, and nobody asks for it. */
+    #define TILE_ENDS 0
     #define TILE_LOCALS                                                                                                \
         float tile_a[RM];                                                                                              \
         __local float tile_b[BK][BN + 1]
@@ -56,6 +58,7 @@
     #ifndef RB
         #define RB 4
     #endif
+    #define TILE_ENDS  1
     #define RM         RB
     #define RN         RB
     #define BK         16

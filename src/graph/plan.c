@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "graph/fit.h"
+#include "graph/fuse.h"
 #include "ops/selftest.h"
 #include "ops/selftest_side.h"
 
@@ -328,6 +329,8 @@ imx_status imx_graph_plan(struct imx_graph *g, uint64_t limit)
     IMX_TRY(g->status);
     if (limit)
         IMX_TRY(imx_graph_fit(g, limit, sum_keep(g) + imx_store_bytes(g->store)));
+    if (!g->n_slices) /* slices know the plain ops */
+        imx_graph_fuse(g);
     IMX_TRY(finish(g));
     imx_testers_dismiss(g->dev); /* what comes later is little, and each of them has a compiler in memory */
     for (int i = 0; i < g->n_nodes; i++)

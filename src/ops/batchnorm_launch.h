@@ -1,5 +1,5 @@
 /* The launches of cl/batchnorm.cl, which batch norm makes in one op and bnpart in ops of their own. Private to
- * batchnorm_cl.c and bnpart_cl.c. */
+ * batchnorm_cl.c, bnpart_cl.c and bn_ends.h. */
 #ifndef IMX_OPS_BATCHNORM_LAUNCH_H
 #define IMX_OPS_BATCHNORM_LAUNCH_H
 

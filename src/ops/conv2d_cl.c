@@ -2,7 +2,7 @@
  * conv2d_pack.c. The weight gradient cuts its long sum over pixels into slices when the weights alone have
  * too few tiles to fill the device. */
 #include "imx_kernels.h"
-#include "ops/conv2d.h"
+#include "ops/conv2d_launch.h"
 #include "ops/conv2d_plan.h"
 #include "ops/conv2d_winograd.h"
 #include "ops/gemm_pack.h"
@@ -10,18 +10,20 @@
 #include "ops/launch.h"
 #include "ops/tile_local.h"
 
-static int tile16_rank(const struct imx_caps *caps, const void *problem)
+int imx_conv2d_tile16_rank(const struct imx_caps *caps, const void *problem)
 {
     (void)caps, (void)problem;
     return 1;
 }
 
-static int tile8_rank(const struct imx_caps *caps, const void *problem)
+int imx_conv2d_tile8_rank(const struct imx_caps *caps, const void *problem)
 {
     (void)caps, (void)problem;
     return 2;
 }
-#define tile4_rank tile8_rank
+#define tile16_rank imx_conv2d_tile16_rank
+#define tile8_rank  imx_conv2d_tile8_rank
+#define tile4_rank  imx_conv2d_tile8_rank
 
 /* After all other tiles until tune finds them faster; see gemm_cl.c. */
 static int tile_sub16_rank(const struct imx_caps *caps, const void *problem)
@@ -56,7 +58,7 @@ static imx_status half_mag_wei(const void *problem, void *const *arg, double *co
 
 static imx_status tile_work(struct imx_dev *dev, const struct imx_conv2d_work *k, struct imx_mem src,
                             struct imx_mem wei, struct imx_mem bia, struct imx_mem dst, bool has_bias,
-                            const struct imx_tile *tile)
+                            const struct imx_tile *tile, const struct imx_bn_work *bn)
 {
     const size_t rows = (size_t)k->images * (size_t)k->out_h * (size_t)k->out_w;
     const struct imx_launch launch = imx_tile_launch(tile, rows, (size_t)k->cols, 1);
@@ -69,15 +71,25 @@ static imx_status tile_work(struct imx_dev *dev, const struct imx_conv2d_work *k
                                                             .dst = dst,
                                                             IMX_CONV2D_PLACES(k),
                                                             IMX_CONV2D_WEIGHTS(k),
-                                                            .has_bias = has_bias });
+                                                            .has_bias = has_bias,
+                                                            IMX_BN_IN(bn),
+                                                            .norm = bn->ends.norm,
+                                                            .part = bn->part,
+                                                            .stat = bn->ends.stat });
+}
+
+imx_status imx_conv2d_tile_fwd(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a,
+                               const struct imx_tile *tile, const struct imx_bn_work *bn)
+{
+    const struct imx_conv2d_work work = imx_conv2d_work_fwd(d);
+    return tile_work(dev, &work, a->m[IMX_CONV2D_FWD_SRC], a->m[IMX_CONV2D_FWD_WEI], a->m[IMX_CONV2D_FWD_BIA],
+                     a->m[IMX_CONV2D_FWD_DST], d->bias, tile, bn);
 }
 
 static imx_status tile_fwd(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a,
                            const struct imx_tile *tile)
 {
-    const struct imx_conv2d_work work = imx_conv2d_work_fwd(d);
-    return tile_work(dev, &work, a->m[IMX_CONV2D_FWD_SRC], a->m[IMX_CONV2D_FWD_WEI], a->m[IMX_CONV2D_FWD_BIA],
-                     a->m[IMX_CONV2D_FWD_DST], d->bias, tile);
+    return imx_conv2d_tile_fwd(dev, d, a, tile, &(struct imx_bn_work){ 0 });
 }
 
 static imx_status tile_data(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a,
@@ -87,19 +99,20 @@ static imx_status tile_data(struct imx_dev *dev, const struct imx_conv2d *d, con
         for (int32_t fx = 0; fx < d->stride; fx++) {
             const struct imx_conv2d_work work = imx_conv2d_work_data(d, fy, fx);
             IMX_TRY(tile_work(dev, &work, a->m[IMX_CONV2D_BWD_DATA_DDST], a->m[IMX_CONV2D_BWD_DATA_WEI],
-                              (struct imx_mem){ 0 }, a->m[IMX_CONV2D_BWD_DATA_DSRC], false, tile));
+                              (struct imx_mem){ 0 }, a->m[IMX_CONV2D_BWD_DATA_DSRC], false, tile,
+                              &(struct imx_bn_work){ 0 }));
         }
     return IMX_OK;
 }
 
-static struct imx_sums wei_sums(const void *problem)
+struct imx_sums imx_conv2d_wei_sums(const void *problem)
 {
     const struct imx_conv2d *d = problem;
     return (struct imx_sums){ d->o, d->k * d->k * d->c, d->n * imx_conv2d_p(d) * imx_conv2d_q(d) };
 }
 
-static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a,
-                           const struct imx_sliced *f)
+imx_status imx_conv2d_tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a,
+                               const struct imx_sliced *f, const struct imx_bn_work *bn)
 {
     const int32_t count = d->o * d->k * d->k * d->c;
     const struct imx_slices cut = imx_sliced_cut(&dev->caps, d, f);
@@ -109,13 +122,21 @@ static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, cons
                                          .ddst = a->m[IMX_CONV2D_BWD_WEI_DDST],
                                          .part = cut.count == 1 ? a->m[IMX_CONV2D_BWD_WEI_DWEI] : a->ws,
                                          IMX_CONV2D_SIZES(d),
-                                         .slice_pixels = cut.depth }));
+                                         .slice_pixels = cut.depth,
+                                         IMX_BN_IN(bn),
+                                         .norm = bn->ends.norm }));
     if (cut.count == 1)
         return IMX_OK;
     return imx_run_conv2d_sum_slices(
         dev, imx_launch_1d(dev, (size_t)count, NULL),
         &(struct imx_k_conv2d_sum_slices){
             .part = a->ws, .dwei = a->m[IMX_CONV2D_BWD_WEI_DWEI], .count = count, .slices = cut.count });
+}
+
+static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a,
+                           const struct imx_sliced *f)
+{
+    return imx_conv2d_tile_wei(dev, d, a, f, &(struct imx_bn_work){ 0 });
 }
 
 #define TILE_VARIANT(direction, kind, name, mag, storage)                                                              \
@@ -127,7 +148,7 @@ static imx_status tile_wei(struct imx_dev *dev, const struct imx_conv2d *d, cons
         name, imx_##kind##_fits, NULL, direction##_##kind##_run, kind##_rank, NULL, mag, false, storage                \
     };
 #define WEI_VARIANT(kind, name, mag, storage)                                                                          \
-    IMX_SLICED_VARIANT(wei_, kind, name, conv2d_bwd_wei, wei_sums, tile_wei, kind##_rank, mag, storage)
+    IMX_SLICED_VARIANT(wei_, kind, name, conv2d_bwd_wei, imx_conv2d_wei_sums, tile_wei, kind##_rank, mag, storage)
 #define TILE_VARIANTS(kind, name)                                                                                      \
     TILE_VARIANT(fwd, kind, name, NULL, 0)                                                                             \
     TILE_VARIANT(data, kind, name, NULL, 0)                                                                            \

@@ -3,7 +3,7 @@
  * over pixels into slices, so that every core has several pieces, which conv2d_sum_slices adds in their
  * order. */
 #include "imx_kernels.h"
-#include "ops/conv2d.h"
+#include "ops/conv2d_launch.h"
 #include "ops/conv2d_plan.h"
 #include "ops/gemm_pack.h"
 #include "ops/launch.h"
@@ -19,7 +19,7 @@ static int64_t pieces(const struct imx_caps *caps)
     return 8 * (int64_t)(caps->compute_units ? caps->compute_units : 1);
 }
 
-static int rank(const struct imx_caps *caps, const void *problem)
+int imx_conv2d_cpu_rank(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
     return caps->type == IMX_DEV_CPU ? 0 : 3;
@@ -63,7 +63,8 @@ static imx_status pack_wei(struct imx_dev *dev, const struct imx_conv2d_work *k,
 
 /* tuned: pixels of one work-item, 0: its own. */
 static imx_status run_work(struct imx_dev *dev, const struct imx_conv2d_work *k, struct imx_mem src, struct imx_mem wei,
-                           struct imx_mem bia, struct imx_mem dst, bool has_bias, struct imx_mem ws, int32_t tuned)
+                           struct imx_mem bia, struct imx_mem dst, bool has_bias, struct imx_mem ws, int32_t tuned,
+                           const struct imx_bn_work *bn)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
     const int32_t rows = k->images * k->out_h * k->out_w;
@@ -82,10 +83,12 @@ static imx_status run_work(struct imx_dev *dev, const struct imx_conv2d_work *k,
                                                           .dst = dst,
                                                           IMX_CONV2D_PLACES(k),
                                                           .tile_m = tile_m,
-                                                          .has_bias = has_bias });
+                                                          .has_bias = has_bias,
+                                                          .part = bn->part,
+                                                          .stat = bn->ends.stat });
 }
 
-static uint64_t fwd_workspace(const struct imx_caps *caps, const void *problem)
+uint64_t imx_conv2d_cpu_bytes(const struct imx_caps *caps, const void *problem)
 {
     const struct imx_conv2d_work work = imx_conv2d_work_fwd(problem);
     return packed_bytes(caps, &work);
@@ -98,11 +101,10 @@ static bool few_channels(const struct imx_conv2d *d)
 }
 
 static imx_status run_few(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_conv2d_work *work,
-                          const struct imx_args *a, int32_t tuned)
+                          const struct imx_args *a, int32_t tile_m, const struct imx_bn_work *bn)
 {
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
     const int32_t pixels = work->images * work->out_h * work->out_w;
-    const int32_t tile_m = tuned ? tuned : own_tile_m(&dev->caps, work, 1);
     const struct imx_launch launch = { { (size_t)((pixels + tile_m - 1) / tile_m), 1, 1 }, { 1, 1, 1 }, t.options };
     IMX_TRY(pack_wei(dev, work, a->m[IMX_CONV2D_FWD_WEI], a->ws));
     return imx_run_conv2d_cpu_few(dev, launch,
@@ -112,19 +114,40 @@ static imx_status run_few(struct imx_dev *dev, const struct imx_conv2d *d, const
                                                                   .dst = a->m[IMX_CONV2D_FWD_DST],
                                                                   IMX_CONV2D_SIZES(d),
                                                                   .tile_m = tile_m,
-                                                                  .has_bias = d->bias });
+                                                                  .has_bias = d->bias,
+                                                                  .part = bn->part,
+                                                                  .stat = bn->ends.stat });
+}
+
+/* Pixels of a work-item that a measurement chose; 0: its own choice. */
+static int32_t fwd_tuned(const struct imx_caps *caps, const struct imx_conv2d *d)
+{
+    int32_t tuned[IMX_MAX_TUNABLES] = { 0 };
+    (void)imx_tuned_values(caps, &imx_op_conv2d_fwd, &imx_variant_conv2d_fwd_cpu, d, tuned);
+    return tuned[0];
+}
+
+int32_t imx_conv2d_cpu_rows(const struct imx_caps *caps, const struct imx_conv2d *d)
+{
+    const struct imx_conv2d_work work = imx_conv2d_work_fwd(d);
+    const int32_t tuned = fwd_tuned(caps, d);
+    return tuned ? tuned : own_tile_m(caps, &work, few_channels(d) ? 1 : panels_of(caps, &work));
+}
+
+imx_status imx_conv2d_cpu_fwd(struct imx_dev *dev, const struct imx_conv2d *d, const struct imx_args *a,
+                              const struct imx_bn_work *bn)
+{
+    const struct imx_conv2d_work work = imx_conv2d_work_fwd(d);
+    const int32_t tile_m = imx_conv2d_cpu_rows(&dev->caps, d);
+    if (few_channels(d))
+        return run_few(dev, d, &work, a, tile_m, bn);
+    return run_work(dev, &work, a->m[IMX_CONV2D_FWD_SRC], a->m[IMX_CONV2D_FWD_WEI], a->m[IMX_CONV2D_FWD_BIA],
+                    a->m[IMX_CONV2D_FWD_DST], d->bias, a->ws, tile_m, bn);
 }
 
 static imx_status fwd_run(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
-    const struct imx_conv2d *d = problem;
-    const struct imx_conv2d_work work = imx_conv2d_work_fwd(d);
-    int32_t tuned[IMX_MAX_TUNABLES] = { 0 };
-    (void)imx_tuned_values(&dev->caps, &imx_op_conv2d_fwd, &imx_variant_conv2d_fwd_cpu, d, tuned);
-    if (few_channels(d))
-        return run_few(dev, d, &work, a, tuned[0]);
-    return run_work(dev, &work, a->m[IMX_CONV2D_FWD_SRC], a->m[IMX_CONV2D_FWD_WEI], a->m[IMX_CONV2D_FWD_BIA],
-                    a->m[IMX_CONV2D_FWD_DST], d->bias, a->ws, tuned[0]);
+    return imx_conv2d_cpu_fwd(dev, problem, a, &(struct imx_bn_work){ 0 });
 }
 
 /* The weights' panels are one block of KC of cl/tile_cpu.h. */
@@ -168,7 +191,8 @@ static imx_status data_run(struct imx_dev *dev, const void *problem, const struc
         for (int32_t fx = 0; fx < d->stride; fx++) {
             const struct imx_conv2d_work work = imx_conv2d_work_data(d, fy, fx);
             IMX_TRY(run_work(dev, &work, a->m[IMX_CONV2D_BWD_DATA_DDST], a->m[IMX_CONV2D_BWD_DATA_WEI],
-                             (struct imx_mem){ 0 }, a->m[IMX_CONV2D_BWD_DATA_DSRC], false, a->ws, tuned[0]));
+                             (struct imx_mem){ 0 }, a->m[IMX_CONV2D_BWD_DATA_DSRC], false, a->ws, tuned[0],
+                             &(struct imx_bn_work){ 0 }));
         }
     return IMX_OK;
 }
@@ -232,8 +256,9 @@ static imx_status wei_run(struct imx_dev *dev, const void *problem, const struct
 
 static void own_fwd(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])
 {
-    const struct imx_conv2d_work work = imx_conv2d_work_fwd(problem);
-    value[0] = own_tile_m(caps, &work, few_channels(problem) ? 1 : panels_of(caps, &work));
+    struct imx_caps plain = *caps;
+    plain.tuned = NULL;
+    value[0] = imx_conv2d_cpu_rows(&plain, problem);
 }
 
 static void own_data(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])
@@ -267,9 +292,9 @@ static const struct imx_tunables tune_fwd = { 1, { { "tile_m", tries_m } }, own_
                                  tune_data = { 1, { { "tile_m", tries_m } }, own_data, tile_ok },
                                  tune_wei = { 1, { { "slices", tries_slices } }, own_wei, slices_ok };
 
-const struct imx_variant imx_variant_conv2d_fwd_cpu = { "cl_pack_cpu", imx_on_long_items, fwd_workspace, fwd_run,
-                                                        rank,          &tune_fwd };
-const struct imx_variant imx_variant_conv2d_data_cpu = { "cl_pack_cpu", imx_on_long_items, data_workspace, data_run,
-                                                         rank,          &tune_data };
-const struct imx_variant imx_variant_conv2d_wei_cpu = { "cl_pack_cpu", imx_on_long_items, wei_workspace, wei_run,
-                                                        rank,          &tune_wei };
+const struct imx_variant imx_variant_conv2d_fwd_cpu = { "cl_pack_cpu", imx_on_long_items,   imx_conv2d_cpu_bytes,
+                                                        fwd_run,       imx_conv2d_cpu_rank, &tune_fwd };
+const struct imx_variant imx_variant_conv2d_data_cpu = { "cl_pack_cpu", imx_on_long_items,   data_workspace,
+                                                         data_run,      imx_conv2d_cpu_rank, &tune_data };
+const struct imx_variant imx_variant_conv2d_wei_cpu = { "cl_pack_cpu", imx_on_long_items,   wei_workspace,
+                                                        wei_run,       imx_conv2d_cpu_rank, &tune_wei };

@@ -3,6 +3,7 @@
  * whose partial sums gemm_finish adds in a fixed order. */
 #include "imx_kernels.h"
 #include "ops/gemm.h"
+#include "ops/gemm_launch.h"
 #include "ops/gemm_pack.h"
 #include "ops/half.h"
 #include "ops/launch.h"
@@ -13,14 +14,14 @@ static bool is_cpu(const struct imx_caps *caps)
     return caps->type == IMX_DEV_CPU;
 }
 
-static struct imx_sums sums(const void *problem)
+struct imx_sums imx_gemm_sums(const void *problem)
 {
     const struct imx_gemm *g = problem;
     return (struct imx_sums){ g->m, g->n, g->k };
 }
 
-static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const struct imx_args *a,
-                           const struct imx_sliced *f)
+imx_status imx_gemm_tile_run(struct imx_dev *dev, const struct imx_gemm *g, const struct imx_args *a,
+                             const struct imx_sliced *f, const struct imx_bn_work *bn)
 {
     const struct imx_slices cut = imx_sliced_cut(&dev->caps, g, f);
     IMX_TRY(imx_run_gemm_tile(dev, imx_sliced_launch(g, f, cut),
@@ -38,7 +39,11 @@ static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const 
                                                          .slice_k = cut.depth,
                                                          .has_bias = g->bias,
                                                          .has_add = g->add,
-                                                         .relu = g->act == IMX_ACT_RELU }));
+                                                         .relu = g->act == IMX_ACT_RELU,
+                                                         IMX_BN_IN(bn),
+                                                         .norm = bn->ends.norm,
+                                                         .part = bn->part,
+                                                         .stat = bn->ends.stat }));
     if (cut.count == 1)
         return IMX_OK;
     return imx_run_gemm_finish(dev, imx_launch_1d(dev, (size_t)g->m * (size_t)g->n, NULL),
@@ -55,18 +60,26 @@ static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const 
                                                             .relu = g->act == IMX_ACT_RELU });
 }
 
-static int tile16_rank(const struct imx_caps *caps, const void *problem)
+static imx_status tile_run(struct imx_dev *dev, const struct imx_gemm *g, const struct imx_args *a,
+                           const struct imx_sliced *f)
+{
+    return imx_gemm_tile_run(dev, g, a, f, &(struct imx_bn_work){ 0 });
+}
+
+int imx_gemm_tile16_rank(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
     return is_cpu(caps) ? 2 : 1;
 }
 
-static int tile8_rank(const struct imx_caps *caps, const void *problem)
+int imx_gemm_tile8_rank(const struct imx_caps *caps, const void *problem)
 {
     (void)caps, (void)problem;
     return 3;
 }
-#define tile4_rank tile8_rank
+#define tile16_rank imx_gemm_tile16_rank
+#define tile8_rank  imx_gemm_tile8_rank
+#define tile4_rank  imx_gemm_tile8_rank
 
 /* Of an Intel GPU, where a read of another lane's register is part of the multiplication; none was at hand to measure
  * it, so tune must find them faster first: they come after all other tiles, whichever of those fit. On a CPU device
@@ -124,7 +137,7 @@ static int blas_rank(const struct imx_caps *caps, const void *problem)
 }
 
 #define TILE_VARIANT(kind, name, mag, storage)                                                                         \
-    IMX_SLICED_VARIANT(, kind, name, gemm, sums, tile_run, kind##_rank, mag, storage)
+    IMX_SLICED_VARIANT(, kind, name, gemm, imx_gemm_sums, tile_run, kind##_rank, mag, storage)
 TILE_VARIANT(tile16, "cl_tile_local", NULL, 0)
 TILE_VARIANT(tile8, "cl_tile_local8", NULL, 0)
 TILE_VARIANT(tile4, "cl_tile_local4", NULL, 0)

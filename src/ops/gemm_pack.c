@@ -7,7 +7,7 @@
  * gemm_finish. */
 #include "ops/gemm_pack.h"
 #include "imx_kernels.h"
-#include "ops/gemm.h"
+#include "ops/gemm_launch.h"
 #include "ops/launch.h"
 #include "ops/tuned.h"
 
@@ -74,7 +74,8 @@ static void choose_tiles(const struct imx_caps *caps, const struct imx_cpu_tile 
     set_slices(wanted < 1 ? 1 : wanted > 16 ? 16 : wanted, k, p);
 }
 
-static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm *g)
+/* norm: the matrix that batch norm stands before (struct imx_bn_ends), which is packed in any case. */
+static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm *g, int32_t norm)
 {
     int32_t tuned[IMX_MAX_TUNABLES];
     const struct imx_cpu_tile t = imx_cpu_tile(caps);
@@ -87,8 +88,8 @@ static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm 
     p.n = p.turned ? g->m : g->n;
     const bool a_helps = p.n >= PACK_FROM && g->k >= PACK_FROM;
     const bool b_helps = p.m >= PACK_FROM && g->k >= PACK_FROM;
-    p.a_packed = (p.turned ? !g->tb : g->ta) || (set ? form & 2 : a_helps);
-    p.b_packed = (p.turned ? !g->ta : g->tb) || (set ? form & 1 : b_helps);
+    p.a_packed = (p.turned ? !g->tb : g->ta) || (set ? form & 2 : a_helps) || norm == (p.turned ? 2 : 1);
+    p.b_packed = (p.turned ? !g->ta : g->tb) || (set ? form & 1 : b_helps) || norm == (p.turned ? 1 : 2);
     if (set) {
         p.tile_m = tuned[TILE_M];
         p.tile_n = tuned[TILE_N];
@@ -103,53 +104,88 @@ static struct plan make_plan(const struct imx_caps *caps, const struct imx_gemm 
     return p;
 }
 
-static int rank(const struct imx_caps *caps, const void *problem)
+int imx_gemm_cpu_rank(const struct imx_caps *caps, const void *problem)
 {
     (void)problem;
     return caps->type == IMX_DEV_CPU ? 0 : 4;
 }
 
+uint64_t imx_gemm_cpu_bytes(const struct imx_caps *caps, const struct imx_gemm *g, int32_t norm)
+{
+    const struct plan p = make_plan(caps, g, norm);
+    return p.a_bytes + p.b_bytes + p.part_bytes;
+}
+
 static uint64_t workspace(const struct imx_caps *caps, const void *problem)
 {
-    const struct plan p = make_plan(caps, problem);
-    return p.a_bytes + p.b_bytes + p.part_bytes;
+    return imx_gemm_cpu_bytes(caps, problem, 0);
+}
+
+int32_t imx_gemm_cpu_tile_rows(const struct imx_caps *caps, const struct imx_gemm *g, int32_t norm)
+{
+    const struct plan p = make_plan(caps, g, norm);
+    return p.parts ? 0 : p.tile_m;
+}
+
+/* The one where a matrix is packed: with a weight, behind batch norm, or as it is. */
+static imx_status pack(struct imx_dev *dev, struct imx_k_gemm_pack k)
+{
+    const int32_t span = IMX_CPU_SPAN / k.width * k.width;
+    const struct imx_launch launch = { { ((size_t)k.k + 63) / 64, (size_t)((k.count + span - 1) / span), 1 },
+                                       { 1, 1, 1 },
+                                       imx_cpu_tile(&dev->caps).options };
+    return imx_run_gemm_pack(dev, launch, &k);
 }
 
 imx_status imx_cpu_pack(struct imx_dev *dev, struct imx_mem src, struct imx_mem wgt, struct imx_mem dst, int32_t count,
                         int32_t k, int32_t width, int32_t step_j, int32_t step_k)
 {
-    const int32_t span = IMX_CPU_SPAN / width * width;
-    const struct imx_launch launch = { { ((size_t)k + 63) / 64, (size_t)((count + span - 1) / span), 1 },
-                                       { 1, 1, 1 },
-                                       imx_cpu_tile(&dev->caps).options };
-    return imx_run_gemm_pack(dev, launch,
-                             &(struct imx_k_gemm_pack){ .src = src,
-                                                        .wgt = wgt,
-                                                        .dst = dst,
-                                                        .count = count,
-                                                        .k = k,
-                                                        .width = width,
-                                                        .step_j = step_j,
-                                                        .step_k = step_k,
-                                                        .weighted = wgt.bytes > 0 });
+    return pack(dev, (struct imx_k_gemm_pack){ .src = src,
+                                               .wgt = wgt,
+                                               .dst = dst,
+                                               .count = count,
+                                               .k = k,
+                                               .width = width,
+                                               .step_j = step_j,
+                                               .step_k = step_k,
+                                               .weighted = wgt.bytes > 0 });
 }
 
-static imx_status run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
+/* Matrix `which` (1 or 2) of the product, of `count` rows or columns that stay and k that are summed up; rows: those
+ * lie apart, and the k side by side. */
+static imx_status pack_matrix(struct imx_dev *dev, const struct imx_bn_work *bn, int32_t which, bool rows,
+                              struct imx_mem src, struct imx_mem dst, int32_t count, int32_t k, int32_t width)
 {
-    const struct imx_gemm *g = problem;
+    const bool norm = bn->ends.norm == which;
+    return pack(dev, (struct imx_k_gemm_pack){ .src = src,
+                                               .dst = dst,
+                                               .count = count,
+                                               .k = k,
+                                               .width = width,
+                                               .step_j = rows ? k : 1,
+                                               .step_k = rows ? 1 : count,
+                                               IMX_BN_IN(bn),
+                                               .norm = !norm  ? 0
+                                                       : rows ? 1
+                                                              : 2 });
+}
+
+imx_status imx_gemm_cpu_run(struct imx_dev *dev, const struct imx_gemm *g, const struct imx_args *args,
+                            const struct imx_bn_work *bn)
+{
     const struct imx_cpu_tile t = imx_cpu_tile(&dev->caps);
-    const struct plan p = make_plan(&dev->caps, g);
+    const struct plan p = make_plan(&dev->caps, g, bn->ends.norm);
     struct imx_mem a = args->m[p.turned ? IMX_GEMM_B : IMX_GEMM_A], b = args->m[p.turned ? IMX_GEMM_A : IMX_GEMM_B];
-    const struct imx_mem none = { 0 }, parts = imx_part(args->ws, p.a_bytes + p.b_bytes, p.part_bytes);
-    const bool a_rows = p.turned ? g->tb : !g->ta, b_rows = p.turned ? g->ta : !g->tb;
+    const struct imx_mem parts = imx_part(args->ws, p.a_bytes + p.b_bytes, p.part_bytes);
+    const bool a_rows = p.turned ? g->tb : !g->ta, b_rows = p.turned ? !g->ta : g->tb;
     if (p.a_packed) {
         const struct imx_mem packed = imx_part(args->ws, 0, p.a_bytes);
-        IMX_TRY(imx_cpu_pack(dev, a, none, packed, p.m, g->k, t.mr, a_rows ? g->k : 1, a_rows ? 1 : p.m));
+        IMX_TRY(pack_matrix(dev, bn, p.turned ? 2 : 1, a_rows, a, packed, p.m, g->k, t.mr));
         a = packed;
     }
     if (p.b_packed) {
         const struct imx_mem packed = imx_part(args->ws, p.a_bytes, p.b_bytes);
-        IMX_TRY(imx_cpu_pack(dev, b, none, packed, p.n, g->k, t.nr, b_rows ? 1 : g->k, b_rows ? p.n : 1));
+        IMX_TRY(pack_matrix(dev, bn, p.turned ? 1 : 2, b_rows, b, packed, p.n, g->k, t.nr));
         b = packed;
     }
     const struct imx_launch launch = {
@@ -172,7 +208,9 @@ static imx_status run(struct imx_dev *dev, const void *problem, const struct imx
                                                        .slice_k = p.slice_k,
                                                        .has_bias = !p.parts && g->bias,
                                                        .has_add = !p.parts && g->add,
-                                                       .relu = !p.parts && g->act == IMX_ACT_RELU }));
+                                                       .relu = !p.parts && g->act == IMX_ACT_RELU,
+                                                       .part = bn->part,
+                                                       .stat = bn->ends.stat }));
     if (!p.parts)
         return IMX_OK;
     return imx_run_gemm_finish(dev, imx_launch_1d(dev, (size_t)g->m * (size_t)g->n, NULL),
@@ -189,11 +227,16 @@ static imx_status run(struct imx_dev *dev, const void *problem, const struct imx
                                                             .relu = g->act == IMX_ACT_RELU });
 }
 
+static imx_status run(struct imx_dev *dev, const void *problem, const struct imx_args *args)
+{
+    return imx_gemm_cpu_run(dev, problem, args, &(struct imx_bn_work){ 0 });
+}
+
 static void own_tiles(const struct imx_caps *caps, const void *problem, int32_t value[IMX_MAX_TUNABLES])
 {
     struct imx_caps plain = *caps;
     plain.tuned = NULL;
-    const struct plan p = make_plan(&plain, problem);
+    const struct plan p = make_plan(&plain, problem, 0);
     value[FORM] = 1 + 4 * p.turned + 2 * p.a_packed + p.b_packed;
     value[TILE_M] = p.tile_m;
     value[TILE_N] = p.tile_n;
@@ -220,4 +263,5 @@ static const struct imx_tunables tunables = {
     tiles_ok
 };
 
-const struct imx_variant imx_variant_gemm_cpu = { "cl_pack_cpu", imx_on_long_items, workspace, run, rank, &tunables };
+const struct imx_variant imx_variant_gemm_cpu = { "cl_pack_cpu", imx_on_long_items, workspace,
+                                                  run,           imx_gemm_cpu_rank, &tunables };

@@ -6,12 +6,14 @@
 #include "ops/bnpart.h"
 #include "ops/concat.h"
 #include "ops/conv2d.h"
+#include "ops/conv2d_bn.h"
 #include "ops/critic.h"
 #include "ops/dropout.h"
 #include "ops/eltwise.h"
 #include "ops/gather.h"
 #include "ops/gauss.h"
 #include "ops/gemm.h"
+#include "ops/gemm_bn.h"
 #include "ops/gram.h"
 #include "ops/gru.h"
 #include "ops/image.h"
@@ -46,6 +48,8 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_conv2d_fwd,
     &imx_op_conv2d_bwd_data,
     &imx_op_conv2d_bwd_wei,
+    &imx_op_conv2d_bn_fwd,
+    &imx_op_conv2d_bn_wei,
     &imx_op_critic_fwd,
     &imx_op_critic_bwd,
     &imx_op_critic_part_fwd,
@@ -64,6 +68,7 @@ const struct imx_op *const imx_ops[] = {
     &imx_op_gauss_kl,
     &imx_op_gauss_kl_bwd,
     &imx_op_gemm,
+    &imx_op_gemm_bn,
     &imx_op_gram,
     &imx_op_gru_cell,
     &imx_op_gru_cell_bwd,
