@@ -4,7 +4,7 @@
 
 /* x of column c as bn_apply would leave it; a NaN goes through the ReLU as a NaN. */
 static inline float bn_in(__global const float *mean, __global const float *invstd, __global const float *gamma,
-                   __global const float *beta, const int relu, const int c, const float x)
+                          __global const float *beta, const int relu, const int c, const float x)
 {
     const float v = (x - mean[c]) * (gamma[c] * invstd[c]) + beta[c];
     return relu && v < 0.0f ? 0.0f : v;
@@ -12,7 +12,7 @@ static inline float bn_in(__global const float *mean, __global const float *invs
 
 /* part[0] and part[cols] = mean and sum of squared deviations of `rows` values that lie `step` apart. */
 static inline void bn_column(__global const float *from, const size_t step, const int rows, __global float *part,
-                      const int cols)
+                             const int cols)
 {
     float sum = 0.0f, m2 = 0.0f;
     for (int r = 0; r < rows; r++)

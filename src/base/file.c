@@ -213,6 +213,25 @@ static imx_status open_temp(struct imx_atomic *f, size_t size)
                     f->path, f->path, TEMPS - 1);
 }
 
+void imx_file_sweep(const char *path)
+{
+    struct stat at, now;
+    char temp[4200];
+    for (int i = 0; i < TEMPS; i++) {
+        const int n = snprintf(temp, sizeof temp, "%s.tmp-%d", path, i);
+        if (n >= (int)sizeof temp || lstat(temp, &at) || !S_ISREG(at.st_mode))
+            continue;
+        const int fd = open(temp, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd < 0)
+            continue;
+        /* As in open_temp: a lock on a file that has its final name by now says nothing about who has this one. */
+        if (!flock(fd, LOCK_EX | LOCK_NB) && !fstat(fd, &now) && !lstat(temp, &at) && at.st_ino == now.st_ino &&
+            at.st_dev == now.st_dev)
+            unlink(temp);
+        close(fd);
+    }
+}
+
 /* The mode that a plain open() would have given, or that of the replaced file. */
 static mode_t mode_for(const char *path)
 {
@@ -305,6 +324,7 @@ static imx_status commit(struct imx_atomic *f, bool durable)
     if (rename(f->temp, f->path))
         IMX_GO(imx_io_fail("replace", f->path));
     f->temp[0] = 0;
+    imx_file_sweep(f->path);
     if (durable)
         status = imx_fsync_folder_of(f->path);
 fail:

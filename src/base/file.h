@@ -21,6 +21,9 @@ IMX_MUST_CHECK imx_status imx_file_write(const char *path, const void *data, siz
 IMX_MUST_CHECK imx_status imx_mkdirs(const char *path);
 /* True when something is there; *bytes (may be NULL) = its size. False: errno says why (ENOENT: nothing is there). */
 bool imx_file_size(const char *path, uint64_t *bytes);
+/* Removes what crashed writers of path left beside it. So does the next one that writes path; but where two made the
+ * same file and one of them was killed, nobody writes it again. */
+void imx_file_sweep(const char *path);
 /* Makes renames in the folder that holds `path` durable. */
 IMX_MUST_CHECK imx_status imx_fsync_folder_of(const char *path);
 

@@ -92,6 +92,7 @@ bool imx_cl_cache_read(const struct imx_cl_key *key, unsigned char **binary, siz
         free(data);
         return false;
     }
+    imx_file_sweep(path);
     memmove(data, data + HEAD, bytes - HEAD);
     *binary = (unsigned char *)data;
     *size = bytes - HEAD;

@@ -87,8 +87,8 @@ static inline struct imx_mem imx_bn_arg(const struct imx_bn_work *w, int i)
     return w->arg && w->ends.norm ? w->arg[i] : (struct imx_mem){ 0 };
 }
 
-/* The parts of the statistics of `rows` rows: tiles of `tile` rows, or, where that is 0 because a product is computed in
- * sums, those of a pass over its result. */
+/* The parts of the statistics of `rows` rows: tiles of `tile` rows, or, where that is 0 because a product is computed
+ * in sums, those of a pass over its result. */
 static inline struct imx_rowchunk imx_bn_parts(int32_t rows, int32_t tile, bool cpu)
 {
     return tile ? (struct imx_rowchunk){ tile, (rows + tile - 1) / tile } : imx_rowchunk(rows, cpu);

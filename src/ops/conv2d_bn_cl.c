@@ -54,7 +54,8 @@ static imx_status cpu_run(struct imx_dev *dev, const void *problem, const struct
     const struct imx_bn_work w = { b->ends, &a->m[IMX_CONV2D_BN_FWD_ENDS],
                                    imx_part(a->ws, at, cpu_part_bytes(&dev->caps, b)) };
     IMX_TRY(imx_conv2d_cpu_fwd(dev, &b->d, a, &w));
-    return imx_bn_ends_finish(dev, &w, a->m[IMX_CONV2D_FWD_DST], pixels(&b->d), b->d.o, imx_conv2d_cpu_rows(&dev->caps, &b->d), true);
+    return imx_bn_ends_finish(dev, &w, a->m[IMX_CONV2D_FWD_DST], pixels(&b->d), b->d.o,
+                              imx_conv2d_cpu_rows(&dev->caps, &b->d), true);
 }
 
 /* Both directions on one form of tiles, as conv2d's of the same name. They have no tuned numbers of their own: the form

@@ -100,6 +100,24 @@ static void leftovers(void)
         tap_skip("a device is not replaced", "there is no /dev/full");
 }
 
+/* Beside a file that is there: one that a crashed writer left, one being written, and one that is none of ours. */
+static void swept(void)
+{
+    struct imx_atomic *live = NULL;
+    bool ok = imx_file_write(in("s"), "whole", 5) == IMX_OK && imx_atomic_create(in("s"), &live) == IMX_OK;
+    const int fd = open(in("s.tmp-3"), O_WRONLY | O_CREAT, 0600), other = open(in("s.tmp-x"), O_WRONLY | O_CREAT, 0600);
+    ok = ok && fd >= 0 && other >= 0 && write(fd, "half", 4) == 4;
+    close(fd);
+    close(other);
+    imx_file_sweep(in("s"));
+    tap_ok(ok && access(in("s.tmp-3"), F_OK) && !access(in("s.tmp-0"), F_OK) && !access(in("s.tmp-x"), F_OK) &&
+               holds(in("s"), "whole"),
+           "what a crashed writer left is swept away, what is being written stays");
+    imx_atomic_abandon(live);
+    unlink(in("s.tmp-x"));
+    unlink(in("s"));
+}
+
 static void folders(void)
 {
     char *data = NULL;
@@ -153,6 +171,7 @@ int main(void)
     }
     atomic();
     leftovers();
+    swept();
     folders();
     lines();
     unlink(in("a"));
