@@ -5,6 +5,7 @@
 #include "graph/plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -324,13 +325,38 @@ static void find_meeting(struct imx_graph *g)
                 g->meet_node = i;
 }
 
+/* imx_graph_fuse, unless the plan would then exceed the limit (0: none) that it keeps: the parts of the statistics take
+ * a little scratch. Slices know the plain ops. */
+static imx_status fuse(struct imx_graph *g, uint64_t limit, uint64_t others)
+{
+    imx_status status = IMX_OK;
+    const int n = g->n_nodes;
+    uint64_t bytes = 0;
+    struct imx_node *plain = g->n_slices ? NULL : malloc((size_t)n * sizeof *plain);
+    if (g->n_slices)
+        return IMX_OK;
+    if (!plain)
+        return imx_fail(IMX_E_NOMEM, "no memory to plan");
+    memcpy(plain, g->node, (size_t)n * sizeof *plain);
+    imx_graph_fuse(g);
+    if (limit)
+        IMX_GO(imx_plan_bytes(g, &bytes));
+    if (limit && bytes + others > limit) {
+        memcpy(g->node, plain, (size_t)n * sizeof *plain);
+        g->n_nodes = n;
+    }
+fail:
+    free(plain);
+    return status;
+}
+
 imx_status imx_graph_plan(struct imx_graph *g, uint64_t limit)
 {
     IMX_TRY(g->status);
+    const uint64_t others = sum_keep(g) + imx_store_bytes(g->store);
     if (limit)
-        IMX_TRY(imx_graph_fit(g, limit, sum_keep(g) + imx_store_bytes(g->store)));
-    if (!g->n_slices) /* slices know the plain ops */
-        imx_graph_fuse(g);
+        IMX_TRY(imx_graph_fit(g, limit, others));
+    IMX_TRY(fuse(g, limit, others));
     IMX_TRY(finish(g));
     imx_testers_dismiss(g->dev); /* what comes later is little, and each of them has a compiler in memory */
     for (int i = 0; i < g->n_nodes; i++)

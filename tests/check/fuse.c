@@ -46,7 +46,7 @@ static imx_tid weighted_sum(struct imx_graph *g, imx_tid y, int64_t count)
 
 /* Three convolutions and two maps of their pixels, each with a batch norm behind it. Batch norm 1 to 4 stand between
  * two of these; what the last one makes can be read after a run. watched: what the second one makes, too. */
-static imx_status build(struct imx_dev *dev, struct net *n, bool watched)
+static imx_status build(struct imx_dev *dev, struct net *n, bool watched, uint64_t limit)
 {
     *n = (struct net){ .b = { .training = true } };
     IMX_TRY(imx_store_create(dev, true, &n->store));
@@ -65,7 +65,7 @@ static imx_status build(struct imx_dev *dev, struct net *n, bool watched)
     n->loss = weighted_sum(n->b.g, h.t, (int64_t)h.n * h.c);
     imx_graph_output(n->b.g, n->loss);
     IMX_TRY(imx_graph_backward(n->b.g, n->loss, 0));
-    IMX_TRY(imx_graph_plan(n->b.g, 0));
+    IMX_TRY(imx_graph_plan(n->b.g, limit));
     return imx_oracle_create(n->b.g, &n->o);
 }
 
@@ -147,20 +147,35 @@ static int count(const struct imx_graph *g, const struct imx_op *op)
     return n;
 }
 
+static uint64_t bytes_of(const struct net *n)
+{
+    return n->b.g->temp_bytes + n->b.g->keep_bytes + imx_store_bytes(n->store);
+}
+
+/* A limit that the plain graph keeps exactly is kept, fused or not. */
+static void within(struct imx_dev *dev, const char *where, uint64_t limit)
+{
+    struct net n;
+    const imx_status status = build(dev, &n, false, limit);
+    tap_ok(status == IMX_OK && bytes_of(&n) <= limit && !n.b.g->n_slices, "%s: %.1f kB within %.1f", where,
+           (double)bytes_of(&n) / 1e3, (double)limit / 1e3);
+    close_net(&n);
+}
+
 /* applied: batch norms of which a pass over the rows is left. */
 static void compare(struct imx_dev *dev, const char *where, bool watched, int applied)
 {
     struct net with, without;
     double device = HUGE_VAL, reference = HUGE_VAL;
     setenv("IMX_FUSE", "0", 1);
-    imx_status status = build(dev, &without, watched);
+    imx_status status = build(dev, &without, watched, 0);
     unsetenv("IMX_FUSE");
     if (status == IMX_OK)
         status = run(&without, dev);
     tap_ok(status == IMX_OK && count(without.b.g, &imx_op_batchnorm_fwd) == NORMS, "%s: a graph as it was built",
            where);
     if (status == IMX_OK)
-        status = build(dev, &with, watched);
+        status = build(dev, &with, watched, 0);
     if (status == IMX_OK)
         status = run(&with, dev);
     if (status == IMX_OK)
@@ -177,6 +192,7 @@ static void compare(struct imx_dev *dev, const char *where, bool watched, int ap
     tap_ok(watched || with.b.g->n_nodes == without.b.g->n_nodes - (NORMS - applied),
            "%s: %d nodes instead of %d, at most %.0f kB instead of %.0f", where, with.b.g->n_nodes,
            without.b.g->n_nodes, (double)with.b.g->lower_bound / 1e3, (double)without.b.g->lower_bound / 1e3);
+    within(dev, where, bytes_of(&without));
     close_net(&with);
     close_net(&without);
 }
