@@ -172,11 +172,19 @@ struct imx_atomic {
 
 enum { TEMPS = 16 };
 
+/* Is what we opened and locked still the file of that name, and ours alone? Between open and lock another writer may
+ * have given it its final name. */
+static bool still_ours(int fd, const char *temp)
+{
+    struct stat at, now;
+    return !fstat(fd, &now) && !lstat(temp, &at) && at.st_ino == now.st_ino && at.st_dev == now.st_dev &&
+           S_ISREG(now.st_mode) && now.st_nlink == 1 && now.st_uid == geteuid();
+}
+
 /* One of the few names beside f->path, locked for as long as this program lives: what a crashed one left there is found
  * unlocked and written over, so leftovers do not pile up, and two writers never share a file. */
 static imx_status open_temp(struct imx_atomic *f, size_t size)
 {
-    struct stat at, now;
     for (int i = 0; i < TEMPS; i++) {
         snprintf(f->temp, size, "%s.tmp-%d", f->path, i);
         bool fresh = true;
@@ -192,10 +200,7 @@ static imx_status open_temp(struct imx_atomic *f, size_t size)
         /* Where the file system knows no locks, only a file that was not there is ours. */
         const bool locked = !flock(fd, LOCK_EX | LOCK_NB);
         const bool busy = !locked && (!fresh || errno == EWOULDBLOCK);
-        /* Between open and lock another writer may have given the file its final name. */
-        const bool ours = !busy && !fstat(fd, &now) && !lstat(f->temp, &at) && at.st_ino == now.st_ino &&
-                          at.st_dev == now.st_dev && S_ISREG(now.st_mode) && now.st_nlink == 1 &&
-                          now.st_uid == geteuid();
+        const bool ours = !busy && still_ours(fd, f->temp);
         if (ours && !ftruncate(fd, 0)) {
             f->fd = fd;
             return IMX_OK;
@@ -215,7 +220,7 @@ static imx_status open_temp(struct imx_atomic *f, size_t size)
 
 void imx_file_sweep(const char *path)
 {
-    struct stat at, now;
+    struct stat at;
     char temp[4200];
     for (int i = 0; i < TEMPS; i++) {
         const int n = snprintf(temp, sizeof temp, "%s.tmp-%d", path, i);
@@ -224,9 +229,7 @@ void imx_file_sweep(const char *path)
         const int fd = open(temp, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (fd < 0)
             continue;
-        /* As in open_temp: a lock on a file that has its final name by now says nothing about who has this one. */
-        if (!flock(fd, LOCK_EX | LOCK_NB) && !fstat(fd, &now) && !lstat(temp, &at) && at.st_ino == now.st_ino &&
-            at.st_dev == now.st_dev)
+        if (!flock(fd, LOCK_EX | LOCK_NB) && still_ours(fd, temp))
             unlink(temp);
         close(fd);
     }
