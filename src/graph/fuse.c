@@ -39,10 +39,8 @@ static bool with_ends(const struct imx_graph *g, const struct imx_node *n, const
         memset(out->problem + k->plain_size, 0, sizeof out->problem - k->plain_size);
         for (int i = k->n_args; i < IMX_MAX_ARGS; i++)
             out->arg[i] = 0;
-    } else if (n->op == k->bn) {
-        memcpy(&ends, n->problem + k->ends_at, sizeof ends);
     } else {
-        return false;
+        memcpy(&ends, n->problem + k->ends_at, sizeof ends);
     }
     if ((more->norm && ends.norm) || (more->stat && ends.stat))
         return false;
@@ -62,25 +60,37 @@ static bool with_ends(const struct imx_graph *g, const struct imx_node *n, const
     return was && is && !strcmp(was->name, is->name);
 }
 
-/* Does the node read tensor t in argument k->src, as a matrix or images of `cols` columns, and nowhere else? */
-static bool reads(const struct imx_graph *g, const struct imx_node *n, const struct kind *k, imx_tid t, int32_t cols)
+static bool is(const struct imx_node *n, const struct kind *k)
+{
+    return n->op == k->plain || n->op == k->bn;
+}
+
+/* Columns of what the product n makes, or of the argument that may be normalised. */
+static int32_t columns(const struct imx_node *n, const struct kind *k, bool made)
 {
     struct imx_gemm gemm;
     struct imx_conv2d conv;
-    int uses = 0;
-    if ((n->op != k->plain && n->op != k->bn) || n->arg[k->src] != t)
-        return false;
-    for (int i = 0; i < n->op->n_args; i++)
-        uses += imx_graph_whole(g, n->arg[i]) == t;
     memcpy(&gemm, n->problem, sizeof gemm);
     memcpy(&conv, n->problem, sizeof conv);
-    return uses == 1 && (k->plain == &imx_op_gemm ? imx_gemm_bn_cols(&gemm, k->norm) : conv.c) == cols;
+    if (k->plain == &imx_op_gemm)
+        return made ? gemm.n : imx_gemm_bn_cols(&gemm, k->norm);
+    return made ? conv.o : conv.c;
 }
 
-static const struct kind *reader(const struct imx_graph *g, const struct imx_node *n, imx_tid t, int32_t cols)
+/* How many arguments of n are t or views of it. */
+static int uses(const struct imx_graph *g, const struct imx_node *n, imx_tid t)
+{
+    int found = 0;
+    for (int i = 0; i < n->op->n_args; i++)
+        found += imx_graph_whole(g, n->arg[i]) == t;
+    return found;
+}
+
+/* The kind as which n reads t, as a matrix or images of `cols` columns; NULL: none. */
+static const struct kind *reader(const struct imx_node *n, imx_tid t, int32_t cols)
 {
     for (int i = 0; i < KINDS; i++)
-        if (reads(g, n, &kinds[i], t, cols))
+        if (is(n, &kinds[i]) && n->arg[kinds[i].src] == t && columns(n, &kinds[i], false) == cols)
             return &kinds[i];
     return NULL;
 }
@@ -91,14 +101,10 @@ static int producer(const struct imx_graph *g, int end, imx_tid t, int32_t cols,
     for (int i = end - 1; i >= 0; i--)
         for (int k = 0; k < KINDS; k++) {
             const struct imx_node *n = &g->node[i];
-            struct imx_gemm gemm;
-            struct imx_conv2d conv;
-            if ((n->op != kinds[k].plain && n->op != kinds[k].bn) || kinds[k].dst < 0 || n->arg[kinds[k].dst] != t)
+            if (!is(n, &kinds[k]) || kinds[k].dst < 0 || n->arg[kinds[k].dst] != t)
                 continue;
-            memcpy(&gemm, n->problem, sizeof gemm);
-            memcpy(&conv, n->problem, sizeof conv);
             *kind = &kinds[k];
-            return (kinds[k].plain == &imx_op_gemm ? gemm.n : conv.o) == cols ? i : -1;
+            return columns(n, *kind, true) == cols ? i : -1;
         }
     return -1;
 }
@@ -121,17 +127,12 @@ static bool give_statistics(struct imx_graph *g, int b, const struct imx_batchno
     return true;
 }
 
-/* *out = node n, reading what batch norm b reads instead of what it makes; false: it cannot. *touched: it reads it. */
+/* *out = node n, which reads what batch norm b makes, reading what b reads instead; false: it cannot. */
 static bool normalises(const struct imx_graph *g, const struct imx_node *n, const struct imx_node *b,
-                       const struct imx_batchnorm *d, struct imx_node *out, bool *touched)
+                       const struct imx_batchnorm *d, struct imx_node *out)
 {
     const imx_tid dst = b->arg[IMX_BN_FWD_DST];
-    *touched = false;
-    for (int i = 0; i < n->op->n_args; i++)
-        *touched |= imx_graph_whole(g, n->arg[i]) == dst;
-    if (!*touched)
-        return true;
-    const struct kind *k = reader(g, n, dst, d->cols);
+    const struct kind *k = uses(g, n, dst) == 1 ? reader(n, dst, d->cols) : NULL;
     const struct imx_bn_ends norm = { .norm = k ? k->norm : 0, .relu = d->act == IMX_ACT_RELU };
     if (!k || !with_ends(g, n, k, &norm, out))
         return false;
@@ -147,17 +148,20 @@ static bool normalises(const struct imx_graph *g, const struct imx_node *n, cons
 static bool give_normalisation(struct imx_graph *g, int b, const struct imx_batchnorm *d)
 {
     const struct imx_node bn = g->node[b];
+    const imx_tid dst = bn.arg[IMX_BN_FWD_DST];
     struct imx_node n;
-    bool touched, any = false;
-    if (g->tensor[bn.arg[IMX_BN_FWD_DST]].place != IMX_PLACE_TEMP)
+    bool any = false;
+    if (g->tensor[dst].place != IMX_PLACE_TEMP)
         return false;
     for (int i = b + 1; i < g->n_nodes; i++) {
-        if (!normalises(g, &g->node[i], &bn, d, &n, &touched))
+        if (!uses(g, &g->node[i], dst))
+            continue;
+        if (!normalises(g, &g->node[i], &bn, d, &n))
             return false;
-        any |= touched;
+        any = true;
     }
     for (int i = b + 1; i < g->n_nodes; i++)
-        if (normalises(g, &g->node[i], &bn, d, &n, &touched) && touched)
+        if (uses(g, &g->node[i], dst) && normalises(g, &g->node[i], &bn, d, &n))
             g->node[i] = n;
     return any;
 }

@@ -332,16 +332,17 @@ static imx_status fuse(struct imx_graph *g, uint64_t limit, uint64_t others)
     imx_status status = IMX_OK;
     const int n = g->n_nodes;
     uint64_t bytes = 0;
-    struct imx_node *plain = g->n_slices ? NULL : malloc((size_t)n * sizeof *plain);
-    if (g->n_slices)
+    if (!g->n_slices && !limit)
+        imx_graph_fuse(g);
+    if (g->n_slices || !limit)
         return IMX_OK;
+    struct imx_node *plain = malloc((size_t)n * sizeof *plain);
     if (!plain)
         return imx_fail(IMX_E_NOMEM, "no memory to plan");
     memcpy(plain, g->node, (size_t)n * sizeof *plain);
     imx_graph_fuse(g);
-    if (limit)
-        IMX_GO(imx_plan_bytes(g, &bytes));
-    if (limit && bytes + others > limit) {
+    IMX_GO(imx_plan_bytes(g, &bytes));
+    if (bytes + others > limit) {
         memcpy(g->node, plain, (size_t)n * sizeof *plain);
         g->n_nodes = n;
     }
