@@ -41,11 +41,7 @@ void REF(imx_ref_conv2d_bn_fwd)(const void *problem, void *const *arg REF_MAG)
         REF_MAG_SET(IMX_CONV2D_FWD_DST, at, mag_sum);
         (void)mag_sum;
     }
-#ifdef IMX_REAL_DOUBLE
-    bn_stat(&b->ends, (int64_t)d->n * p * q, d->o, IMX_CONV2D_FWD_DST, IMX_CONV2D_BN_FWD_ENDS, arg, mag);
-#else
-    bn_stat(&b->ends, (int64_t)d->n * p * q, d->o, IMX_CONV2D_FWD_DST, IMX_CONV2D_BN_FWD_ENDS, arg);
-#endif
+    bn_stat(&b->ends, (int64_t)d->n * p * q, d->o, IMX_CONV2D_FWD_DST, IMX_CONV2D_BN_FWD_ENDS, arg REF_MAG_ON);
 }
 
 void REF(imx_ref_conv2d_bn_wei)(const void *problem, void *const *arg REF_MAG)

@@ -401,11 +401,7 @@ void REF(imx_ref_critic_part_bwd)(const void *problem, void *const *arg REF_MAG)
     const real *pos = arg[IMX_CRITIC_BWD_POS], *stat = arg[IMX_CRITIC_BWD_STAT];
     const real step = t.scale * *(const real *)arg[IMX_CRITIC_BWD_DLOSS];
     const int64_t globals = (int64_t)d->n * d->q, locals = (int64_t)d->images * d->p;
-#ifdef IMX_REAL_DOUBLE
-    part_begin(d, arg, mag);
-#else
-    part_begin(d, arg);
-#endif
+    part_begin(d, arg REF_MAG_ON);
     for (int64_t iq = 0; iq < globals; iq++) {
         real gate = 0, gate_mag = 0;
         for (int p = 0; p < d->p; p++) {

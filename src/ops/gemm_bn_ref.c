@@ -37,9 +37,5 @@ void REF(imx_ref_gemm_bn)(const void *problem, void *const *arg REF_MAG)
             REF_MAG_SET(IMX_GEMM_DST, i * n + j, mag_sum);
             (void)mag_sum;
         }
-#ifdef IMX_REAL_DOUBLE
-    bn_stat(&d->ends, m, n, IMX_GEMM_DST, IMX_GEMM_BN_ENDS, arg, mag);
-#else
-    bn_stat(&d->ends, m, n, IMX_GEMM_DST, IMX_GEMM_BN_ENDS, arg);
-#endif
+    bn_stat(&d->ends, m, n, IMX_GEMM_DST, IMX_GEMM_BN_ENDS, arg REF_MAG_ON);
 }

@@ -1,6 +1,7 @@
 /* Included by every NAME_ref.c, which meson compiles twice: with IMX_REAL_DOUBLE it is the oracle and REF(name) is
  * name_f64; without it is the host device's reference and REF(name) is name_f32. A reference is
  *     void REF(imx_ref_NAME)(const void *problem, void *const *arg REF_MAG)
+ * which hands mag on to a helper as REF_MAG_ON,
  * and may write mag only through REF_MAG_SET(i, element, value), which vanishes in the float build. */
 #ifndef IMX_OPS_REAL_H
 #define IMX_OPS_REAL_H
@@ -10,8 +11,9 @@
 
 #ifdef IMX_REAL_DOUBLE
 typedef double real;
-    #define REF(name) name##_f64
-    #define REF_MAG   , double *const *mag
+    #define REF(name)  name##_f64
+    #define REF_MAG    , double *const *mag
+    #define REF_MAG_ON , mag
     #define REF_MAG_SET(i, element, value)                                                                             \
         do {                                                                                                           \
             if (mag && mag[i])                                                                                         \
@@ -21,6 +23,7 @@ typedef double real;
 typedef float real;
     #define REF(name) name##_f32
     #define REF_MAG
+    #define REF_MAG_ON
     #define REF_MAG_SET(i, element, value) ((void)0)
 #endif
 
