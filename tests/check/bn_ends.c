@@ -8,8 +8,7 @@
 #include "ops/bnpart.h"
 #include "ops/conv2d_bn.h"
 #include "ops/gemm_bn.h"
-#include "ops/selftest.h"
-#include "tap.h"
+#include "variants.h"
 
 enum { ROOM = 4096 };
 
@@ -151,27 +150,6 @@ static const char *const wei_edges[] = {
     NULL,
 };
 
-static void variants(struct imx_dev *dev, const struct imx_op *op, const char *const *cases)
-{
-    for (const char *const *text = cases; *text; text++) {
-        _Alignas(8) unsigned char problem[256];
-        int ran = 0;
-        if (!tap_ok(imx_problem_parse(op, *text, problem) == IMX_OK, "%s %s parses", op->name, *text))
-            continue;
-        for (const struct imx_variant *const *v = op->variants; *v; v++) {
-            struct imx_selftest_result result = { 0 };
-            if (!(*v)->supports(&dev->caps, problem))
-                continue;
-            const imx_status s = imx_selftest_case(dev, op, *v, problem, 1, false, &result);
-            tap_ok(s == IMX_OK && !result.failed, "%s/%s %s", op->name, (*v)->name, *text);
-            if (s != IMX_OK || result.failed)
-                printf("# %s\n", s == IMX_OK ? result.text : imx_error_text());
-            ran++;
-        }
-        tap_ok(ran > 0, "%s %s: %d variants", op->name, *text, ran);
-    }
-}
-
 int main(int argc, char **argv)
 {
     struct imx_dev *dev = NULL;
@@ -187,9 +165,9 @@ int main(int argc, char **argv)
         tap_skip("variants", imx_error_text());
         return tap_done();
     }
-    variants(dev, &imx_op_gemm_bn, gemm_edges);
-    variants(dev, &imx_op_conv2d_bn_fwd, conv_edges);
-    variants(dev, &imx_op_conv2d_bn_wei, wei_edges);
+    variants_check(dev, &imx_op_gemm_bn, gemm_edges);
+    variants_check(dev, &imx_op_conv2d_bn_fwd, conv_edges);
+    variants_check(dev, &imx_op_conv2d_bn_wei, wei_edges);
     imx_dev_close(dev);
     return tap_done();
 }
