@@ -32,7 +32,7 @@ static bool works(void)
     const struct imx_mem src = { a, 0, sizeof in }, dst = { b, 0, sizeof in };
     const struct imx_launch launch = { { 64, 1, 1 }, { 16, 1, 1 }, NULL };
     const struct imx_k_pool2d_avg_fwd args = {
-        .src = src, .dst = dst, .n = 64, .h = 1, .w = 1, .c = 1, .k = 1, .stride = 1, .pad = 0
+        .src = src, .dst = dst, .h = 1, .w = 64, .c = 1, .k = 1, .stride = 1, .pad = 0, .whole = 0
     };
     ok = ok && dev->vt->upload(dev, src, in, sizeof in) == IMX_OK &&
          imx_run_pool2d_avg_fwd(dev, launch, &args) == IMX_OK &&

@@ -114,7 +114,7 @@ static imx_status copy_by_kernel(struct imx_dev *dev, struct imx_mem src, struct
     return imx_run_pool2d_avg_fwd(
         dev, launch,
         &(struct imx_k_pool2d_avg_fwd){
-            .src = src, .dst = dst, .n = n, .h = 1, .w = 1, .c = 1, .k = 1, .stride = 1, .pad = 0 });
+            .src = src, .dst = dst, .h = 1, .w = n, .c = 1, .k = 1, .stride = 1, .pad = 0, .whole = 0 });
 }
 
 static void launches(struct imx_dev *dev)
