@@ -164,6 +164,9 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu(
     }
 }
 
+/* Floats of input that are gathered at once: some rows of pixels, or a piece of one. */
+#define STRIP 2048
+
 /* Where patches lie: h x w pixels of c channels, kernel rows of `run` = k c neighbours. */
 struct patches {
     __global const float *src;
@@ -176,23 +179,6 @@ static int2 patch_inside(const struct patches *p, const int y, const int left)
     if ((uint)y >= (uint)p->h)
         return (int2)(0, 0);
     return (int2)(clamp(-left * p->c, 0, p->run), clamp((p->w - left) * p->c, 0, p->run));
-}
-
-/* The whole patch of one pixel, whose corner is (top, left) of an image: runs of neighbouring elements, one for each of
- * the k kernel rows, with zeros for what is padding. */
-static void patch_gather(const struct patches *p, const int k, const int image, const int top, const int left, float *to)
-{
-    for (int r = 0; r < k; r++, to += p->run) {
-        const int2 inside = patch_inside(p, top + r, left);
-        __global const float *from = p->src + (((long)image * p->h + top + r) * p->w + left) * p->c;
-        for (int t = 0; t < p->run && inside.y - inside.x < p->run; t++)
-            to[t] = 0.0f;
-        int t = inside.x;
-        for (; t + 4 <= inside.y; t += 4)
-            vstore4(vload4(0, from + t), 0, to + t);
-        for (; t < inside.y; t++)
-            to[t] = from[t];
-    }
 }
 
 /* Adds a patch to the image where it lies. */
@@ -210,9 +196,38 @@ static void patch_scatter(const struct patches *p, __global float *image, const 
     }
 }
 
-/* A forward pass with few channels, k k c <= KC: a tap is then no more than a few steps, so the patches of MR pixels are
- * gathered first, and all columns use them. One work-item per tile of tile_m pixels. wei: as conv2d_pack_wei leaves
- * it. stat: as in conv2d_cpu. */
+/* What `down` rows of `across` output pixels read, the first of which has its corner at (top, left) of an image, with
+ * zeros for padding; behind it a vector of zeros, since patch_copy takes too much. */
+static void strip_gather(struct patches p, const int k, const int stride, const int across, const int down, const int image,
+                         const int top, const int left, float strip[STRIP + VW])
+{
+    float *to = strip;
+    p.run = ((across - 1) * stride + k) * p.c;
+    for (int r = 0; r < (down - 1) * stride + k; r++, to += p.run) {
+        const int2 inside = patch_inside(&p, top + r, left);
+        __global const float *from = p.src + (((long)image * p.h + top + r) * p.w + left) * p.c;
+        for (int t = 0; t < p.run && inside.y - inside.x < p.run; t++)
+            to[t] = 0.0f;
+        int t = inside.x;
+        for (; t + 4 <= inside.y; t += 4)
+            vstore4(vload4(0, from + t), 0, to + t);
+        for (; t < inside.y; t++)
+            to[t] = from[t];
+    }
+    VSTORE((vec)(0.0f), to);
+}
+
+/* One pixel's patch of k rows of `run` floats from a strip whose rows lie `pitch` apart; up to VW - 1 floats more. */
+static void patch_copy(const float *strip, const int pitch, const int k, const int run, float *to)
+{
+    for (int r = 0; r < k; r++, strip += pitch, to += run)
+        for (int t = 0; t < run; t += VW)
+            VSTORE(VLOAD(strip + t), to + t);
+}
+
+/* A forward pass with few channels, k k c <= KC: a tap is then no more than a few steps. What some rows of pixels read is
+ * gathered first, then the patches of MR of them, which all columns use. One work-item per tile of tile_m pixels. wei: as
+ * conv2d_pack_wei leaves it. stat: as in conv2d_cpu. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_few(
     __global const float *restrict src,
     __global const float *restrict wei,
@@ -232,38 +247,47 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_few(
     const int stat)
 {
     const int p = (h + 2 * pad - k) / stride + 1, q = (w + 2 * pad - k) / stride + 1, pixels = n * p * q;
-    const int i_begin = (int)get_global_id(0) * tile_m, i_end = min(pixels, i_begin + tile_m), depth = k * k * c;
-    const struct patches patches = { src, h, w, c, k * c, 0 };
-    float patch[MR][KC];
-    int x = i_begin % q, y = i_begin / q % p, image = i_begin / q / p;
-    for (int i0 = i_begin; i0 < i_end; i0 += MR) {
-        for (int i = 0; i < MR; i++) {
-            patch_gather(&patches, k, image, y * stride - pad, x * stride - pad, patch[i]);
-            if (i0 + i + 1 < i_end && ++x == q) { /* past the end, the last pixel is computed again */
-                x = 0;
-                if (++y == p) {
-                    y = 0;
-                    image++;
+    const int i_begin = (int)get_global_id(0) * tile_m, i_end = min(pixels, i_begin + tile_m), run = k * c;
+    const struct patches patches = { src, h, w, c, run, 0 };
+    float strip[STRIP + VW], patch[MR][KC + VW];
+    for (int i_at = i_begin, some; i_at < i_end; i_at += some) {
+        const int x = i_at % q, y = i_at / q % p, image = i_at / q / p;
+        /* As many pixels of a row as fit; if all do, as many rows. */
+        const int across = min(min(q - x, i_end - i_at), (STRIP / run - k) / stride + 1);
+        const int pitch = ((across - 1) * stride + k) * c;
+        const int down = across < q ? 1 : min(min(p - y, (i_end - i_at) / q), (STRIP / pitch - k) / stride + 1);
+        strip_gather(patches, k, stride, across, down, image, y * stride - pad, x * stride - pad, strip);
+        some = across * down;
+        for (int i0 = 0, u = 0, v = 0; i0 < some; i0 += MR) {
+            const int i_first = i_at + i0, rows = min(MR, some - i0);
+            for (int i = 0; i < MR; i++) {
+                patch_copy(strip + v * stride * pitch + u * stride * c, pitch, k, run, patch[i]);
+                if (i0 + i + 1 < some && ++u == across) { /* past the end, the last pixel is computed again */
+                    u = 0;
+                    v++;
                 }
             }
-        }
-        for (int j0 = 0; j0 < o; j0 += NR) {
-            __global const float *panel = wei + (size_t)j0 * depth;
-            __global float *to = dst + (size_t)i0 * o + j0;
-            vec acc[MR][2];
-            cpu_clear(acc);
-            CPU_WALK(acc, depth, PATCH, PANEL)
-            if (i0 + MR <= i_end && j0 + NR <= o && !has_bias) {
-                cpu_store(acc, to, o);
-                continue;
-            }
+            for (int j0 = 0; j0 < o; j0 += NR) {
+                __global const float *panel = wei + (size_t)j0 * k * run;
+                __global float *to = dst + (size_t)i_first * o + j0;
+                vec acc[MR][2];
+                cpu_clear(acc);
 #pragma unroll
-            for (int i = 0; i < MR; i++)
-                if (i0 + i < i_end)
-                    conv2d_store(acc[i], to + (size_t)i * o, bia + j0, min(NR, o - j0), has_bias);
+                for (int i = 0; i < MR; i++)
+                    FETCH(to + (size_t)(MR + i) * o, 1); /* of the pixels after these */
+                CPU_WALK(acc, k * run, PATCH, PANEL)
+                if (rows == MR && j0 + NR <= o && !has_bias) {
+                    cpu_store(acc, to, o);
+                    continue;
+                }
+#pragma unroll
+                for (int i = 0; i < MR; i++)
+                    if (i < rows)
+                        conv2d_store(acc[i], to + (size_t)i * o, bia + j0, min(NR, o - j0), has_bias);
+            }
+            if (stat)
+                cpu_stat(dst + (size_t)i_first * o, o, rows, i_first - i_begin, part + (i_begin / tile_m) * 2 * o, o, o);
         }
-        if (stat)
-            cpu_stat(dst + (size_t)i0 * o, o, min(MR, i_end - i0), i0 - i_begin, part + (i_begin / tile_m) * 2 * o, o, o);
     }
 }
 
@@ -338,6 +362,29 @@ static void wei_gather(const struct patches *p, const int image, const int top, 
     }
 }
 
+/* Whole patches, which are one lot: of `depth` pixels from l0 on. Their rows of ddst are asked for. */
+static void lot_gather(struct patches p, const int k, const int stride, const int pad, const int out_h, const int out_w,
+                       const int l0, const int depth, __global const float *ddst, const int o,
+                       float lot[PANELS][KC + 1][NR])
+{
+    const int run = k * p.c;
+    float strip[STRIP + VW], patch[SPAN + VW] = { 0.0f };
+    for (int l = 0, across; l < depth; l += across) {
+        const int x = (l0 + l) % out_w, y = (l0 + l) / out_w % out_h, image = (l0 + l) / out_w / out_h;
+        across = min(min(out_w - x, depth - l), (STRIP / run - k) / stride + 1);
+        strip_gather(p, k, stride, across, 1, image, y * stride - pad, x * stride - pad, strip);
+        for (int i = 0; i < across; i++) {
+            for (int j = 0; j < o; j += 16)
+                FETCH(ddst + (size_t)(l0 + l + i) * o + j, 0);
+            patch_copy(strip + i * stride * p.c, ((across - 1) * stride + k) * p.c, k, run, patch);
+            for (int j = 0; j < k * run; j += NR) {
+                VSTORE(VLOAD(patch + j), lot[j / NR][l + i]);
+                VSTORE(VLOAD(patch + j + VW), lot[j / NR][l + i] + VW);
+            }
+        }
+    }
+}
+
 /* part[slice][o][r,s,c] = the weight gradient from the pixels of one slice (dimension 1); one work-item per SPAN columns
  * r,s,c (dimension 0). ddst: as gemm_pack leaves it, or, not packed, as it lies [pixels, o]. */
 __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
@@ -365,10 +412,13 @@ __kernel __attribute__((reqd_work_group_size(1, 1, 1))) void conv2d_cpu_wei(
     for (int j = span; j < (span + NR - 1) / NR * NR; j++)
         for (int l = 0; l < KC; l++)
             lot[j / NR][l][j % NR] = 0.0f;
-    for (int l0 = begin; l0 < end; l0 += KC) {
-        const int depth = min(KC, end - l0);
+    const int deep = packed ? KC : KC / 4; /* so much of ddst as it lies stays in the first-level cache */
+    for (int l0 = begin; l0 < end; l0 += deep) {
+        const int depth = min(deep, end - l0);
         int x = l0 % q, y = l0 / q % p, image = l0 / q / p;
-        for (int l = 0; l < depth; l++) {
+        if (!packed)
+            lot_gather(patches, k, stride, pad, p, q, l0, depth, ddst, o, lot);
+        for (int l = 0; l < depth && packed; l++) {
             wei_gather(&patches, image, y * stride - pad, x * stride - pad, j0, span, lot, l);
             if (++x == q) {
                 x = 0;
