@@ -68,15 +68,8 @@ static imx_status prepare(const struct values *v)
         if (remove(path))
             return imx_io_fail("remove", path);
     }
-    struct imx_text text = { 0 };
-    imx_options_save(imx_config_options, &v->config, &text);
-    imx_status status = imx_text_check(&text);
-    if (status == IMX_OK)
-        status = imx_mkdirs(v->out);
-    if (status == IMX_OK && imx_join(path, sizeof path, v->out, "config.toml"))
-        status = imx_file_write(path, text.data, text.size);
-    imx_text_free(&text);
-    return status;
+    IMX_TRY(imx_mkdirs(v->out));
+    return imx_config_save(v->out, &v->config);
 }
 
 static imx_status run(void *values, int n, char **word)

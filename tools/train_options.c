@@ -32,6 +32,20 @@ imx_status imx_config_load(const char *run, struct imx_config *c)
     return imx_options_load(imx_config_options, c, path);
 }
 
+imx_status imx_config_save(const char *run, const struct imx_config *c)
+{
+    char path[4096];
+    struct imx_text text = { 0 };
+    if (!imx_join(path, sizeof path, run, "config.toml"))
+        return imx_fail(IMX_E_ARG, "the path %s is too long", run);
+    imx_options_save(imx_config_options, c, &text);
+    imx_status status = imx_text_check(&text);
+    if (status == IMX_OK)
+        status = imx_file_write(path, text.data, text.size);
+    imx_text_free(&text);
+    return status;
+}
+
 const char *imx_critic_choice(size_t i, char *what, size_t size)
 {
     const struct imx_critic_form *f = &imx_critics[i];

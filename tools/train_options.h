@@ -444,6 +444,7 @@ extern const struct imx_option imx_config_options[]; /* the table alone, for con
 
 /* RUN/config.toml into c (defaults first). Freed with imx_options_free(imx_config_options, c). */
 IMX_MUST_CHECK imx_status imx_config_load(const char *run, struct imx_config *c);
+IMX_MUST_CHECK imx_status imx_config_save(const char *run, const struct imx_config *c);
 /* Puts what --estimator auto and --global-estimator stand for in their place, so that the run says what it learned by.
  */
 IMX_MUST_CHECK imx_status imx_config_resolve(struct imx_config *c);

@@ -50,7 +50,7 @@ class Trainer:
             self.options += ['--memory', str(int(float(least.group(1)) * 1024 + 1)) + 'K']
 
     def start(self, run, resume=False, more=()):
-        args = ['resume', run] if resume else ['train', self.pictures, '-o', run, *self.options, *more]
+        args = ['resume', run, *more] if resume else ['train', self.pictures, '-o', run, *self.options, *more]
         return subprocess.Popen([self.infomax, *args], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def finish(self, process):
@@ -64,8 +64,8 @@ class Trainer:
             print('# ' + self.said.strip().replace('\n', '\n# '))
         return run
 
-    def resume(self, run):
-        return self.finish(self.start(run, resume=True))
+    def resume(self, run, *more):
+        return self.finish(self.start(run, resume=True, more=more))
 
 
 def wait_for(path, process, bytes_at_least=1):
@@ -222,6 +222,18 @@ def images(trainer, device):
     ok(last_step(run) == steps and open(os.path.join(run, LAST), 'rb').read() == before, 'images: and makes no step')
 
 
+def longer(trainer, truth):
+    """A run that ended and is then given more epochs is the run that had them from its start."""
+    run = os.path.join(trainer.folder, 'longer')
+    code = trainer.finish(trainer.start(run, more=['--epochs', '1']))
+    ok(code == 0 and last_step(run) < last_step(truth), f'longer: one epoch ends with {code} at step {last_step(run)}')
+    code = trainer.resume(run, '--epochs', str(EPOCHS))
+    ok(code == 0, f'longer: resume --epochs ends with {code}')
+    same(run, truth, 'longer')
+    code = trainer.resume(run)
+    ok(code == 0 and 'complete already' in trainer.said, f'longer: the run keeps its new length ({code})')
+
+
 def main():
     infomax, device = sys.argv[1:3]
     seed = int(sys.argv[3]) if len(sys.argv) > 3 and sys.argv[3] != '0' else int(time.time())
@@ -247,6 +259,7 @@ def main():
                f'a complete run: resume ends with {code} and tells its last loss')
             same(second, truth, 'second run')
             shutil.rmtree(second)
+            longer(trainer, truth)
             killed(trainer, truth, random.Random(seed), took)
             stopped_run = stopped(trainer, truth, signal.SIGINT, 'SIGINT')
             stopped(trainer, truth, signal.SIGTERM, 'SIGTERM')
