@@ -16,7 +16,7 @@ mkdir -p "$out"
 one() {
     local run=$out/$1-$3
     if [ ! -e "$run/trained" ]; then
-        if [ -e "$run/checkpoints/last.safetensors" ]; then
+        if [ -e "$run/config.toml" ]; then
             "$infomax" resume "$run"
         else
             # shellcheck disable=SC2086
