@@ -16,6 +16,12 @@ static uint64_t workspace(const struct imx_caps *caps, const void *problem)
     return 2 * sizeof(float) * (uint64_t)((const struct imx_xent *)problem)->rows;
 }
 
+/* Values that the kernels of rows take at a time. */
+static const char *vec_options(const struct imx_dev *dev)
+{
+    return dev->caps.type == IMX_DEV_CPU ? "-DVEC=16" : NULL;
+}
+
 static imx_status finish(struct imx_dev *dev, const struct imx_xent *d, const struct imx_args *a,
                          struct imx_launch launch)
 {
@@ -31,14 +37,17 @@ static imx_status finish(struct imx_dev *dev, const struct imx_xent *d, const st
 static imx_status run_row(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_xent *d = problem;
-    IMX_TRY(imx_run_xent_row(dev, imx_launch_1d(dev, (size_t)d->rows, NULL),
+    struct imx_launch one = imx_launch_groups(dev, 1);
+    if (!one.options)
+        one.options = vec_options(dev); /* so that both are of one program */
+    IMX_TRY(imx_run_xent_row(dev, imx_launch_1d(dev, (size_t)d->rows, vec_options(dev)),
                              &(struct imx_k_xent_row){ .logits = a->m[IMX_XENT_FWD_LOGITS],
                                                        .label = a->m[IMX_XENT_FWD_LABEL],
                                                        .lse = a->m[IMX_XENT_FWD_LSE],
                                                        .part = a->ws,
                                                        .rows = d->rows,
                                                        .classes = d->classes }));
-    return finish(dev, d, a, imx_launch_groups(dev, 1));
+    return finish(dev, d, a, one);
 }
 
 static imx_status run_groups(struct imx_dev *dev, const struct imx_xent *d, const struct imx_args *a,
@@ -69,16 +78,20 @@ static imx_status run_sub(struct imx_dev *dev, const void *problem, const struct
 static imx_status run_bwd(struct imx_dev *dev, const void *problem, const struct imx_args *a)
 {
     const struct imx_xent *d = problem;
-    const size_t work = (size_t)d->rows * (size_t)d->classes;
-    return imx_run_xent_back(dev, imx_launch_1d(dev, work, NULL),
+    const bool whole = dev->caps.type == IMX_DEV_CPU;
+    struct imx_launch launch = imx_launch_1d(dev, (size_t)d->classes, vec_options(dev));
+    if (whole)
+        launch.global[0] = launch.local[0] = 1;
+    launch.global[1] = (size_t)d->rows;
+    return imx_run_xent_back(dev, launch,
                              &(struct imx_k_xent_back){ .logits = a->m[IMX_XENT_BWD_LOGITS],
                                                         .label = a->m[IMX_XENT_BWD_LABEL],
                                                         .lse = a->m[IMX_XENT_BWD_LSE],
                                                         .count = a->m[IMX_XENT_BWD_COUNT],
                                                         .dloss = a->m[IMX_XENT_BWD_DLOSS],
                                                         .dlogits = a->m[IMX_XENT_BWD_DLOGITS],
-                                                        .rows = d->rows,
-                                                        .classes = d->classes });
+                                                        .classes = d->classes,
+                                                        .take = whole ? d->classes : 1 });
 }
 
 static const struct imx_variant row = { "cl_row", few_classes, workspace, run_row };

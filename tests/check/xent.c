@@ -76,11 +76,46 @@ static void undecided(struct imx_dev *dev, const char *where)
     }
 }
 
+/* More classes than a vector holds: the two largest logits at every pair of places some steps apart, then a NaN and an
+ * infinity at every place. */
+static void many(struct imx_dev *dev, const char *where)
+{
+    enum { CLASSES = 41 };
+    const struct imx_xent d = { 1, CLASSES };
+    float logits[CLASSES], loss, hits, lse, count;
+    int32_t label;
+    void *const arg[] = { logits, &label, &loss, &hits, &lse, &count };
+    int right = 0, wrong = 0, lost = 0, endless = 0;
+    for (int first = 0; first < CLASSES; first++)
+        for (int step = 1; step < CLASSES; step += 5) {
+            const int second = (first + step) % CLASSES;
+            memset(logits, 0, sizeof logits);
+            logits[first] = logits[second] = 7;
+            label = first < second ? first : second;
+            right += run_op(dev, &imx_op_xent_fwd, &d, arg) == IMX_OK && hits == 1;
+            label = first < second ? second : first;
+            wrong += run_op(dev, &imx_op_xent_fwd, &d, arg) == IMX_OK && hits == 0;
+        }
+    for (int c = 0; c < CLASSES; c++) {
+        memset(logits, 0, sizeof logits);
+        logits[c] = NAN;
+        label = (c + 3) % CLASSES;
+        lost += run_op(dev, &imx_op_xent_fwd, &d, arg) == IMX_OK && isnan(loss) && isnan(lse) && hits == 0;
+        logits[c] = INFINITY;
+        endless += run_op(dev, &imx_op_xent_fwd, &d, arg) == IMX_OK && isinf(loss) && isinf(lse) && hits == 0;
+    }
+    tap_ok(right == 8 * CLASSES && wrong == right, "%s: of %d classes the first of the largest is the answer (%d, %d)",
+           where, CLASSES, right, wrong);
+    tap_ok(lost == CLASSES && endless == CLASSES, "%s: a NaN and an infinity among %d classes are seen (%d, %d)", where,
+           CLASSES, lost, endless);
+}
+
 static void all(struct imx_dev *dev, const char *where)
 {
     labels(dev, where);
     far_out(dev, where);
     undecided(dev, where);
+    many(dev, where);
 }
 
 int main(void)
