@@ -115,10 +115,13 @@ static imx_status one_as_json(struct imx_json *j, const struct imx_compare *c, s
     imx_json_string(j, "state", *r->state ? r->state : NULL);
     for (int i = 0; i < IMX_CURVES; i++)
         imx_json_double(j, name[i], i == IMX_CURVE_SPEED ? speed : imx_compared_last(r, r->curve.col[i]));
-    imx_json_object(j, "terms");
-    for (int i = 0; i < r->curve.n_terms; i++)
-        imx_json_double(j, r->curve.term[i].name, imx_compared_last(r, r->curve.term[i].value));
-    imx_json_end(j);
+    for (int readings = 0; readings < 2; readings++) {
+        imx_json_object(j, readings ? "readings" : "terms");
+        for (int i = 0; i < r->curve.n_terms; i++)
+            if (r->curve.term[i].reading == readings)
+                imx_json_double(j, r->curve.term[i].name, imx_compared_last(r, r->curve.term[i].value));
+        imx_json_end(j);
+    }
     imx_json_object(j, "settings"); /* those that differ */
     for (size_t i = 0; i < c->facts; i++)
         if (!strcmp(c->fact[i].section, "settings"))

@@ -217,7 +217,7 @@ static imx_status set_results(struct imx_compare *c, size_t i)
     IMX_TRY(set_number(c, i, "results", "epochs", imx_compared_last(r, r->curve.col[IMX_CURVE_EPOCH])));
     IMX_TRY(set_number(c, i, "results", "loss", imx_compared_last(r, r->curve.col[IMX_CURVE_LOSS])));
     for (int k = 0; k < r->curve.n_terms; k++) {
-        snprintf(name, sizeof name, "loss: %s", r->curve.term[k].name);
+        snprintf(name, sizeof name, "%s: %s", r->curve.term[k].reading ? "reading" : "loss", r->curve.term[k].name);
         IMX_TRY(set_number(c, i, "results", name, imx_compared_last(r, r->curve.term[k].value)));
     }
     IMX_TRY(set_number(c, i, "results", "mi_nats", imx_compared_last(r, r->curve.col[IMX_CURVE_MI])));

@@ -136,10 +136,10 @@ static imx_status put_losses(struct imx_text *t, const struct imx_compare *c, en
     return IMX_OK;
 }
 
-/* A chart per term of the loss that any run has. */
+/* A chart per term of the loss and per reading that any run has. */
 static imx_status put_terms(struct imx_text *t, const struct imx_compare *c)
 {
-    char title[64];
+    char title[96];
     for (size_t k = 0; k < c->runs; k++)
         for (int i = 0; i < c->run[k].curve.n_terms; i++) {
             const struct chart ch = { title, "epoch", IMX_CURVE_EPOCH, IMX_CURVE_LOSS, c->run[k].curve.term[i].name,
@@ -147,7 +147,8 @@ static imx_status put_terms(struct imx_text *t, const struct imx_compare *c)
             bool before = false;
             for (size_t j = 0; j < k; j++)
                 before |= column(&c->run[j], &ch) != NULL;
-            snprintf(title, sizeof title, "Term of the loss: %s", ch.term);
+            snprintf(title, sizeof title, "%s: %s", c->run[k].curve.term[i].reading ? "Reading" : "Term of the loss",
+                     ch.term);
             if (!before)
                 IMX_TRY(put_chart(t, c, &ch, NULL));
         }

@@ -44,6 +44,21 @@ static double median(struct imx_text *t, const double *v, size_t n)
     return m;
 }
 
+/* The terms of the loss in one chart, or the readings: what one has of a kind, if it is more than the loss itself. */
+static void put_terms(struct imx_text *t, const struct imx_curves *c, bool readings, const char *title)
+{
+    static const char *const css[] = { "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8" };
+    struct imx_series terms[IMX_CURVE_TERMS];
+    size_t n = 0;
+    for (int i = 0; i < c->n_terms; i++)
+        if (c->term[i].reading == readings) {
+            terms[n] = (struct imx_series){ c->term[i].name, c->term[i].value, css[n % 8], NULL, 0 };
+            n++;
+        }
+    if (n > !readings)
+        imx_plot_lines(t, title, "step", c->col[IMX_CURVE_STEP], c->n, terms, n);
+}
+
 static void put_curves(struct imx_text *t, const struct imx_curves *c)
 {
     const size_t last = c->n - 1;
@@ -64,13 +79,8 @@ static void put_curves(struct imx_text *t, const struct imx_curves *c)
     imx_plot_lines(t, "Loss", "step", c->col[IMX_CURVE_STEP], c->n, loss, 1);
     imx_plot_lines(t, "Mutual information, nats", "step", c->col[IMX_CURVE_STEP], c->n, mi, 2);
     imx_plot_lines(t, "Images per second", "step", c->col[IMX_CURVE_STEP], c->n, speed, 1);
-    if (c->n_terms > 1) {
-        static const char *const css[] = { "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8" };
-        struct imx_series terms[IMX_CURVE_TERMS];
-        for (int i = 0; i < c->n_terms; i++)
-            terms[i] = (struct imx_series){ c->term[i].name, c->term[i].value, css[i % 8], NULL, 0 };
-        imx_plot_lines(t, "Terms of the loss", "step", c->col[IMX_CURVE_STEP], c->n, terms, (size_t)c->n_terms);
-    }
+    put_terms(t, c, false, "Terms of the loss");
+    put_terms(t, c, true, "Readings");
     imx_text_put(t, "</div>\n");
 }
 

@@ -64,7 +64,8 @@ struct imx_curves {
     size_t n, room;
     int n_terms; /* terms of the loss and readings, as they first came; more than IMX_CURVE_TERMS are left out */
     struct {
-        char name[24];
+        char name[48];
+        bool reading;
         double *value;
     } term[IMX_CURVE_TERMS];
 };

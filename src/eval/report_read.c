@@ -29,10 +29,12 @@ static imx_status grow(struct imx_curves *c)
 }
 
 /* The column of a term, new ones filled with gaps up to here; NULL: too many terms, or no memory (sets *status). */
-static double *term_column(struct imx_curves *c, const char *name, imx_status *status)
+static double *term_column(struct imx_curves *c, const char *full, bool reading, imx_status *status)
 {
+    char name[sizeof c->term->name];
+    snprintf(name, sizeof name, "%s", full);
     for (int k = 0; k < c->n_terms; k++)
-        if (!strcmp(c->term[k].name, name))
+        if (c->term[k].reading == reading && !strcmp(c->term[k].name, name))
             return c->term[k].value;
     if (c->n_terms == IMX_CURVE_TERMS)
         return NULL;
@@ -43,7 +45,8 @@ static double *term_column(struct imx_curves *c, const char *name, imx_status *s
     }
     for (size_t i = 0; i <= c->n; i++)
         fresh[i] = (double)NAN;
-    snprintf(c->term[c->n_terms].name, sizeof c->term->name, "%s", name);
+    memcpy(c->term[c->n_terms].name, name, sizeof name);
+    c->term[c->n_terms].reading = reading;
     c->term[c->n_terms].value = fresh;
     return c->term[c->n_terms++].value;
 }
@@ -60,7 +63,7 @@ static imx_status add_row(struct imx_curves *c, const struct imx_json_node *row)
     for (int p = 0; p < 2; p++) {
         const struct imx_json_node *terms = imx_json_get(row, part[p]);
         for (const struct imx_json_node *v = terms ? terms->child : NULL; v && status == IMX_OK; v = v->next) {
-            double *column = v->key && v->type == IMX_JSON_NUMBER ? term_column(c, v->key, &status) : NULL;
+            double *column = v->key && v->type == IMX_JSON_NUMBER ? term_column(c, v->key, p == 1, &status) : NULL;
             if (column)
                 column[c->n] = v->number;
         }

@@ -29,13 +29,17 @@ def write(path, text):
         f.write(text)
 
 
-def make(run, estimator, losses, nats=True, device='box', data='aaaa', log='finished: step 30, loss 1, 9 s', terms=None):
+LONG = 'absolute-column-accuracy-of-places'
+
+
+def make(run, estimator, losses, nats=True, device='box', data='aaaa', log='finished: step 30, loss 1, 9 s', terms=None, accuracies=()):
     os.makedirs(run)
     write(run + '/config.toml', '[objective]\nobjective = "dim-local"\nestimator = "%s"\n[train]\nlr = 0.0001\n' % estimator)
     write(run + '/env.json', json.dumps({'infomax': '1', 'device': {'name': device, 'driver': '2'}, 'memory': {'peak_bytes': 3145728},
                                          'data': {'images': 70, 'hash': data}}))
     rows = [{'step': 10 * (i + 1), 'epoch': i + 1, 'loss': x, 'mi_nats': 8 - x if nats else None, 'mi_ceiling': 8 if nats else None,
-             'images_per_s': 100 + i, 'seconds': 5.0 * (i + 1), **({'terms': terms} if terms else {})} for i, x in enumerate(losses)]
+             'images_per_s': 100 + i, 'seconds': 5.0 * (i + 1), **({'terms': terms} if terms else {}),
+             **({'readings': {LONG: accuracies[i]}} if accuracies else {})} for i, x in enumerate(losses)]
     write(run + '/metrics.jsonl', ''.join(json.dumps(r) + '\n' for r in rows))
     write(run + '/train.log', '2026-01-01T00:00:00Z started from step 0\n2026-01-01T00:01:00Z %s\n' % log)
 
@@ -43,7 +47,8 @@ def make(run, estimator, losses, nats=True, device='box', data='aaaa', log='fini
 def compare(folder):
     a, b, c = (os.path.join(folder, x) for x in ('one/a', 'b<&', 'two/a'))
     make(a, 'infonce', [6, 5.5, 5.25])
-    make(b, 'jsd', [0.5, -0.25], nats=False, device='card', data='bbbb', log='stopped at step 20 of 90; go on', terms={'local': -0.25, 'prior': 1.5})
+    make(b, 'jsd', [0.5, -0.25], nats=False, device='card', data='bbbb', log='stopped at step 20 of 90; go on', terms={'local': -0.25, 'prior': 1.5},
+         accuracies=[0.25, 0.5])
     make(c, 'infonce', [6, 4])
     write(a + '/probe-mlp.json', json.dumps([{'layer': 'y', 'classifier': 'mlp', 'untrained': u, 'accuracy': 0.5 - 0.25 * u,
                                               'std': 0.125 * (1 - u)} for u in (False, True)]))
@@ -59,6 +64,7 @@ def compare(folder):
     ok(line['loss'] == ['5.25', '-0.25', '4'] and line['mi_nats'] == ['2.75', '-', '4'] and line['mi_ceiling'] == ['8', '-', '8'],
        'last losses, nats and ceilings; none for jsd')
     ok(line['loss: prior'] == ['-', '1.5', '-'], 'terms of the loss')
+    ok(re.search(r'reading: absolute-column-\S* +- +0\.5 +-', r.stdout), 'a reading of a long name: its last value')
     ok('50.00 +- 12.50 %' in r.stdout and line['y mlp untrained'][:2] == ['25.00', '%'] and line['mine_nats'][0] == '3.5' and
        'ndm' not in line, 'probes and measurements')
     ok(line['peak memory'][:2] == ['3.0', 'MB'] and line['images/s'] == ['101', '101', '101'], 'cost')
@@ -73,6 +79,7 @@ def compare(folder):
     r = run('compare', a, b, c, '--json')
     j = json.loads(r.stdout)
     ok([x['loss'] for x in j['runs']] == [5.25, -0.25, 4] and j['runs'][1]['terms'] == {'local': -0.25, 'prior': 1.5} and
+       j['runs'][1]['readings'] == {LONG: 0.5} and
        j['runs'][0]['probes'][0]['accuracy'] == 0.5 and j['runs'][0]['measure'][0]['mine_nats'] == 3.5 and
        j['runs'][2]['probes'] == [] and j['runs'][1]['data_hash'] == 'bbbb' and len(j['warnings']) == 4, 'as JSON')
     for name in ('config.toml', 'env.json', 'metrics.jsonl'):
