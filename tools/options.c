@@ -505,7 +505,7 @@ static const char *about_choices(const struct imx_option *o, char *text, size_t 
 void imx_options_help(const struct imx_option *table, struct imx_text *out)
 {
     for (const struct imx_option *o = table; o && o->name; o++) {
-        char head[128], text[1536], about[512], all[512], letter[8] = "";
+        char head[128], text[2048], about[1024], all[512], letter[8] = "";
         if (o->hidden)
             continue;
         if (o->letter)

@@ -31,8 +31,11 @@ static int layers_of(const struct imx_critic_layer *layer)
     return n;
 }
 
+/* Of what layer i puts out; -1: of what comes in. */
 static int32_t width_of(const struct head *h, int i)
 {
+    if (i < 0)
+        return h->x.h * h->x.w * h->x.c;
     return h->layer[i].width ? h->layer[i].width : h->units;
 }
 
@@ -62,9 +65,10 @@ static const char *shortcut_name(const struct head *h, int i, char name[64])
     return name_of(h, "shortcut", before, name);
 }
 
-/* The parameters of a layer's linear part: weight [o, in], bias [o], shortcut [o, in of the head]; 0: it has none. */
+/* The parameters of a layer's linear part: weight [o, in], bias [o], shortcut [o, in of the head] and its bias [o]; 0:
+ * it has none. */
 struct linear {
-    imx_tid wei, bia, cut;
+    imx_tid wei, bia, cut, cut_bia;
 };
 
 static struct linear make_linear(const struct head *h, int i, struct imx_map at)
@@ -79,6 +83,8 @@ static struct linear make_linear(const struct head *h, int i, struct imx_map at)
         p.bia = imx_nn_vector(h->b, name, "bias", o, IMX_INIT_UNIFORM, at.h * at.w * at.c, false);
     if (l->shortcut)
         p.cut = imx_nn_linear_weight(h->b, h->x, shortcut_name(h, i, name), o, IMX_INIT_SHORTCUT);
+    if (l->shortcut && l->shortcut_bias)
+        p.cut_bia = imx_nn_vector(h->b, name, "bias", o, IMX_INIT_UNIFORM, width_of(h, -1), false);
     return p;
 }
 
@@ -87,14 +93,16 @@ static struct imx_map layer(const struct head *h, int i, struct imx_map at)
     const struct imx_critic_layer *l = &h->layer[i];
     const struct linear p = make_linear(h, i, at);
     const int32_t o = width_of(h, i);
-    imx_tid add = 0;
+    struct imx_map add = { 0 };
     char name[64];
     if (l->shortcut) {
         imx_graph_label(h->b->g, "%s", shortcut_name(h, i, name));
-        add = imx_nn_product(h->b, h->x, p.cut, 0, 0, o).t;
+        add = imx_nn_product(h->b, h->x, p.cut, p.cut_bia, 0, o);
+        if (l->shortcut_relu)
+            add = imx_nn_act(h->b, add, IMX_ACT_RELU, 0);
     }
     imx_graph_label(h->b->g, "%s", name_of(h, l->name, 0, name));
-    at = imx_nn_product(h->b, at, p.wei, p.bia, add, o);
+    at = imx_nn_product(h->b, at, p.wei, p.bia, add.t, o);
     if (l->norm == IMX_NORM_BATCH)
         return imx_nn_batchnorm(h->b, at, norm_name(h, i, name), l->relu);
     if (l->norm == IMX_NORM_LAYER)
@@ -136,6 +144,13 @@ static imx_tid project(struct imx_build *b, struct imx_map v, imx_tid wei, int32
     return dst;
 }
 
+/* Whether a layer, but for its norm, is one linear map of what comes into it and into the head, as the ways around the
+ * local head's last layer need it. */
+static bool plain(const struct imx_critic_layer *l)
+{
+    return !l->relu && !l->shortcut_bias && !l->shortcut_relu;
+}
+
 /* With k = d + c columns of g, R rows and G globals, the multiply-adds of one step are
  *   direct:    3 R d k                                           e, and the gradients of g and W
  *   quadratic: R k^2 + d k^2 / 2, and R k^2 / 2 + d k^2          z and M, and H and Wc H
@@ -146,8 +161,8 @@ static bool quadratic(const struct imx_critic_spec *spec, const struct head *h, 
 {
     const struct imx_critic_layer *last = &h->layer[n - 1];
     const double rows = imx_map_rows(h->x), d = width_of(h, n - 1);
-    const double k = (n > 1 ? width_of(h, n - 2) : h->x.c) + h->x.c;
-    if (spec->whole || last->norm != IMX_NORM_LAYER || !last->bias || !last->shortcut || last->relu)
+    const double k = width_of(h, n - 2) + width_of(h, -1);
+    if (spec->whole || last->norm != IMX_NORM_LAYER || !last->bias || !last->shortcut || !plain(last))
         return false;
     if (spec->local_norm != IMX_LOCAL_NORM_AUTO)
         return spec->local_norm == IMX_LOCAL_NORM_QUADRATIC;
@@ -240,16 +255,15 @@ struct imx_critic_out imx_critic_dot(struct imx_build *b, const struct imx_criti
     d.clip = spec->clip;
     d.l2 = spec->l2;
     d.neg = spec->negatives < n - 1 ? spec->negatives : 0;
-    if (!l || !m || width_of(&local, l - 1) != width_of(&global, m - 1)) {
+    if (!m || width_of(&local, l - 1) != width_of(&global, m - 1)) {
         b->g->status = imx_fail(IMX_E_INTERNAL, "the heads of the critic %s do not end in one width", f->name);
         return (struct imx_critic_out){ 0 };
     }
-    const struct imx_critic_layer *last = &f->local[l - 1];
-    if (last->norm == IMX_NORM_NONE && !last->relu)
+    if (l && f->local[l - 1].norm == IMX_NORM_NONE && plain(&f->local[l - 1]))
         return score_linear(&local, l, &global, m, d);
-    if (quadratic(spec, &local, l, y.n))
+    if (l && quadratic(spec, &local, l, y.n))
         return score_quadratic(&local, l, &global, m, d);
     const struct imx_map e = layers(&local, l), v = layers(&global, m);
-    d.d0 = e.c;
+    d.d0 = width_of(&local, l - 1);
     return score(b, &d, local.side, v, (imx_tid[]){ e.t, v.t, 0, 0, 0 });
 }

@@ -10,28 +10,44 @@
 #include "ops/gather.h"
 #include "ops/random.h"
 
-/* The head of dim_method 2.1, in the layer norm of which the two that have heads differ. */
+/* The layers of the heads of dim_method 2.1. */
 #define IN                                                                                                             \
     {                                                                                                                  \
         .name = "in", .norm = IMX_NORM_BATCH, .relu = true                                                             \
     }
-#define HIDDEN(norm_behind)                                                                                            \
+#define HIDDEN(norm_behind, ...)                                                                                       \
     {                                                                                                                  \
-        .name = "hidden", .bias = true, .shortcut = true, .norm = (norm_behind)                                        \
+        .name = "hidden", .bias = true, .shortcut = true, .norm = (norm_behind), __VA_ARGS__                           \
     }
-#define DOT_CAN (IMX_CRITIC_ALL_PAIRS | IMX_CRITIC_WHOLE | IMX_CRITIC_GLOBALS | IMX_CRITIC_EMBEDS)
+#define APPENDIX_IN                                                                                                    \
+    {                                                                                                                  \
+        .name = "in", .bias = true, .relu = true                                                                       \
+    }
+#define COPY_CAN (IMX_CRITIC_ALL_PAIRS | IMX_CRITIC_WHOLE | IMX_CRITIC_GLOBALS | IMX_CRITIC_EMBEDS)
+#define DOT_CAN  (COPY_CAN | IMX_CRITIC_PLACE)
 
 const struct imx_critic_form imx_critics[] = {
-    [IMX_CRITIC_ENCODE_DOT] = { "encode-dot", "as published", 2048, IMX_EST_INFONCE, DOT_CAN, false, imx_critic_dot,
-                                .local = { IN, HIDDEN(IMX_NORM_LAYER) }, .global = { IN, HIDDEN(IMX_NORM_LAYER) } },
+    [IMX_CRITIC_ENCODE_DOT] = { "encode-dot", "as in the authors' program", 2048, IMX_EST_INFONCE, DOT_CAN, false,
+                                imx_critic_dot, .local = { IN, HIDDEN(IMX_NORM_LAYER) },
+                                .global = { IN, HIDDEN(IMX_NORM_LAYER) } },
     [IMX_CRITIC_BILINEAR] = { "bilinear", "no layer norm on the local side, a sixth of the work", 2048, IMX_EST_INFONCE,
                               DOT_CAN, true, imx_critic_dot, .local = { IN, HIDDEN(IMX_NORM_NONE) },
                               .global = { IN, HIDDEN(IMX_NORM_LAYER) } },
     [IMX_CRITIC_CONCAT] = { "concat", "a small network over pairs, one negative each", 512, IMX_EST_JSD,
-                            IMX_CRITIC_WHOLE, false, imx_critic_concat,
+                            IMX_CRITIC_WHOLE | IMX_CRITIC_PLACE, false, imx_critic_concat,
                             .pair = { { "fc1", .bias = true, .relu = true },
                                       { "fc2", .bias = true, .relu = true },
                                       { "fc3", 1, .bias = true } } },
+    [IMX_CRITIC_ENCODE_COPY] = { "encode-copy", "for the global term, with the encoder's upper layers anew", 2048,
+                                 IMX_EST_JSD, COPY_CAN, false, imx_critic_dot, .copies = true,
+                                 .global = { { "out", .bias = true } } },
+    [IMX_CRITIC_ENCODE_DOT_2019] = { "encode-dot-2019", "no layer norm on the global side", 2048, IMX_EST_INFONCE,
+                                     DOT_CAN, false, imx_critic_dot, .local = { IN, HIDDEN(IMX_NORM_LAYER) },
+                                     .global = { IN, HIDDEN(IMX_NORM_NONE, .shortcut_bias = true) } },
+    [IMX_CRITIC_ENCODE_DOT_APPENDIX] = { "encode-dot-appendix", "no batch norm, a ReLU on the shortcut", 2048,
+                                         IMX_EST_INFONCE, DOT_CAN, false, imx_critic_dot,
+                                         .local = { APPENDIX_IN, HIDDEN(IMX_NORM_LAYER, .shortcut_relu = true) },
+                                         .global = { APPENDIX_IN, HIDDEN(IMX_NORM_NONE, .shortcut_relu = true) } },
     { 0 },
 };
 
@@ -75,24 +91,36 @@ float imx_estimator_par(const struct imx_critic_spec *spec)
     return 0.0f;
 }
 
+/* What a critic must do to be in this one's place. */
+static unsigned place_of(const struct imx_critic_spec *spec)
+{
+    return spec->whole ? IMX_CRITIC_WHOLE : IMX_CRITIC_PLACE;
+}
+
 imx_status imx_critic_check(const struct imx_critic_spec *spec)
 {
     const struct imx_critic_form *f = imx_critic_form(spec);
+    const unsigned place = place_of(spec);
     char names[256];
     if (!(f->can & IMX_CRITIC_ALL_PAIRS) && spec->estimator == IMX_EST_INFONCE)
         return imx_fail(IMX_E_ARG,
                         "the critic %s has one negative per positive, so infonce could read ln 2 at most; choose "
                         "another estimator, such as %s, which auto takes, or another critic (%s)",
                         f->name, imx_estimator_name(f->estimator),
-                        imx_critics_that(IMX_CRITIC_ALL_PAIRS, names, sizeof names));
+                        imx_critics_that(IMX_CRITIC_ALL_PAIRS | place, names, sizeof names));
     if (!(f->can & IMX_CRITIC_ALL_PAIRS) && spec->negatives)
         return imx_fail(IMX_E_ARG,
                         "the critic %s has one negative per positive: --negatives has no meaning there, but for %s",
-                        f->name, imx_critics_that(IMX_CRITIC_ALL_PAIRS, names, sizeof names));
+                        f->name, imx_critics_that(IMX_CRITIC_ALL_PAIRS | place, names, sizeof names));
     if (!(f->can & IMX_CRITIC_WHOLE) && spec->whole)
         return imx_fail(IMX_E_ARG,
                         "the critic %s takes no whole maps, so there is no global term with it; these do: %s", f->name,
                         imx_critics_that(IMX_CRITIC_WHOLE, names, sizeof names));
+    if (!(f->can & IMX_CRITIC_PLACE) && !spec->whole)
+        return imx_fail(IMX_E_ARG,
+                        "the critic %s is for the global term (--objective dim-global, or --global-critic); for the "
+                        "local term there are %s",
+                        f->name, imx_critics_that(IMX_CRITIC_PLACE, names, sizeof names));
     return IMX_OK;
 }
 
@@ -118,7 +146,7 @@ static imx_status check_globals(const struct imx_critic_spec *spec, int32_t q)
             IMX_E_ARG,
             "the critic %s takes one global per image, here are %d: --globals 1 would draw one, and these take "
             "several: %s",
-            f->name, q, imx_critics_that(IMX_CRITIC_GLOBALS, names, sizeof names));
+            f->name, q, imx_critics_that(IMX_CRITIC_GLOBALS | place_of(spec), names, sizeof names));
     return IMX_OK;
 }
 

@@ -2,11 +2,17 @@
  * of rows, by their function `build`.
  *
  * imx_critic_dot: two heads and their scores (dim_method 2.1).
- *   encode-dot: both heads r(x) = LN(W2 relu(BN(W1 x)) + b2 + S x); score = r_global . r_local (the published form)
- *   bilinear:   layer norm on the global side only. A local head whose last layer is linear with nothing behind it is
- *               never computed to its end: with v = r_global, h = relu(BN(W1 x)) of a local x,
- *               score = v.(W2 h + b2 + S x) = (W2^T v).h + (S^T v).x + b2.v
+ *   encode-dot: both heads r(x) = LN(W2 relu(BN(W1 x)) + b2 + S x); score = r_global . r_local (the authors' program)
+ *   encode-dot-2019: their program of January 2019: on the global side S has a bias, and there is no layer norm.
+ *   encode-dot-appendix: the paper's appendix: r(x) = W2 relu(W1 x + b1) + b2 + relu(S x), behind it a layer norm on
+ *               the local side only. Which of the three made the published figures is not known; of the appendix
+ * neither are the biases of W1 and S (here: one, none) nor how S starts (here: as in the others). bilinear:   layer
+ * norm on the global side only. A local head whose last layer is linear with nothing behind it is never computed to its
+ * end: with v = r_global, h = relu(BN(W1 x)) of a local x, score = v.(W2 h + b2 + S x) = (W2^T v).h + (S^T v).x + b2.v
  *               so the wide maps meet the N*Q globals instead of the N*P locals (design/PERFORMANCE.md, section 1).
+ *   encode-copy: for the global term alone, as in the authors' program (2.3): the local side is the map that made the
+ *               locals, carried on by a copy of the encoder's upper layers (imx_encoder_build_upper, called by the
+ *               objective), the global side one linear map with a bias.
  * imx_critic_concat: one small network over pairs (2.2).
  *   concat:     (c+64) -> 512 ReLU -> 512 ReLU -> 1 over the concatenation of a local and its global, with biases; one
  *               negative per positive: the global stays, locals are shuffled along the batch, at every position
@@ -27,17 +33,26 @@
 #include "nn/layers.h"
 
 /* The rows that code names; the table may have others. */
-enum { IMX_CRITIC_ENCODE_DOT, IMX_CRITIC_BILINEAR, IMX_CRITIC_CONCAT };
+enum {
+    IMX_CRITIC_ENCODE_DOT,
+    IMX_CRITIC_BILINEAR,
+    IMX_CRITIC_CONCAT,
+    IMX_CRITIC_ENCODE_COPY,
+    IMX_CRITIC_ENCODE_DOT_2019,
+    IMX_CRITIC_ENCODE_DOT_APPENDIX
+};
 
 enum imx_critic_norm { IMX_NORM_NONE, IMX_NORM_BATCH, IMX_NORM_LAYER };
 
 /* A linear layer of a critic's network with what is behind it: product, bias, shortcut, norm, ReLU. Its parameters are
- * SIDE.NAME.{weight,bias}, SIDE.shortcut.weight, SIDE.bn.* or SIDE.norm.*, a second norm of one kind .bn2 or .norm2. */
+ * SIDE.NAME.{weight,bias}, SIDE.shortcut.{weight,bias}, SIDE.bn.* or SIDE.norm.*, a second norm of one kind .bn2 or
+ * .norm2. */
 struct imx_critic_layer {
     const char *name; /* NULL: behind the last layer */
     int32_t width;    /* 0: the critic's units */
     bool bias;
     bool shortcut; /* adds a linear map of what came into the head, which starts near the identity (dim_method 2.1) */
+    bool shortcut_bias, shortcut_relu; /* what that map has */
     enum imx_critic_norm norm;
     bool relu;
 };
@@ -46,6 +61,7 @@ enum imx_critic_can {
     IMX_CRITIC_ALL_PAIRS = 1, /* all other images of the batch are negatives, or some (--negatives), as infonce needs;
                                  without it each positive has one, with which infonce could read ln 2 */
     IMX_CRITIC_WHOLE = 2,     /* a whole map can be its local: the global term */
+    IMX_CRITIC_PLACE = 16,    /* a place of the local map can: the local term */
     IMX_CRITIC_GLOBALS = 4,   /* an image may have several globals */
     IMX_CRITIC_EMBEDS = 8     /* has a vector of its own for each global (imx_critic_out.global) */
 };
@@ -66,6 +82,8 @@ struct imx_critic_form {
      * (imx_critic_check). Errors stick in the graph. */
     struct imx_critic_out (*build)(struct imx_build *b, const struct imx_critic_spec *spec, struct imx_map x,
                                    struct imx_map y, int32_t n);
+    bool copies; /* a whole map is not the last convolution's, but the local one carried on by a copy of the encoder's
+                    upper layers to one vector of as many units: [n, 1, 1, units] */
     struct imx_critic_layer local[IMX_CRITIC_LAYERS], global[IMX_CRITIC_LAYERS]; /* the heads of imx_critic_dot */
     struct imx_critic_layer pair[IMX_CRITIC_LAYERS];                             /* of imx_critic_concat */
 };
@@ -86,11 +104,9 @@ struct imx_critic_spec {
     float scale;       /* 0: the form's default */
     enum imx_local_norm local_norm;
     bool whole;        /* the local map is one local, the whole of it flattened: the global objective. concat is the
-                          paper's critic for it (dim_method 2.3). The other two keep the score of 2.1, with the
-                          same head for the map as for a local, n_in = h*w*c; the authors' later program has there a
-                          fresh copy of the encoder's upper layers that ends in 2048 units. The head needs no second
-                          table of layers for each encoder, and scores all pairs of the batch in one product. Its
-                          parameters are named "whole.local.*", "whole.global.*" */
+                          paper's critic for it, encode-copy the authors' program's (dim_method 2.3). Others with
+                          heads keep the score of 2.1, with the same head for the map as for a local, n_in = h*w*c.
+                          Parameters are named "whole.local.*", "whole.global.*" */
     float tau, decay;  /* of smile and dv-ema; 0: 5 and 0.99 */
     float clip, l2;    /* of the scores: clip tanh(s/clip), weight of the mean of s^2; 0: none (ops/critic.h) */
     int32_t locals;    /* drawn per image, evenly and with replacement, in every step, before the critic sees any

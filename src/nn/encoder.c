@@ -125,6 +125,7 @@ const char *const imx_feature_names[IMX_FEATURE_COUNT] = { "conv", "fc", "y" };
 struct state {
     struct imx_build *b;
     const struct imx_encoder *e;
+    const char *prefix;            /* of the parameters' names */
     struct imx_map at;             /* output of the layer before */
     struct imx_map whole;          /* unfolded: n, and h, w = crops a side; n = 0: not unfolded */
     bool folded;                   /* there were crops: the layer that is probed as "conv" is behind us */
@@ -150,13 +151,13 @@ static bool too_small(struct state *s, int32_t k, int32_t pad, const char *what)
 
 static void conv(struct state *s, const struct imx_layer *l)
 {
-    char name[48];
+    char name[64];
     if (too_small(s, l->k, l->pad, "kernel"))
         return;
-    snprintf(name, sizeof name, "encoder.conv%d", ++s->convs);
+    snprintf(name, sizeof name, "%s.conv%d", s->prefix, ++s->convs);
     s->at = imx_nn_conv(s->b, s->at, name, l->out, l->k, l->stride, l->pad, l->bias);
     s->at = imx_nn_dropout(s->b, s->at, l->dropout);
-    snprintf(name, sizeof name, "encoder.bn%d", ++s->norms);
+    snprintf(name, sizeof name, "%s.bn%d", s->prefix, ++s->norms);
     s->at = imx_nn_batchnorm(s->b, s->at, name, true);
     if (l->pool_k && !too_small(s, l->pool_k, 0, "pooling window"))
         s->at = imx_nn_pool(s->b, s->at, IMX_POOL_MAX, l->pool_k, l->pool_stride, 0);
@@ -166,10 +167,10 @@ static void conv(struct state *s, const struct imx_layer *l)
 static struct imx_map conv_bn(struct state *s, struct imx_map x, const char *conv_name, const char *bn_name, int32_t o,
                               int32_t k, int32_t stride, int32_t pad, bool relu)
 {
-    char name[48];
-    snprintf(name, sizeof name, "encoder.block%d.%s", s->blocks, conv_name);
+    char name[64];
+    snprintf(name, sizeof name, "%s.block%d.%s", s->prefix, s->blocks, conv_name);
     x = imx_nn_conv(s->b, x, name, o, k, stride, pad, false);
-    snprintf(name, sizeof name, "encoder.block%d.%s", s->blocks, bn_name);
+    snprintf(name, sizeof name, "%s.block%d.%s", s->prefix, s->blocks, bn_name);
     return imx_nn_batchnorm(s->b, x, name, relu);
 }
 
@@ -184,7 +185,7 @@ static void block(struct state *s, const struct imx_layer *l)
     x = conv_bn(s, x, "conv3", "bn3", l->out, 1, 1, 0, false);
     const bool same = in.c == x.c && in.h == x.h && in.w == x.w;
     const struct imx_map way = same ? in : conv_bn(s, in, "shortcut", "shortcut_bn", l->out, 1, l->stride, 0, false);
-    imx_graph_label(s->b->g, "encoder.block%d", s->blocks);
+    imx_graph_label(s->b->g, "%s.block%d", s->prefix, s->blocks);
     s->at = imx_nn_add_relu(s->b, x, way);
 }
 
@@ -198,7 +199,7 @@ static void unfold(struct state *s, const struct imx_layer *l)
                            s->e->name, l->k, l->stride, l->stride, l->k, in.w, in.h));
         return;
     }
-    imx_graph_label(s->b->g, "encoder.unfold");
+    imx_graph_label(s->b->g, "%s.unfold", s->prefix);
     s->at = imx_nn_unfold(s->b, in, l->k, l->stride);
     s->whole = (struct imx_map){ 0, in.n, (in.h - l->k) / l->stride + 1, (in.w - l->k) / l->stride + 1, 0 };
 }
@@ -218,13 +219,20 @@ static void fold(struct state *s)
 
 static void hidden(struct state *s, const struct imx_layer *l)
 {
-    char name[48];
-    snprintf(name, sizeof name, "encoder.fc%d", ++s->fcs);
+    char name[64];
+    snprintf(name, sizeof name, "%s.fc%d", s->prefix, ++s->fcs);
     s->at = imx_nn_linear(s->b, s->at, name, l->out, l->bias);
     s->at = imx_nn_dropout(s->b, s->at, l->dropout);
-    snprintf(name, sizeof name, "encoder.bn%d", ++s->norms);
+    snprintf(name, sizeof name, "%s.bn%d", s->prefix, ++s->norms);
     s->at = imx_nn_batchnorm(s->b, s->at, name, true);
     s->out.fc = s->at;
+}
+
+static void output(struct state *s, int32_t units)
+{
+    char name[64];
+    snprintf(name, sizeof name, "%s.out", s->prefix);
+    s->out.y = s->at = imx_nn_linear(s->b, s->at, name, units, true);
 }
 
 static void add_layer(struct state *s, const struct imx_layer *l)
@@ -235,7 +243,7 @@ static void add_layer(struct state *s, const struct imx_layer *l)
     case IMX_LAYER_UNFOLD: unfold(s, l); break;
     case IMX_LAYER_FOLD: fold(s); break;
     case IMX_LAYER_FC: hidden(s, l); break;
-    case IMX_LAYER_OUT: s->out.y = s->at = imx_nn_linear(s->b, s->at, "encoder.out", l->out, true); break;
+    case IMX_LAYER_OUT: output(s, l->out); break;
     case IMX_LAYER_END: break;
     }
     if ((l->kind == IMX_LAYER_CONV || l->kind == IMX_LAYER_BLOCK) && !s->folded)
@@ -246,19 +254,22 @@ static void add_layer(struct state *s, const struct imx_layer *l)
         s->out.y = s->at;
 }
 
+/* The layers from `first` on that come before `end`; NULL: all. */
+static void add_layers(struct state *s, const struct imx_layer *first, const struct imx_layer *end)
+{
+    const bool normal = s->b->normal;
+    s->b->normal = s->e->normal;
+    for (const struct imx_layer *l = first; l != end && l->kind != IMX_LAYER_END && s->b->g->status == IMX_OK; l++)
+        add_layer(s, l);
+    s->b->normal = normal;
+}
+
 /* Up to and with `last`; NULL: the whole. */
 static struct imx_encoded build(struct imx_build *b, const struct imx_encoder *e, struct imx_map image,
                                 const struct imx_layer *last)
 {
-    struct state s = { .b = b, .e = e, .at = image };
-    const bool normal = b->normal;
-    b->normal = e->normal;
-    for (const struct imx_layer *l = e->layer; l->kind != IMX_LAYER_END && b->g->status == IMX_OK; l++) {
-        add_layer(&s, l);
-        if (l == last)
-            break;
-    }
-    b->normal = normal;
+    struct state s = { .b = b, .e = e, .prefix = "encoder", .at = image };
+    add_layers(&s, e->layer, last ? last + 1 : NULL);
     return s.out;
 }
 
@@ -267,12 +278,31 @@ struct imx_encoded imx_encoder_build(struct imx_build *b, const struct imx_encod
     return build(b, e, image, NULL);
 }
 
-struct imx_map imx_encoder_build_local(struct imx_build *b, const struct imx_encoder *e, struct imx_map image)
+static const struct imx_layer *local_layer(const struct imx_encoder *e)
 {
     const struct imx_layer *l = e->layer;
     while (l->kind != IMX_LAYER_END && !l->local)
         l++;
-    return build(b, e, image, l).local;
+    return l;
+}
+
+struct imx_map imx_encoder_build_local(struct imx_build *b, const struct imx_encoder *e, struct imx_map image)
+{
+    return build(b, e, image, local_layer(e)).local;
+}
+
+struct imx_map imx_encoder_build_upper(struct imx_build *b, const struct imx_encoder *e, struct imx_map local,
+                                       const char *prefix, int32_t units)
+{
+    struct state s = { .b = b, .e = e, .prefix = prefix, .at = local };
+    const struct imx_layer *first = local_layer(e), *end;
+    first += first->kind == IMX_LAYER_FOLD; /* the crops are one map already */
+    for (end = first; end->kind != IMX_LAYER_END && end->kind != IMX_LAYER_OUT; end++)
+        ;
+    add_layers(&s, first, end);
+    if (b->g->status == IMX_OK)
+        output(&s, units);
+    return s.out.y;
 }
 
 /* The layer whose output is the feature: the last that add_layer would take for it. NULL: none. */

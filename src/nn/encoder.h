@@ -71,13 +71,19 @@ int32_t imx_encoder_field(const struct imx_encoder *e);
 /* Distance of neighbouring locals, in pixels (4 for basic32). */
 int32_t imx_encoder_jump(const struct imx_encoder *e);
 
-/* Adds the encoder to the graph; parameters "encoder.conv1.weight", "encoder.bn1.*" ... as in CLI.md; of the i-th
- * residual block "encoder.block<i>.{conv1,conv2,conv3,shortcut}.weight", ".{bn1,bn2,bn3,shortcut_bn}.*". E_ARG, which
- * sticks in the graph, when the images are too small or do not divide into the crops. */
+/* Adds the encoder to the graph; parameters "encoder.conv<i>.weight", "encoder.bn<i>.*", "encoder.fc<i>.weight",
+ * "encoder.out.*"; of the i-th residual block "encoder.block<i>.{conv1,conv2,conv3,shortcut}.weight",
+ * ".{bn1,bn2,bn3,shortcut_bn}.*". E_ARG, which sticks in the graph, when the images are too small or do not divide into
+ * the crops. */
 struct imx_encoded imx_encoder_build(struct imx_build *b, const struct imx_encoder *e, struct imx_map image);
 
 /* The same up to the local map. */
 struct imx_map imx_encoder_build_local(struct imx_build *b, const struct imx_encoder *e, struct imx_map image);
+/* The layers from the one that makes the local map on, once more, on that map [n, m, m, c], with parameters of their
+ * own, "PREFIX.conv1.weight" ..., and a linear map to `units` as the last: [n, units]. So the authors' program makes of
+ * a whole map a vector for the global term; the layer that made the local map meets its own output (dim_method 2.3). */
+struct imx_map imx_encoder_build_upper(struct imx_build *b, const struct imx_encoder *e, struct imx_map local,
+                                       const char *prefix, int32_t units);
 /* The same up to a layer that is probed; layers behind it are neither built nor have they parameters. E_ARG, which
  * sticks in the graph, when the encoder has no such layer. */
 struct imx_map imx_encoder_build_to(struct imx_build *b, const struct imx_encoder *e, struct imx_map image,

@@ -52,6 +52,14 @@ static void read_nats(struct imx_net *n, const struct part *p, imx_tid info)
     imx_net_reading(n, p->nats, mi);
 }
 
+/* What the global term's critic takes for the image. */
+static struct imx_map whole_map(struct imx_net *n, const struct part *p, const struct imx_encoded *e)
+{
+    if (!imx_critic_form(&p->spec)->copies)
+        return e->conv;
+    return imx_encoder_build_upper(&n->b, n->spec->encoder, e->local, "whole.local", p->spec.units);
+}
+
 /* The later of two leads. */
 static void add_part(struct imx_net *n, const struct part *p, struct imx_map local, struct imx_map y, bool both,
                      double activation)
@@ -93,7 +101,7 @@ void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
                      imx_critic_form(mix->beta > 0 ? &local.spec : &global.spec)->name,
                      imx_critics_that(IMX_CRITIC_EMBEDS, names, sizeof names));
     if (mix->alpha > 0)
-        add_part(n, &global, e.conv, e.y, both, mix->activation);
+        add_part(n, &global, whole_map(n, &global, &e), e.y, both, mix->activation);
     if (mix->beta > 0)
         add_part(n, &local, e.local, e.y, both, mix->activation);
     if (mix->coordinates && mix->coordinates_weight > 0)

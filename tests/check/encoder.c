@@ -121,6 +121,10 @@ static void check_critics(struct imx_dev *host)
         /* of the two vectors of the local layer norm, bilinear has none */
         { IMX_CRITIC_BILINEAR, 128, 64, 1, 4728832 - 2 * 2048, 4466688 },
         { IMX_CRITIC_BILINEAR, 384, 384, 5, 5777408 - 2 * 2048, 5777408 },
+        /* on the global side a bias more, a layer norm less */
+        { IMX_CRITIC_ENCODE_DOT_2019, 128, 64, 1, 4728832, 4466688 + 2048 - 2 * 2048 },
+        /* a bias in place of batch norm's two vectors, and on the global side no layer norm */
+        { IMX_CRITIC_ENCODE_DOT_APPENDIX, 128, 64, 1, 4728832 - 2048, 4466688 - 2048 - 2 * 2048 },
     };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         struct imx_store *s = NULL;
@@ -140,6 +144,41 @@ static void check_critics(struct imx_dev *host)
                    imx_store_count(s, "global.") == want[i].global_count,
                "%s, locals of %d: heads of %lld and %lld parameters", spec.form->name, want[i].c,
                (long long)imx_store_count(s, "local."), (long long)imx_store_count(s, "global."));
+        imx_graph_destroy(g);
+        imx_store_destroy(s);
+    }
+}
+
+/* The copy of the upper layers that carries a map on to 2048 units (2.3). */
+static void check_upper(struct imx_dev *host)
+{
+    static const struct {
+        const char *encoder;
+        int32_t side, c;
+        int64_t count;
+    } want[] = {
+        /* 128 * 128 * 16 + 256; 128 * 256 * 16 + 512; 1,024 * 1,024 + 2,048; 1,024 * 2,048 + 2,048: each layer from the
+         * local one on halves the map */
+        { "basic32", 8, 128, 262400 + 524800 + 1050624 + 2099200 },
+        /* 7x7x256: 12,544 * 1,024 + 2,048; the linear map */
+        { "fold-basic32", 7, 256, 12847104 + 2099200 },
+        /* 192 * 192 * 9 + 384; 192 * 192 + 384; 5 * 5 * 192 * 2,048 + 2,048 */
+        { "fold-multi-alex64", 7, 192, 332160 + 37248 + 9832448 },
+    };
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        struct imx_store *s = NULL;
+        struct imx_graph *g = NULL;
+        if (imx_store_create(host, false, &s) != IMX_OK || imx_graph_create(host, s, &g) != IMX_OK)
+            abort();
+        struct imx_build b = { .g = g, .training = true };
+        const int32_t side = want[i].side, c = want[i].c;
+        const struct imx_map local = { imx_graph_temp(g, IMX_F32, 2 * side * side * c, "local"), 2, side, side, c };
+        const struct imx_map out =
+            imx_encoder_build_upper(&b, imx_encoder_find(want[i].encoder), local, "whole.local", 2048);
+        const int64_t got = imx_store_count(s, "whole.local.");
+        tap_ok(g->status == IMX_OK && out.n == 2 && out.h * out.w == 1 && out.c == 2048 && got == want[i].count &&
+                   !imx_store_count(s, "encoder."),
+               "%s: the copy of its upper layers has %lld parameters", want[i].encoder, (long long)got);
         imx_graph_destroy(g);
         imx_store_destroy(s);
     }
@@ -346,6 +385,7 @@ int main(void)
         return tap_done();
     check_counts(host);
     check_critics(host);
+    check_upper(host);
     check_sizes(host);
     check_draws(host);
     check_fields();
