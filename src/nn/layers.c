@@ -174,8 +174,10 @@ struct imx_map imx_nn_batchnorm(struct imx_build *b, struct imx_map src, const c
     imx_graph_label(g, "%s", prefix);
     const imx_tid gamma = imx_nn_vector(b, prefix, "weight", src.c, IMX_INIT_GAMMA, 0, false);
     const imx_tid beta = imx_nn_vector(b, prefix, "bias", src.c, IMX_INIT_ZERO, 0, false);
-    const imx_tid run_mean = imx_nn_vector(b, prefix, "running_mean", src.c, IMX_INIT_ZERO, 0, true);
-    const imx_tid run_var = imx_nn_vector(b, prefix, "running_var", src.c, IMX_INIT_ONE, 0, true);
+    char own[48];
+    snprintf(own, sizeof own, "%s%s", b->statistics ? b->statistics : "", prefix);
+    const imx_tid run_mean = imx_nn_vector(b, own, "running_mean", src.c, IMX_INIT_ZERO, 0, true);
+    const imx_tid run_var = imx_nn_vector(b, own, "running_var", src.c, IMX_INIT_ONE, 0, true);
     const struct imx_map dst = result(b, src.n, src.h, src.w, src.c, "dst");
     if (b->training) {
         const imx_tid mean = imx_graph_temp(g, IMX_F32, src.c, "mean");

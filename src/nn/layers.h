@@ -24,8 +24,9 @@ struct imx_build {
     struct imx_graph *g;
     bool training;
     imx_tid ctr;
-    int32_t dropouts; /* streams handed out so far */
-    bool normal;      /* weights of convolutions and linear maps are drawn from N(0, 0.02) (dim_method 1.2) */
+    int32_t dropouts;       /* streams handed out so far */
+    const char *statistics; /* what running statistics' names begin with; NULL: nothing */
+    bool normal;            /* weights of convolutions and linear maps are drawn from N(0, 0.02) (dim_method 1.2) */
 };
 
 /* PREFIX.weight [o, c, k, k] (and PREFIX.bias). */

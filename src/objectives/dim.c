@@ -82,10 +82,13 @@ void imx_build_dim(struct imx_net *n, const struct imx_mix *mix)
     struct imx_build *b = &n->b;
     const struct imx_encoder *encoder = n->spec->encoder;
     struct imx_map y = { 0 };
-    /* The whole image comes last, so that it has the last word on the running statistics of the batch norms, which both
-     * passes update. */
-    if (mix->occlude)
-        y = imx_encoder_build(b, encoder, imx_net_occlude(n, imx_encoder_field(encoder))).y;
+    /* The whole image comes last, so that it has the last word on the running statistics of the batch norms where both
+     * passes update them. Which do in the paper is not told (dim_method 5.1). */
+    if (mix->occlude) {
+        b->statistics = mix->occlude_own ? "occluded." : NULL;
+        y = imx_encoder_build(b, encoder, imx_net_occlude(n, mix)).y;
+        b->statistics = NULL;
+    }
     struct imx_encoded e = imx_encoder_build(b, encoder, n->pixels);
     if (b->g->status != IMX_OK)
         return;

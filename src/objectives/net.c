@@ -119,38 +119,81 @@ fail:
     return status;
 }
 
-struct imx_map imx_net_occlude(struct imx_net *n, int32_t field)
+struct imx_map imx_net_occlude(struct imx_net *n, const struct imx_mix *mix)
 {
     const struct imx_map m = n->pixels;
-    const struct imx_occlude d = { m.n, m.h, m.w, m.c, 0.0f };
+    const struct imx_occlude d = { m.n, m.h, m.w, m.c, (float)mix->occlude_fill };
+    n->occlusion = (struct imx_occlusion){ imx_encoder_field(n->spec->encoder), mix->occlude_min, mix->occlude_max };
+    if (n->g->status == IMX_OK)
+        n->g->status = imx_occlusion_check(&n->occlusion, m.h, m.w);
+    if (n->g->status != IMX_OK)
+        return m;
     imx_graph_label(n->g, "occluded");
     n->box = imx_graph_keep(n->g, IMX_I32, (int64_t)m.n * 4, "box");
-    n->field = field;
     const struct imx_map dst = { imx_graph_temp(n->g, IMX_F32, (int64_t)m.n * m.h * m.w * m.c, "dst"), m.n, m.h, m.w,
                                  m.c };
     imx_graph_node(n->g, &imx_op_occlude, &d, (imx_tid[]){ m.t, n->box, dst.t });
     return dst;
 }
 
-void imx_occlusion_draw(uint64_t seed, uint64_t step, int32_t i, int32_t h, int32_t w, int32_t field, int32_t box[4])
+/* The least and the most pixels of a side that are covered, and how many beside them make room. */
+struct sides {
+    int32_t least, most, room;
+};
+
+static struct sides sides_of(const struct imx_occlusion *o, int32_t side)
+{
+    struct sides s = { .room = o->field < side / 2 ? o->field : side / 2 };
+    s.least = o->least ? o->least : s.room;
+    s.most = o->most ? o->most : side - s.room;
+    return s;
+}
+
+imx_status imx_occlusion_check(const struct imx_occlusion *o, int32_t h, int32_t w)
+{
+    const struct sides y = sides_of(o, h), x = sides_of(o, w);
+    if (y.least > y.most || x.least > x.most || y.most > h || x.most > w)
+        return imx_fail(IMX_E_ARG, "images of %dx%d: no sides from %d to %d pixels can be covered", w, h,
+                        y.least > x.least ? y.least : x.least, y.most < x.most ? y.most : x.most);
+    if (y.least > h - y.room && x.least > w - x.room)
+        return imx_fail(IMX_E_ARG,
+                        "images of %dx%d: a square of %d pixels, what a local sees, must stay uncovered; sides of %d "
+                        "leave none",
+                        w, h, y.room < x.room ? y.room : x.room, y.least < x.least ? y.least : x.least);
+    return IMX_OK;
+}
+
+const char *imx_occlusion_text(const struct imx_mix *mix, char *text, size_t size)
+{
+    char fill[24] = "", least[16] = "", most[16] = "";
+    if (mix->occlude_fill != 0)
+        snprintf(fill, sizeof fill, " fill=%.9g", mix->occlude_fill);
+    if (mix->occlude_min)
+        snprintf(least, sizeof least, " min=%d", mix->occlude_min);
+    if (mix->occlude_max)
+        snprintf(most, sizeof most, " max=%d", mix->occlude_max);
+    snprintf(text, size, "%s%s%s%s", fill, least, most, mix->occlude_own ? " own" : "");
+    return text;
+}
+
+void imx_occlusion_draw(uint64_t seed, uint64_t step, int32_t i, int32_t h, int32_t w, const struct imx_occlusion *o,
+                        int32_t box[4])
 {
     const int32_t side[2] = { h, w };
-    int32_t least[2];
+    const struct sides s[2] = { sides_of(o, h), sides_of(o, w) };
     uint32_t draw = 0;
-    for (int k = 0; k < 2; k++)
-        least[k] = field < side[k] / 2 ? field : side[k] / 2;
     for (int tries = 0; tries < 64; tries++) {
         bool room = false;
         for (int k = 0; k < 2; k++) {
-            const uint32_t stream = IMX_STREAM_OCCLUDE + 64 * (uint32_t)i, span = (uint32_t)(side[k] - 2 * least[k]);
-            box[2 + k] = least[k] + (int32_t)imx_random_below(seed, step, stream, &draw, span + 1);
+            const uint32_t stream = IMX_STREAM_OCCLUDE + 64 * (uint32_t)i, span = (uint32_t)(s[k].most - s[k].least);
+            box[2 + k] = s[k].least + (int32_t)imx_random_below(seed, step, stream, &draw, span + 1);
             box[k] = (int32_t)imx_random_below(seed, step, stream, &draw, (uint32_t)(side[k] - box[2 + k]) + 1);
-            room |= box[k] >= least[k] || side[k] - box[k] - box[2 + k] >= least[k];
+            room |= box[k] >= s[k].room || side[k] - box[k] - box[2 + k] >= s[k].room;
         }
         if (room)
             return;
     }
-    memcpy(box, (const int32_t[]){ 0, 0, least[0], least[1] }, 4 * sizeof *box); /* a corner is always possible */
+    memcpy(box, (const int32_t[]){ 0, 0, s[0].least, s[1].least }, 4 * sizeof *box); /* a corner is always possible */
 }
 
 /* Room for what imx_net_draw makes of one kind at a time, so that no step after the first asks for memory. */
@@ -177,7 +220,7 @@ imx_status imx_net_draw(struct imx_net *n, uint64_t seed, uint64_t step)
     if (!n->box)
         return IMX_OK;
     for (int32_t i = 0; i < m.n; i++)
-        imx_occlusion_draw(seed, step, i, m.h, m.w, n->field, n->drawn + 4 * i);
+        imx_occlusion_draw(seed, step, i, m.h, m.w, &n->occlusion, n->drawn + 4 * i);
     return imx_graph_upload(n->g, n->box, n->drawn);
 }
 

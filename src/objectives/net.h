@@ -19,6 +19,9 @@ enum imx_prior { IMX_PRIOR_OWN = -1 /* the objective's */, IMX_PRIOR_UNIFORM, IM
 /* What is predicted of a local's place (dim_method 5.2): a set. */
 enum imx_coordinate_kind { IMX_COORDINATES_ABSOLUTE = 1, IMX_COORDINATES_RELATIVE = 2 };
 
+/* How the predictor is built: as in the paper's appendix; as in the authors' program. */
+enum imx_coordinate_net { IMX_COORDINATES_MLP, IMX_COORDINATES_RESIDUAL };
+
 /* The numbers that an objective may look at. Weights below 0 ask for the objective's own (objective.h). */
 struct imx_mix {
     double alpha, beta, gamma; /* of the global, the local and the prior term */
@@ -30,6 +33,11 @@ struct imx_mix {
     int32_t cpc_steps;         /* rows that cpc looks ahead; 0: 5 */
     double vae_beta;           /* of a variational encoder's divergence */
     double activation;         /* on the square of what a critic makes of a global (dim_method 3.1) */
+    /* Of the occluded copy; what of it is published is in dim_method 5.1. */
+    double occlude_fill;              /* value of what is covered, where pixels are in [-1, 1] */
+    int32_t occlude_min, occlude_max; /* sides of the rectangle, in pixels; 0: of imx_occlusion's own */
+    bool occlude_own;    /* its pass has running statistics of its own; false: it moves the encoder's, too */
+    int coordinates_net; /* enum imx_coordinate_net */
 };
 
 struct imx_net_spec {
@@ -64,6 +72,14 @@ struct imx_coordinates {
     imx_tid absolute[2], relative[2], source;
     imx_tid repeat; /* i32 [n*h*w]: places again and again, where an image has several codes */
     double weight;
+    bool residual; /* how the predictor is built */
+};
+
+/* How rectangles are drawn that cover an image: sides of least to most, anywhere, such that a square of `field` pixels,
+ * a local's, stays uncovered. 0: least is field, most all but field. In a small image, half its side stands for field.
+ */
+struct imx_occlusion {
+    int32_t field, least, most;
 };
 
 struct imx_net {
@@ -87,9 +103,9 @@ struct imx_net {
     struct imx_cpc cpc;
     imx_tid label;              /* input of imx_supervised, i32 [batch]; 0: no labels */
     struct imx_context context; /* of its encoder, when that has one */
-    int32_t field;              /* sides of an occlusion are at least this, in pixels */
-    int32_t *drawn;             /* owned; the integers of a step on their way to the device; NULL: none are drawn */
-    struct imx_nat *nat;        /* owned; NULL: not noise as targets */
+    struct imx_occlusion occlusion;
+    int32_t *drawn;      /* owned; the integers of a step on their way to the device; NULL: none are drawn */
+    struct imx_nat *nat; /* owned; NULL: not noise as targets */
     struct imx_term term[IMX_MAX_TERMS];
     int n_terms;
 };
@@ -103,7 +119,12 @@ static inline struct imx_critic_spec imx_net_global(const struct imx_net_spec *s
 }
 
 /* The rectangle {y0, x0, height, width} of image i at this step, for images of h x w. */
-void imx_occlusion_draw(uint64_t seed, uint64_t step, int32_t i, int32_t h, int32_t w, int32_t field, int32_t box[4]);
+void imx_occlusion_draw(uint64_t seed, uint64_t step, int32_t i, int32_t h, int32_t w, const struct imx_occlusion *o,
+                        int32_t box[4]);
+/* E_ARG when there is no such rectangle. */
+IMX_MUST_CHECK imx_status imx_occlusion_check(const struct imx_occlusion *o, int32_t h, int32_t w);
+/* What of the occluded copy is other than by default, " fill=0.5 min=4 max=9 own", into text, which is returned. */
+const char *imx_occlusion_text(const struct imx_mix *mix, char *text, size_t size);
 
 /* Builds, differentiates and plans. memory_limit as in imx_graph_plan. */
 IMX_MUST_CHECK imx_status imx_net_create(struct imx_dev *dev, struct imx_store *store, const struct imx_net_spec *spec,
@@ -115,10 +136,10 @@ void imx_net_term(struct imx_net *n, const char *name, imx_tid value, double wei
 /* A one-element tensor that is reported beside the terms. */
 void imx_net_reading(struct imx_net *n, const char *name, imx_tid value);
 
-/* The image with a rectangle covered by 0, the mean of the normalised pixels. The rectangle is drawn anew for each
- * image and step: sides of field to side - field, anywhere, such that a square of field pixels stays uncovered
- * (dim_method 5.1: the distribution is not published; ours). */
-struct imx_map imx_net_occlude(struct imx_net *n, int32_t field);
+/* The image with a rectangle covered, drawn anew for each image and step (dim_method 5.1: the published rule is that a
+ * square of a local's field is covered and one is not; the distribution is "ad hoc", its fill not told: here 0, the
+ * mean of the normalised pixels). An error sticks in the graph. */
+struct imx_map imx_net_occlude(struct imx_net *n, const struct imx_mix *mix);
 
 /* Uploads ctr and box of step `step`: the inputs that follow from seed and step alone. Adam's numbers are the caller's.
  */

@@ -7,14 +7,18 @@
 #include <stdint.h>
 
 struct imx_config {
-    char *data;                /* what to learn from; may end in #part */
-    char *device;              /* as in imx_dev_open */
-    char *objective;           /* a name of objectives/objective.h */
-    double alpha, beta, gamma; /* weights of the global, local and prior terms; below 0: the objective's own */
-    double penalty;            /* on the gradient of a discriminator; below 0: the objective's own */
-    char *prior;               /* auto, uniform, gaussian */
-    bool occlude;              /* globals come from an occluded copy of the image */
+    char *data;                       /* what to learn from; may end in #part */
+    char *device;                     /* as in imx_dev_open */
+    char *objective;                  /* a name of objectives/objective.h */
+    double alpha, beta, gamma;        /* weights of the global, local and prior terms; below 0: the objective's own */
+    double penalty;                   /* on the gradient of a discriminator; below 0: the objective's own */
+    char *prior;                      /* auto, uniform, gaussian */
+    bool occlude;                     /* globals come from an occluded copy of the image */
+    double occlude_fill;              /* value of what is covered */
+    int64_t occlude_min, occlude_max; /* sides of what is covered; 0: by what a local sees */
+    char *occlude_statistics;         /* both, own: which running statistics the occluded pass moves; NULL: both */
     char *coordinates;         /* none, absolute, relative, both: where in its image a local stands is predicted */
+    char *coordinates_net;     /* mlp, residual; NULL: mlp */
     double activation_penalty; /* weight of the square of the embedded globals */
     int64_t cpc_steps;         /* rows that cpc looks ahead; 0: 5 */
     double coordinates_weight; /* of each of the two */

@@ -117,6 +117,10 @@ static void describe(struct imx_dev *dev, const struct imx_config *c, const stru
              m.cpc_steps ? m.cpc_steps : 5, m.vae_beta, m.activation, (int)k->local_norm, (double)imx_critic_scale(k),
              (double)imx_estimator_par(k), (double)k->clip, (double)k->l2, k->locals, k->negatives, s->sgd);
     size_t n = strlen(out->work);
+    if (m.occlude)
+        n += strlen(imx_occlusion_text(&m, out->work + n, sizeof out->work - n));
+    if (m.coordinates_net)
+        n += (size_t)snprintf(out->work + n, sizeof out->work - n, ", residual");
     if (k->globals)
         n += (size_t)snprintf(out->work + n, sizeof out->work - n, ", globals %d", k->globals);
     if (!(m.alpha > 0) || n >= sizeof out->work)

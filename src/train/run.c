@@ -84,7 +84,7 @@ static void describe_network(const struct run *r, char *text, size_t size)
     const struct imx_mix m = imx_objective_mix(s->objective, &s->mix);
     const struct imx_objective *o = s->objective;
     const struct imx_cpc *cpc = &r->step->graph.cpc;
-    char crop[24] = "";
+    char crop[24] = "", covers[96];
     if (r->c->crop)
         snprintf(crop, sizeof crop, " crop=%lld", (long long)r->c->crop);
     if (cpc->last) {
@@ -102,10 +102,10 @@ static void describe_network(const struct run *r, char *text, size_t size)
         n += (size_t)snprintf(text + n, size - n, " prior=%s penalty=%.9g",
                               m.prior == IMX_PRIOR_GAUSSIAN ? "gaussian" : "uniform", m.penalty);
     if (n < size && m.occlude)
-        n += (size_t)snprintf(text + n, size - n, " occlude");
+        n += (size_t)snprintf(text + n, size - n, " occlude%s", imx_occlusion_text(&m, covers, sizeof covers));
     if (n < size && m.coordinates && m.coordinates_weight > 0)
-        n += (size_t)snprintf(text + n, size - n, " coordinates=%s weight=%.9g", r->c->coordinates,
-                              m.coordinates_weight);
+        n += (size_t)snprintf(text + n, size - n, " coordinates=%s weight=%.9g%s", r->c->coordinates,
+                              m.coordinates_weight, m.coordinates_net ? " residual" : "");
     if (n < size && m.activation > 0)
         n += (size_t)snprintf(text + n, size - n, " activation=%.9g", m.activation);
     if (n < size && o->rebuilds)

@@ -128,6 +128,26 @@ static int find_coordinates(const char *name)
                                        : IMX_COORDINATES_ABSOLUTE | IMX_COORDINATES_RELATIVE;
 }
 
+static bool is(const char *name, const char *what)
+{
+    return name && !strcmp(name, what);
+}
+
+/* Nothing is asked for that would have no effect. */
+static imx_status check_idle(const struct imx_config *c, const struct imx_mix *m)
+{
+    if (!m->occlude && (m->occlude_fill != 0 || m->occlude_min || m->occlude_max || m->occlude_own))
+        return imx_fail(IMX_E_ARG, "--occlude-%s is about what covers the images: it needs --occlude",
+                        m->occlude_fill != 0 ? "fill"
+                        : m->occlude_min     ? "min"
+                        : m->occlude_max     ? "max"
+                                             : "statistics");
+    if (!m->coordinates && m->coordinates_net)
+        return imx_fail(IMX_E_ARG, "--coordinates-net %s: no coordinates are predicted (--coordinates)",
+                        c->coordinates_net);
+    return IMX_OK;
+}
+
 imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32_t ch, struct imx_net_spec *spec)
 {
     const int32_t whole = h < w ? h : w, crop = (int32_t)c->crop, side = crop ? crop : whole;
@@ -150,7 +170,14 @@ imx_status imx_step_spec(const struct imx_config *c, int32_t h, int32_t w, int32
                                   .coordinates_weight = c->coordinates_weight,
                                   .activation = c->activation_penalty,
                                   .cpc_steps = (int32_t)c->cpc_steps,
-                                  .vae_beta = c->vae_beta };
+                                  .vae_beta = c->vae_beta,
+                                  .occlude_fill = c->occlude_fill,
+                                  .occlude_min = (int32_t)c->occlude_min,
+                                  .occlude_max = (int32_t)c->occlude_max,
+                                  .occlude_own = is(c->occlude_statistics, "own"),
+                                  .coordinates_net = is(c->coordinates_net, "residual") ? IMX_COORDINATES_RESIDUAL
+                                                                                        : IMX_COORDINATES_MLP };
+    IMX_TRY(check_idle(c, &spec->mix));
     if (!c->objective)
         spec->mix = (struct imx_mix){ .alpha = -1, .beta = -1, .gamma = -1, .penalty = -1, .vae_beta = -1 };
     else

@@ -16,12 +16,14 @@ struct lab {
     int forward;
 };
 
-static imx_status lab_open(struct imx_dev *dev, int32_t h, int32_t w, int32_t c, int32_t codes, struct lab *l)
+static imx_status lab_open(struct imx_dev *dev, int32_t h, int32_t w, int32_t c, int32_t codes, int predictor,
+                           struct lab *l)
 {
     *l = (struct lab){ .spec = { .critic = { .units = 8, .estimator = IMX_EST_INFONCE } } };
     struct imx_net *n = &l->net;
     const struct imx_mix mix = { .coordinates = IMX_COORDINATES_ABSOLUTE | IMX_COORDINATES_RELATIVE,
-                                 .coordinates_weight = 1 };
+                                 .coordinates_weight = 1,
+                                 .coordinates_net = predictor };
     IMX_TRY(imx_store_create(dev, true, &l->store));
     IMX_TRY(imx_graph_create(dev, l->store, &n->g));
     n->spec = &l->spec;
@@ -98,7 +100,7 @@ static void knows_nothing(struct imx_dev *dev, int32_t h, int32_t w, int32_t cod
 {
     struct lab l;
     float *local = malloc(sizeof *local * (size_t)(BATCH * h * w * 2));
-    imx_status status = lab_open(dev, h, w, 2, codes, &l);
+    imx_status status = lab_open(dev, h, w, 2, codes, IMX_COORDINATES_MLP, &l);
     if (status == IMX_OK)
         status = lab_start(&l, local);
     if (status == IMX_OK)
@@ -123,6 +125,90 @@ static void knows_nothing(struct imx_dev *dev, int32_t h, int32_t w, int32_t cod
     lab_close(&l);
 }
 
+/* ---- the residual predictor by plain loops ---- */
+
+enum { RH = 2, RW = 3, RC = 2, RIN = RC + CODE, UNITS = RH + RW, ROWS = BATCH * RH * RW };
+
+/* dst[ROWS, UNITS] += x[ROWS, c] W^T of "coordinates.absolute.NAME.weight", which holds c columns. */
+static void times(const struct lab *l, const char *name, const double *x, int32_t c, double *dst)
+{
+    char full[64];
+    float wei[UNITS * UNITS], bia[UNITS] = { 0 };
+    snprintf(full, sizeof full, "coordinates.absolute.%s.weight", name);
+    const int at = imx_store_find(l->store, full);
+    snprintf(full, sizeof full, "coordinates.absolute.%s.bias", name);
+    const int behind = imx_store_find(l->store, full);
+    if (at < 0 || l->store->param[at].count != UNITS * c || c > UNITS ||
+        imx_store_get(l->store, at, IMX_ARENA_PARAM, wei) != IMX_OK ||
+        (behind >= 0 && imx_store_get(l->store, behind, IMX_ARENA_PARAM, bia) != IMX_OK))
+        abort();
+    for (int r = 0; r < ROWS; r++)
+        for (int u = 0; u < UNITS; u++) {
+            dst[r * UNITS + u] += (double)bia[u];
+            for (int k = 0; k < c; k++)
+                dst[r * UNITS + u] += (double)wei[u * c + k] * x[r * c + k];
+        }
+}
+
+static void standardise(double *x, int n, int stride)
+{
+    double mean = 0, square = 0;
+    for (int i = 0; i < n; i++)
+        mean += x[i * stride] / n;
+    for (int i = 0; i < n; i++)
+        square += pow(x[i * stride] - mean, 2) / n;
+    for (int i = 0; i < n; i++)
+        x[i * stride] = (x[i * stride] - mean) / sqrt(square + 1e-5);
+}
+
+/* -log of what a softmax gives to one of n. */
+static double surprise(const double *logit, int n, int which)
+{
+    double sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += exp(logit[i]);
+    return log(sum) - logit[which];
+}
+
+static void residual(struct imx_dev *host)
+{
+    struct lab l;
+    struct imx_oracle *o = NULL;
+    float local[ROWS * RC], y[BATCH * CODE];
+    double x[ROWS * RIN], hidden[ROWS * UNITS] = { 0 }, logit[ROWS * UNITS] = { 0 }, want = 0;
+    imx_status status = lab_open(host, RH, RW, RC, 1, IMX_COORDINATES_RESIDUAL, &l);
+    if (status == IMX_OK)
+        status = lab_start(&l, local);
+    if (status == IMX_OK)
+        status = imx_graph_download(l.net.g, l.y.t, y);
+    if (status == IMX_OK)
+        status = imx_oracle_create(l.net.g, &o);
+    if (status == IMX_OK)
+        status = whole_load(o, l.net.g);
+    if (tap_ok(status == IMX_OK, "a residual predictor")) {
+        imx_oracle_run(o, l.forward);
+        for (int r = 0; r < ROWS; r++)
+            for (int k = 0; k < RIN; k++)
+                x[r * RIN + k] = k < RC ? (double)local[r * RC + k] : (double)y[r / (RH * RW) * CODE + k - RC];
+        times(&l, "in", x, RIN, hidden);
+        for (int u = 0; u < UNITS; u++)
+            standardise(hidden + u, ROWS, UNITS);
+        for (int i = 0; i < ROWS * UNITS; i++)
+            hidden[i] = fmax(hidden[i], 0);
+        times(&l, "hidden", hidden, UNITS, logit);
+        times(&l, "shortcut", x, RIN, logit);
+        for (int r = 0; r < ROWS; r++) {
+            double *at = logit + r * UNITS;
+            standardise(at, UNITS, 1);
+            want += (surprise(at, RH, r % (RH * RW) / RW) + surprise(at + RH, RW, r % RW)) / ROWS;
+        }
+        const double got = imx_oracle_real(o, term_of(&l, "coordinates-absolute"))[0];
+        tap_ok(fabs(got - want) < 1e-7 * want, "the residual predictor loses %.9g, by loops %.9g", got, want);
+    }
+    imx_oracle_destroy(o);
+    lab_close(&l);
+}
+
 /* What each place of a 2x3 map is asked. */
 static void questions(struct imx_dev *dev, int codes)
 {
@@ -131,7 +217,7 @@ static void questions(struct imx_dev *dev, int codes)
     const int groups = BATCH * codes;
     int32_t row[BATCH * MOST * 6], column[BATCH * MOST * 6], source[BATCH * MOST], again[BATCH * MOST];
     int wrong = 0, nothing = 0, varied = 0;
-    imx_status status = lab_open(dev, 2, 3, 2, codes, &l);
+    imx_status status = lab_open(dev, 2, 3, 2, codes, IMX_COORDINATES_MLP, &l);
     if (status == IMX_OK)
         status = lab_start(&l, local);
     const struct imx_coordinates *c = &l.net.coordinates;
@@ -174,7 +260,7 @@ static void shifted(struct imx_dev *dev, const char *where, int codes)
     static float local[BATCH * PLACES * C];
     struct lab l;
     float score[2] = { NAN, NAN }, a[2] = { NAN, NAN }, r[2] = { NAN, NAN };
-    imx_status status = lab_open(dev, SIDE, SIDE, C, codes, &l);
+    imx_status status = lab_open(dev, SIDE, SIDE, C, codes, IMX_COORDINATES_MLP, &l);
     if (status == IMX_OK)
         status = lab_start(&l, local);
     for (int k = 0; k < 2 && status == IMX_OK; k++) {
@@ -225,6 +311,9 @@ static void gradients(struct imx_dev *host)
                  .coordinates_weight = 0.5 },
     };
     whole_check(host, &spec, "dim-local with coordinates", NULL, 40);
+    spec.mix.coordinates_net = IMX_COORDINATES_RESIDUAL;
+    whole_check(host, &spec, "dim-local with coordinates by a residual layer", NULL, 40);
+    spec.mix.coordinates_net = IMX_COORDINATES_MLP;
     spec.encoder = &whole_crops;
     /* Few rows: each of the 512 ReLUs of each is a kink that a difference may meet. */
     spec.mix.coordinates = IMX_COORDINATES_ABSOLUTE;
@@ -245,6 +334,7 @@ int main(void)
     knows_nothing(host, 15, 15, 1, 5.416100, 6.734592);
     knows_nothing(host, 2, 5, 1, log(2) + log(5), log(3) + log(9));
     knows_nothing(host, 2, 5, 3, log(2) + log(5), log(3) + log(9));
+    residual(host);
     questions(host, 1);
     questions(host, 3);
     gradients(host);

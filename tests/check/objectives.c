@@ -203,8 +203,9 @@ static void boxes(void)
     enum { SIDE = 32, FIELD = 10, N = 20000 };
     int wrong = 0, narrow = 0, wide = 0, centre = 0;
     int32_t again[4], b[4];
+    const struct imx_occlusion usual = { .field = FIELD }, small = { FIELD, 4, 9 };
     for (int32_t i = 0; i < N; i++) {
-        imx_occlusion_draw(5, (uint64_t)(i / 64), i % 64, SIDE, SIDE, FIELD, b);
+        imx_occlusion_draw(5, (uint64_t)(i / 64), i % 64, SIDE, SIDE, &usual, b);
         for (int k = 0; k < 2; k++)
             wrong += b[k] < 0 || b[2 + k] < FIELD || b[2 + k] > SIDE - FIELD || b[k] + b[2 + k] > SIDE;
         wrong += open_square(b, SIDE) < FIELD;
@@ -215,13 +216,76 @@ static void boxes(void)
     tap_ok(!wrong, "%d boxes lie in the image, cover a local's field and leave one", N);
     tap_ok(narrow && wide && centre > N / 4 && centre < N, "of all sizes and places (%d, %d, %d)", narrow, wide,
            centre);
-    imx_occlusion_draw(5, 3, 7, SIDE, SIDE, FIELD, b);
-    imx_occlusion_draw(5, 3, 7, SIDE, SIDE, FIELD, again);
+    narrow = wide = wrong = 0;
+    for (int32_t i = 0; i < N; i++) {
+        imx_occlusion_draw(5, (uint64_t)(i / 64), i % 64, SIDE, SIDE, &small, b);
+        for (int k = 0; k < 2; k++)
+            wrong += b[k] < 0 || b[2 + k] < 4 || b[2 + k] > 9 || b[k] + b[2 + k] > SIDE;
+        narrow += b[2] == 4;
+        wide += b[3] == 9;
+    }
+    tap_ok(!wrong && abs(narrow - N / 6) < N / 60 && abs(wide - N / 6) < N / 60,
+           "sides of 4 to 9 where they are asked for, evenly (%d, %d of %d)", narrow, wide, N);
+    imx_occlusion_draw(5, 3, 7, SIDE, SIDE, &usual, b);
+    imx_occlusion_draw(5, 3, 7, SIDE, SIDE, &usual, again);
     tap_ok(!memcmp(b, again, sizeof b), "a box follows from seed, step and image");
-    imx_occlusion_draw(5, 3, 7, 3, 1, FIELD, b);
+    imx_occlusion_draw(5, 3, 7, 3, 1, &usual, b);
     tap_ok(b[0] >= 0 && b[2] >= 1 && b[0] + b[2] <= 3 && b[1] + b[3] <= 1, "a tiny image gets a box within it");
     tap_ok(imx_encoder_field(imx_encoder_find("basic32")) == 10 && imx_encoder_field(imx_encoder_find("alex64")) == 21,
            "fields of the locals: 10 in basic32, 21 in alex64");
+}
+
+static void sides(void)
+{
+    static const struct {
+        struct imx_occlusion o;
+        int32_t h, w;
+        bool possible;
+    } want[] = {
+        { { 10, 0, 0 }, 32, 32, true },    { { 10, 12, 12 }, 32, 32, true },
+        { { 10, 22, 0 }, 32, 32, true },   { { 10, 23, 30 }, 32, 32, false } /* no field stays */,
+        { { 10, 12, 11 }, 32, 32, false }, { { 10, 1, 33 }, 32, 32, false },
+        { { 10, 23, 30 }, 32, 40, true },  { { 10, 0, 0 }, 3, 1, true },
+    };
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        const struct imx_occlusion *o = &want[i].o;
+        tap_ok(imx_occlusion_check(o, want[i].h, want[i].w) == (want[i].possible ? IMX_OK : IMX_E_ARG),
+               "sides of %d to %d in %dx%d%s%s", o->least, o->most, want[i].w, want[i].h, want[i].possible ? "" : ": ",
+               want[i].possible ? "" : imx_error_text());
+        imx_error_clear();
+    }
+}
+
+/* The occluded pass leaves the encoder's running statistics alone, or it does not; what covers has its value. */
+static void statistics(struct imx_dev *host)
+{
+    double of[3] = { 0 };
+    float loss[3] = { NAN, NAN, NAN };
+    for (int k = 0; k < 3; k++) { /* both; own; own, with white in place of grey */
+        struct imx_net_spec s = spec_of("dim-local", IMX_CRITIC_BILINEAR, 0, true);
+        s.mix.occlude_own = k > 0;
+        s.mix.occlude_fill = k == 2;
+        struct whole n;
+        imx_status status = whole_open(host, &s, &n);
+        if (status == IMX_OK)
+            status = imx_graph_run(n.net.g);
+        if (status == IMX_OK)
+            status = imx_graph_download(n.net.g, n.net.loss, &loss[k]);
+        const int at = imx_store_find(n.store, "encoder.bn1.running_mean");
+        float mean[64] = { 0 };
+        if (status == IMX_OK && at >= 0 && n.store->param[at].count <= 64)
+            status = imx_store_get(n.store, at, IMX_ARENA_PARAM, mean);
+        for (int i = 0; i < 64; i++)
+            of[k] += fabs((double)mean[i]);
+        tap_ok(status == IMX_OK && at >= 0 &&
+                   (imx_store_find(n.store, "occluded.encoder.bn1.running_mean") >= 0) == (k > 0),
+               "occluded, statistics of %s", k ? "their own" : "both");
+        whole_close(&n);
+    }
+    tap_ok(of[1] > 0 && of[0] > 1.3 * of[1] && of[1] == of[2],
+           "running means move %.4f by two passes, %.4f and %.4f by one", of[0], of[1], of[2]);
+    tap_ok(loss[0] == loss[1] && loss[1] != loss[2], "the loss follows what covers, not the statistics: %.7g %.7g %.7g",
+           (double)loss[0], (double)loss[1], (double)loss[2]);
 }
 
 static void refusals(struct imx_dev *host)
@@ -260,6 +324,8 @@ int main(void)
     gradients(host);
     counts(host);
     boxes();
+    sides();
+    statistics(host);
     refusals(host);
     imx_dev_close(host);
     on_devices(constants);
