@@ -91,6 +91,12 @@ float imx_estimator_par(const struct imx_critic_spec *spec)
     return 0.0f;
 }
 
+double imx_critic_ceiling(const struct imx_critic_spec *spec, int32_t images, int32_t locals)
+{
+    const int32_t others = spec->negatives ? spec->negatives : images - 1;
+    return imx_estimator_ceiling(spec->estimator, (double)others * (double)locals);
+}
+
 /* What a critic must do to be in this one's place. */
 static unsigned place_of(const struct imx_critic_spec *spec)
 {

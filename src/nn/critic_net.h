@@ -126,6 +126,8 @@ const struct imx_critic_form *imx_critic_form(const struct imx_critic_spec *spec
 float imx_critic_scale(const struct imx_critic_spec *spec);
 /* The number that its estimator takes (par of ops/critic.h). */
 float imx_estimator_par(const struct imx_critic_spec *spec);
+/* Most nats that its estimator can read of so many images, each of which has so many locals; infinite: no ceiling. */
+double imx_critic_ceiling(const struct imx_critic_spec *spec, int32_t images, int32_t locals);
 /* E_ARG when the form cannot do what is asked of it. */
 IMX_MUST_CHECK imx_status imx_critic_check(const struct imx_critic_spec *spec);
 /* local: [n, m, m, c], P = m*m; global: [n, 64], or several globals per image [n, g, g, c], Q = g*g, each of which is

@@ -39,8 +39,8 @@ static void penalise_activation(struct imx_net *n, struct imx_map v, const char 
 }
 
 /* Of two critics, each reads its own, if its estimator reads nats: what the code tells of the whole map and what of
- * each place. info as in imx_critic_out. */
-static void read_nats(struct imx_net *n, const struct part *p, imx_tid info)
+ * each place. info as in imx_critic_out; locals: per image, that are scored. */
+static void read_nats(struct imx_net *n, const struct part *p, imx_tid info, int32_t locals)
 {
     if (n->g->status != IMX_OK || !imx_estimator_nats(p->spec.estimator))
         return;
@@ -50,6 +50,8 @@ static void read_nats(struct imx_net *n, const struct part *p, imx_tid info)
     imx_graph_node(n->g, &imx_op_gather_fwd, &(struct imx_gather){ .n = 1, .p = 3, .c = 1, .k = 1 },
                    (imx_tid[]){ info, n->nats, mi });
     imx_net_reading(n, p->nats, mi);
+    if (n->g->status == IMX_OK)
+        n->term[n->n_terms - 1].ceiling = imx_critic_ceiling(&p->spec, n->pixels.n, locals);
 }
 
 /* What the global term's critic takes for the image. */
@@ -60,19 +62,22 @@ static struct imx_map whole_map(struct imx_net *n, const struct part *p, const s
     return imx_encoder_build_upper(&n->b, n->spec->encoder, e->local, "whole.local", p->spec.units);
 }
 
-/* The later of two leads. */
+/* Of two, the one leads whose estimator reads nats; of two such, or of two that do not, the later. */
 static void add_part(struct imx_net *n, const struct part *p, struct imx_map local, struct imx_map y, bool both,
                      double activation)
 {
     const struct imx_critic_out c = imx_critic_build(&n->b, &p->spec, local, y);
     if (n->g->status != IMX_OK)
         return;
-    n->info = c.info;
-    n->lead = p->spec;
-    n->locals = p->spec.whole ? 1 : p->spec.locals ? p->spec.locals : local.h * local.w;
+    const int32_t locals = p->spec.whole ? 1 : p->spec.locals ? p->spec.locals : local.h * local.w;
+    if (!n->info || imx_estimator_nats(p->spec.estimator) || !imx_estimator_nats(n->lead.estimator)) {
+        n->info = c.info;
+        n->lead = p->spec;
+        n->locals = locals;
+    }
     imx_net_term(n, p->name, c.loss, p->weight, false);
     if (both)
-        read_nats(n, p, c.info);
+        read_nats(n, p, c.info, locals);
     if (activation > 0 && embeds(p))
         penalise_activation(n, c.global, p->activation, activation);
 }

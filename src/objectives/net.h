@@ -62,7 +62,8 @@ struct imx_term {
     imx_tid value;
     double weight;
     bool rival; /* the loss of an adversary, which has parameters of its own: not a part of the loss that is reported */
-    bool reading; /* reported, no part of any loss */
+    bool reading;   /* reported, no part of any loss */
+    double ceiling; /* of a reading in nats: what it cannot pass; 0: nothing */
 };
 
 /* Coordinate prediction by n codes on maps of h x w: its inputs, i32 [n*h*w] rows and columns, and i32 [n], the place
@@ -96,7 +97,7 @@ struct imx_net {
     } more[IMX_RING - 1];
     imx_tid image, loss, norm;   /* outputs: [n,h,w,c], [1], [2] */
     imx_tid info;                /* [3] of the leading critic: e_pos, e_neg, mi; 0: none */
-    struct imx_critic_spec lead; /* the leading critic: the local term's, where there is one */
+    struct imx_critic_spec lead; /* the leading critic: the local term's, unless only the global one's reads nats */
     int32_t locals;              /* locals per image that it scores */
     imx_tid nats; /* i32 [1], where an info has its mi: input of the readings of two critics; 0: no such */
     struct imx_coordinates coordinates;

@@ -236,6 +236,11 @@ static imx_status begin(struct run *r, bool resume)
         imx_metrics_log(r->metrics,
                         "memory: fits --memory by computing %d results again, %d tensors in %d slices of the batch",
                         g->n_again, g->n_virtual, g->n_slices);
+    for (int i = 0; i < r->step->graph.n_terms; i++) {
+        const struct imx_term *t = &r->step->graph.term[i];
+        if (t->ceiling > 0 && isfinite(t->ceiling))
+            imx_metrics_log(r->metrics, "%s cannot pass %.4f", t->name, t->ceiling);
+    }
     if (cpc->last)
         imx_metrics_log(
             r->metrics,

@@ -302,6 +302,5 @@ imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t
 
 double imx_mi_ceiling(const struct imx_net *net)
 {
-    const int32_t others = net->lead.negatives ? net->lead.negatives : net->pixels.n - 1;
-    return imx_estimator_ceiling(net->lead.estimator, (double)others * (double)net->locals);
+    return imx_critic_ceiling(&net->lead, net->pixels.n, net->locals);
 }

@@ -117,6 +117,32 @@ def globals_drawn():
        done.stderr)
 
 
+def options():
+    """Each option reaches the network, which says so, and changes what is computed."""
+    done = train('plain', '--epochs', '1')
+    base = rows('plain') if ok(done.returncode == 0, 'a plain run', done.stderr) else []
+    for name, word, *given in (
+            ('occlude', ' occlude', '--occlude'),
+            ('filled', ' occlude fill=0.5 min=6 max=9 own', '--occlude', '--occlude-fill', '0.5', '--occlude-min', '6', '--occlude-max', '9',
+             '--occlude-statistics', 'own'),
+            ('residual', ' coordinates=both weight=2 residual', '--coordinates', 'both', '--coordinates-weight', '2', '--coordinates-net',
+             'residual'),
+            ('scale', ' scale=0.25 ', '--score-scale', '0.25'),
+            ('scale2', ' concat jsd units=4 scale=0.25 ', '--critic', 'concat', '--score-scale', '0.25'),
+            ('l2', ' l2=0.125', '--score-l2', '0.125'),
+            ('clip', ' clip=0.25', '--score-clip', '0.25'),
+            ('tau', ' par=3', '--estimator', 'smile', '--smile-tau', '3'),
+            ('decay', ' par=0.5', '--estimator', 'dv-ema', '--ema-decay', '0.5'),
+            ('penalty', ' prior=uniform penalty=2', '--gamma', '0.5', '--prior-penalty', '2'),
+            ('init', 'tiny16', '--bn-init', 'uniform'),
+            ('prior', ' alpha=0 beta=0 gamma=1 prior=gaussian penalty=1', '--beta', '0', '--gamma', '1', '--prior', 'gaussian'),
+            ('places', ' alpha=0 beta=0 gamma=0 coordinates=absolute', '--beta', '0', '--coordinates', 'absolute')):
+        done = train(name, '--epochs', '1', *given)
+        network = metadata(os.path.join(folder, name))['network'] if done.returncode == 0 else done.stderr
+        ok(done.returncode == 0 and word in network, '%s: the run says %s' % (' '.join(given), network))
+        ok(done.returncode != 0 or [r['loss'] for r in rows(name)] != [r['loss'] for r in base], '%s: another loss' % ' '.join(given))
+
+
 def bench():
     options = ['bench', 'step', '--json', '-q', '--size', '16', *TRAIN[:1], 'host', *TRAIN[3:9], *BOTH]
     plain, other = (json.loads(call(*options, *more).stdout) for more in ([], ['--global-critic', 'concat', '--global-estimator', 'dv']))
@@ -131,14 +157,21 @@ def main():
     if not ok(made.returncode == 0, 'pictures are drawn', made.stderr):
         return plan()
     published()
-    resolved('a', [], ['bilinear', 'infonce', 'same', 'same'])
     resolved('b', ['--critic', 'concat', '--global-critic', 'bilinear'], ['concat', 'jsd', 'bilinear', 'infonce'])
     resolved('c', ['--estimator', 'dv', '--global-critic', 'concat'], ['bilinear', 'dv', 'concat', 'same'])
     resolved('d', ['--global-critic', 'concat', '--negatives', '2', '--activation-penalty', '0.1'], ['bilinear', 'infonce', 'concat', 'jsd'])
     resolved('e', ['--global-critic', 'concat', '--alpha', '0'], ['bilinear', 'infonce', 'concat', 'jsd'])
     resolved('f', ['--global-estimator', 'smile', '--beta', '0'], ['bilinear', 'infonce', 'same', 'smile'])
     ok(rows('f')[-1]['mi_ceiling'] is None and rows('f')[-1]['mi_nats'] is not None, 'alone, the global critic\'s reading and ceiling count')
-    ok(rows('d')[-1]['mi_ceiling'] - math.log(1 + 2 * 16) < 1e-5, '--negatives is for the critic that scores all pairs')
+    resolved('a', [], ['bilinear', 'infonce', 'same', 'same'])
+    row = rows('b')[-1]
+    ok(row['mi_nats'] == row['readings']['global-nats'] and abs(row['mi_ceiling'] - math.log(4)) < 1e-5,
+       'of two critics, the one whose estimator reads nats is told of', row)
+    with open(os.path.join(folder, 'a', 'train.log'), encoding='utf-8') as f:
+        log = f.read()
+    ok('global-nats cannot pass %.4f' % math.log(4) in log and 'local-nats cannot pass %.4f' % math.log(1 + 3 * 16) in log,
+       'the log has the ceilings of both critics', log)
+    ok(abs(rows('d')[-1]['mi_ceiling'] - math.log(1 + 2 * 16)) < 1e-5, '--negatives is for the critic that scores all pairs')
     refused('the global term', *BOTH, '--global-critic', 'concat', '--estimator', 'infonce')
     refused('such as jsd', *BOTH, '--global-critic', 'concat', '--global-estimator', 'infonce')
     refused('no global term', '--global-critic', 'concat')
@@ -149,6 +182,11 @@ def main():
     refused('--activation-penalty', *BOTH, '--critic', 'concat', '--activation-penalty', '1')
     refused('there is nothing to draw from', '--globals', '3')
     refused('out of range', '--globals', '-1')
+    refused('needs --occlude', '--occlude-fill', '1')
+    refused('must stay uncovered', '--occlude', '--occlude-min', '14', '--occlude-max', '16')
+    refused('no coordinates', '--coordinates-net', 'residual')
+    refused('for the global term', '--critic', 'encode-copy')
+    options()
     bench()
     globals_drawn()
     return plan()
