@@ -1,5 +1,6 @@
 /* Training against PyTorch: the six critic x estimator pairs of the golden files, encode-dot in both ways to compute
- * its local layer norm, two rivals and the concat critic, value by value with the tolerance that stands beside it
+ * its local layer norm, two rivals, the concat critic, the published global term with prior matching, and occlusion
+ * with coordinates, value by value with the tolerance that stands beside it
  * (formats and images: README.md there). usage: golden-train FOLDER DEVICE [STEPS [few]]     fewer than 20 steps leave
  * out the later losses and the parameters; few: of the pairs three that cover both critics and all estimators */
 #include <math.h>
@@ -227,26 +228,36 @@ static void test_pair(struct imx_dev *dev, const char *folder, const char *criti
     test_training(dev, folder, file, &c, steps, local_norm);
 }
 
-/* The rivals that rebuild images, with the engine's own noise, and the concat critic, with its shuffles. */
+/* The rivals that rebuild images, with the engine's own noise, the concat critic, with its shuffles, over places and
+ * over whole maps, prior matching, occlusion and coordinates. */
 static void test_rivals(struct imx_dev *dev, const char *folder, int steps)
 {
     static const struct {
-        const char *file, *objective, *critic;
+        const char *file, *objective, *critic, *estimator, *coordinates;
         int64_t seed;
-    } rival[] = { { "ae", "ae", "bilinear", 5 },
-                  { "vae", "vae", "bilinear", 2 },
-                  { "concat-jsd", "dim-local", "concat", 3 } };
-    char estimator[] = "jsd", encoder[] = "tiny16", automatic[] = "auto";
+        double gamma;
+        bool occlude;
+    } rival[] = { { "ae", "ae", "bilinear", "jsd", "none", 5, -1, false },
+                  { "vae", "vae", "bilinear", "jsd", "none", 2, -1, false },
+                  { "concat-jsd", "dim-local", "concat", "jsd", "none", 3, -1, false },
+                  { "global-prior", "dim-global", "concat", "jsd", "none", 8, 1, false },
+                  { "places", "dim-local", "bilinear", "infonce", "both", 1, -1, true } };
+    char encoder[] = "tiny16", automatic[] = "auto";
     for (size_t i = 0; i < sizeof rival / sizeof *rival; i++) {
-        char objective[16], critic[16];
+        char objective[16], critic[16], estimator[16], coordinates[16];
         snprintf(objective, sizeof objective, "%s", rival[i].objective);
         snprintf(critic, sizeof critic, "%s", rival[i].critic);
+        snprintf(estimator, sizeof estimator, "%s", rival[i].estimator);
+        snprintf(coordinates, sizeof coordinates, "%s", rival[i].coordinates);
         const struct imx_config c = { .objective = objective,
                                       .alpha = -1,
                                       .beta = -1,
-                                      .gamma = -1,
+                                      .gamma = rival[i].gamma,
                                       .penalty = -1,
                                       .vae_beta = -1,
+                                      .occlude = rival[i].occlude,
+                                      .coordinates = coordinates,
+                                      .coordinates_weight = 1,
                                       .prior = automatic,
                                       .decoder = automatic,
                                       .critic = critic,
