@@ -131,7 +131,7 @@ static imx_status run(void *values, int n, char **word)
     IMX_TRY(find_format(v, &format));
     IMX_GO(imx_trained_open(word[0], &t));
     IMX_GO(open_weights(&t, &f));
-    const bool to_local = t.config.objective && !strcmp(t.config.objective, "cpc");
+    const bool to_local = t.objective->context;
     describe(&t, to_local, imx_safetensors_meta(f, "network"), &a);
     if (!strcmp(format, "safetensors")) {
         IMX_GO(as_safetensors(f, &a, v->out));
@@ -145,7 +145,8 @@ static imx_status run(void *values, int n, char **word)
         IMX_GO(imx_encoder_onnx(t.encoder, f, &o, v->out));
     }
     if (to_local)
-        imx_say("cpc trains the encoder up to its local map: that is what the file holds (layer conv)");
+        imx_say("%s trains the encoder up to its local map: that is what the file holds (layer conv)",
+                t.objective->name);
     imx_say("encoder %s for images of %dx%dx%d, as %s", t.encoder->name, t.w, t.h, t.c, format);
     printf("%s\n", v->out);
 fail:

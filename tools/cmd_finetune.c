@@ -85,8 +85,8 @@ static void configure(struct job *job)
     job->config.weight_decay = v->weight_decay;
     if (strcmp(v->augment, "run"))
         job->config.augment = v->augment;
-    const struct imx_head head = { (enum imx_feature)layer, !strcmp(t->config.objective, "cpc"),
-                                   !strcmp(v->classifier, "mlp"), job->data.classes };
+    const struct imx_head head = { (enum imx_feature)layer, t->objective->context, !strcmp(v->classifier, "mlp"),
+                                   job->data.classes };
     job->model = (struct imx_model){ .encoder = t->encoder,
                                      .head = head,
                                      .h = t->h,

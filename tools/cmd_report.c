@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "cli.h"
 #include "eval/report.h"
-#include "objectives/objective.h"
 #include "train_options.h"
 #include "trained.h"
 
@@ -37,14 +36,6 @@ static bool stale(const char *run)
            (weights.st_mtim.tv_sec == sheet.st_mtim.tv_sec && weights.st_mtim.tv_nsec > sheet.st_mtim.tv_nsec);
 }
 
-static bool rebuilds(const struct imx_config *c)
-{
-    for (const struct imx_objective *o = imx_objectives; o->name; o++)
-        if (c->objective && !strcmp(o->name, c->objective))
-            return o->rebuilds;
-    return false;
-}
-
 /* Training writes the sheet at its end; one that was stopped gets it here, if its images are still there. */
 static imx_status renew_sheet(const char *run)
 {
@@ -54,7 +45,7 @@ static imx_status renew_sheet(const char *run)
     if (!stale(run))
         return IMX_OK;
     imx_status status = imx_trained_open(run, &t);
-    const bool wanted = status == IMX_OK && rebuilds(&t.config);
+    const bool wanted = status == IMX_OK && t.objective->rebuilds;
     if (wanted) {
         status = imx_trained_data(&t, t.config.data, &ds);
         if (status == IMX_OK)

@@ -52,7 +52,8 @@ imx_status imx_trained_open(const char *run, struct imx_trained *t)
         status = read_shape(t);
     if (status == IMX_OK) {
         t->encoder = imx_choose_encoder(t->config.encoder, t->h < t->w ? t->h : t->w);
-        status = t->encoder ? IMX_OK : IMX_E_ARG;
+        t->objective = imx_objective_find(t->config.objective);
+        status = t->encoder && t->objective ? IMX_OK : IMX_E_ARG;
     }
     if (status != IMX_OK)
         imx_trained_close(t);
@@ -107,8 +108,8 @@ imx_status imx_trained_encoder(const struct imx_trained *t, struct imx_dev *dev,
 {
     char path[4096];
     struct imx_encode *e = NULL;
-    const bool context = !strcmp(t->config.objective, "cpc");
-    IMX_TRY(imx_encode_create(dev, t->encoder, context, BATCH, t->h, t->w, t->c, (uint64_t)t->config.seed, &e));
+    IMX_TRY(imx_encode_create(dev, t->encoder, t->objective->context, BATCH, t->h, t->w, t->c, (uint64_t)t->config.seed,
+                              &e));
     imx_status status = IMX_OK;
     if (untrained) { /* drawn again, as the run drew it */
         e->store->uniform_gamma = imx_uniform_gamma(&t->config);

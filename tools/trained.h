@@ -5,6 +5,7 @@
 
 #include "data/dataset.h"
 #include "eval/encode.h"
+#include "objectives/objective.h"
 #include "train/config.h"
 
 /* Images as they are stored, of which networks see the middle, crop x crop, or all (0). */
@@ -16,6 +17,7 @@ struct imx_trained {
     const char *run; /* borrowed */
     struct imx_config config;
     const struct imx_encoder *encoder;
+    const struct imx_objective *objective;
     int32_t h, w, c; /* images as the encoder sees them */
     struct imx_stored stored;
 };

@@ -26,7 +26,7 @@ static imx_status build(struct imx_encode *e, const struct imx_encoder *encoder,
             imx_graph_output(g, e->map[f].t);
     IMX_TRY(imx_graph_plan(g, 0));
     IMX_TRY(imx_fit_image_ready(g, &e->in));
-    return imx_classifier_start(g, &x);
+    return imx_context_start(g, &x);
 }
 
 static imx_status create(struct imx_dev *dev, struct imx_store *store, const struct imx_encoder *encoder, bool context,

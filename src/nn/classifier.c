@@ -39,11 +39,6 @@ struct imx_map imx_classifier_build(struct imx_build *b, const struct imx_encode
     return b->g->status == IMX_OK ? imx_nn_head(b, at, "head", head->mlp, head->classes) : (struct imx_map){ 0 };
 }
 
-imx_status imx_classifier_start(struct imx_graph *g, const struct imx_context *x)
-{
-    return x->walk ? imx_context_start(g, x) : IMX_OK;
-}
-
 struct imx_cross_entropy imx_nn_cross_entropy(struct imx_graph *g, imx_tid logits, imx_tid label, int32_t n,
                                               int32_t classes)
 {

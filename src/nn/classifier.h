@@ -11,7 +11,7 @@
 /* A classifier of images: what is built on which layer. */
 struct imx_head {
     enum imx_feature layer;
-    bool context; /* the encoder is one that cpc trained (nn/context.h) */
+    bool context; /* the encoder is one with a context (nn/context.h) */
     bool mlp;
     int32_t classes; /* 0: no classifier */
 };
@@ -21,11 +21,9 @@ struct imx_head {
 struct imx_map imx_nn_head(struct imx_build *b, struct imx_map src, const char *prefix, bool mlp, int32_t classes);
 
 /* image -> the encoder up to head->layer -> logits [n, classes]; parameters "encoder.*" and "head.*". Errors stick in
- * the graph. *x is filled for imx_classifier_start. */
+ * the graph. *x is filled for imx_context_start. */
 struct imx_map imx_classifier_build(struct imx_build *b, const struct imx_encoder *e, const struct imx_head *head,
                                     struct imx_map image, struct imx_context *x);
-/* After imx_graph_plan, once. */
-IMX_MUST_CHECK imx_status imx_classifier_start(struct imx_graph *g, const struct imx_context *x);
 
 /* Mean cross-entropy of logits [n, classes] and label (i32 [n], below 0: none), and how many of the n are right. */
 struct imx_cross_entropy {

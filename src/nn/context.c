@@ -180,6 +180,8 @@ imx_status imx_context_start(struct imx_graph *g, const struct imx_context *x)
     const struct imx_map m = x->state;
     const int32_t steps = m.h + m.w - 1, last = m.h * m.w - 1;
     imx_status status = IMX_OK;
+    if (!x->walk)
+        return IMX_OK;
     int32_t walked = 0, left[IMX_CONTEXT_STEPS], above[IMX_CONTEXT_STEPS];
     int32_t *order = malloc(sizeof *order * (size_t)(last + 1)), *walk = malloc(sizeof *walk * (size_t)(last + 1));
     if (!order || !walk)

@@ -22,7 +22,7 @@ struct imx_context {
 
 /* Parameters encoder.context.{weight_ih, weight_hh, bias_ih, bias_hh}, as in torch.nn.GRUCell(2 c, c). */
 struct imx_context imx_context_build(struct imx_build *b, struct imx_map local);
-/* After imx_graph_plan, once. */
+/* After imx_graph_plan, once; nothing to do for an x of zeros, of an encoder that has no context. */
 IMX_MUST_CHECK imx_status imx_context_start(struct imx_graph *g, const struct imx_context *x);
 
 /* An encoder as cpc trains it (objectives/cpc.c): up to its local map, and the context over that. What counts as its

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "objectives/cpc.h"
 #include "objectives/objective.h"
 #include "ops/eltwise.h"
 #include "ops/gather.h"
@@ -27,7 +28,7 @@ static int32_t cells_of(struct imx_map m, int32_t k)
 static void offset(struct imx_net *n, struct imx_map local, int32_t k)
 {
     struct imx_graph *g = n->g;
-    struct imx_cpc *c = &n->cpc;
+    struct imx_cpc *c = n->own;
     const int32_t cells = cells_of(local, k), rows = local.n * cells, all = imx_map_rows(local);
     const struct imx_gather pick = { local.n, local.h * local.w, local.c, cells };
     const struct imx_gemm score = { .m = rows, .n = all, .k = local.c, .tb = 1 };
@@ -37,7 +38,7 @@ static void offset(struct imx_net *n, struct imx_map local, int32_t k)
     c->from[k] = imx_graph_keep(g, IMX_I32, rows, "from");
     c->label[k] = imx_graph_keep(g, IMX_I32, rows, "label");
     const struct imx_map h = { imx_graph_temp(g, IMX_F32, (int64_t)rows * local.c, "from"), rows, 1, 1, local.c };
-    imx_graph_node(g, &imx_op_gather_fwd, &pick, (imx_tid[]){ c->context.state.t, c->from[k], h.t });
+    imx_graph_node(g, &imx_op_gather_fwd, &pick, (imx_tid[]){ n->context.state.t, c->from[k], h.t });
     snprintf(name, sizeof name, "cpc.predict%d", k);
     const struct imx_map v = imx_nn_linear(&n->b, h, name, local.c, false);
     const imx_tid scores = imx_graph_temp(g, IMX_F32, (int64_t)rows * all, "scores");
@@ -67,36 +68,39 @@ static imx_status refuse(const struct imx_mix *mix)
 void imx_build_cpc(struct imx_net *n, const struct imx_mix *mix)
 {
     const struct imx_encoder *e = n->spec->encoder;
-    struct imx_cpc *c = &n->cpc;
     const int32_t jump = imx_encoder_jump(e), most = mix->cpc_steps ? mix->cpc_steps : 5;
     n->g->status = refuse(mix);
-    const struct imx_map local = imx_context_encoder(&n->b, e, n->pixels, &c->context).local;
+    const struct imx_map local = imx_context_encoder(&n->b, e, n->pixels, &n->context).local;
     if (n->g->status != IMX_OK)
         return;
     const int32_t first = (imx_encoder_field(e) + jump - 1) / jump;
-    c->first = first;
-    c->last = most < local.h - 1 ? most : local.h - 1;
-    if (c->last > IMX_CPC_MAX)
-        c->last = IMX_CPC_MAX;
-    if (c->last < first) {
+    int32_t last = most < local.h - 1 ? most : local.h - 1;
+    if (last > IMX_CPC_MAX)
+        last = IMX_CPC_MAX;
+    if (last < first) {
         n->g->status = imx_fail(IMX_E_ARG,
                                 "encoder %s makes a local map of %d rows, whose fields overlap up to %d rows away: "
                                 "objective cpc can predict nothing that it has not seen (--cpc-steps %d)",
                                 e->name, local.h, first - 1, most);
         return;
     }
-    c->candidates = imx_map_rows(local);
-    for (int32_t k = first; k <= c->last; k++)
+    struct imx_cpc *c = n->own = calloc(1, sizeof *c);
+    if (!c) {
+        n->g->status = imx_fail(IMX_E_NOMEM, "no memory for the questions of a batch");
+        return;
+    }
+    *c = (struct imx_cpc){ .first = first, .last = last };
+    n->classes = imx_map_rows(local);
+    snprintf(n->text, sizeof n->text, "offsets=%d..%d", first, last);
+    for (int32_t k = first; k <= last; k++)
         offset(n, local, k);
 }
 
 imx_status imx_cpc_start(struct imx_net *n)
 {
-    const struct imx_cpc *c = &n->cpc;
-    const struct imx_map m = c->context.state;
+    const struct imx_cpc *c = n->own;
+    const struct imx_map m = n->context.state;
     imx_status status = IMX_OK;
-    if (!c->last)
-        return IMX_OK;
     int32_t *from = malloc(sizeof *from * (size_t)imx_map_rows(m));
     int32_t *label = malloc(sizeof *label * (size_t)imx_map_rows(m));
     if (!from || !label)
@@ -110,7 +114,6 @@ imx_status imx_cpc_start(struct imx_net *n)
         IMX_GO(imx_graph_upload(n->g, c->from[k], from));
         IMX_GO(imx_graph_upload(n->g, c->label[k], label));
     }
-    IMX_GO(imx_context_start(n->g, &c->context));
 fail:
     free(from);
     free(label);

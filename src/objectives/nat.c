@@ -63,9 +63,11 @@ static imx_status read_assignment(struct imx_nat *n)
     return status;
 }
 
-imx_status imx_nat_keep(struct imx_nat *n)
+/* Who holds what. */
+imx_status imx_nat_keep(struct imx_net *net)
 {
-    if (!n || !n->read)
+    struct imx_nat *n = net->own;
+    if (!n->read)
         return IMX_OK;
     float *value = malloc((size_t)n->images * sizeof *value);
     if (!value)
@@ -77,18 +79,19 @@ imx_status imx_nat_keep(struct imx_nat *n)
     return status;
 }
 
-imx_status imx_nat_draw(struct imx_nat *n, uint64_t seed, uint64_t step)
+/* The targets that the images of a step hold, from which the exchange begins. */
+imx_status imx_nat_draw(struct imx_net *net, uint64_t seed, uint64_t step)
 {
+    struct imx_nat *n = net->own;
     n->seed = seed;
     IMX_TRY(read_assignment(n));
     for (int32_t i = 0; i < n->batch; i++) {
         const uint64_t place = step * (uint64_t)n->batch + (uint64_t)i;
-        n->image[i] = n->index ? n->index[i] : (int32_t)(place % (uint64_t)n->images);
+        n->image[i] = net->index ? net->index[i] : (int32_t)(place % (uint64_t)n->images);
         if (n->image[i] < 0 || n->image[i] >= n->images)
             return imx_fail(IMX_E_INTERNAL, "image %d of %d has no target", n->image[i], n->images);
         imx_nat_point(seed, n->of[n->image[i]], n->units, n->held + (int64_t)i * n->units);
     }
-    n->index = NULL;
     return imx_graph_upload(n->g, n->target, n->held);
 }
 
@@ -129,10 +132,9 @@ static imx_status exchange(void *user)
 
 /* ---- building ---- */
 
-void imx_nat_destroy(struct imx_nat *n)
+void imx_nat_finish(struct imx_net *net)
 {
-    if (!n)
-        return;
+    struct imx_nat *n = net->own;
     free(n->of);
     free(n->image);
     free(n->to);
@@ -140,16 +142,16 @@ void imx_nat_destroy(struct imx_nat *n)
     free(n->held);
     free(n->new);
     free(n->cost);
-    free(n);
 }
 
-static struct imx_nat *create(struct imx_graph *g, int32_t batch, int32_t units, int32_t images)
+/* What came of it is in net->own, and freed with that; NULL: no memory. */
+static struct imx_nat *create(struct imx_net *net, int32_t batch, int32_t units, int32_t images)
 {
     const size_t codes = (size_t)batch * (size_t)units, pairs = (size_t)batch * (size_t)batch;
-    struct imx_nat *n = calloc(1, sizeof *n);
+    struct imx_nat *n = net->own = calloc(1, sizeof *n);
     if (!n)
         return NULL;
-    *n = (struct imx_nat){ .g = g, .batch = batch, .units = units, .images = images };
+    *n = (struct imx_nat){ .g = net->g, .batch = batch, .units = units, .images = images };
     n->of = malloc((size_t)images * sizeof *n->of);
     n->image = calloc((size_t)batch, sizeof *n->image);
     n->to = malloc((size_t)batch * sizeof *n->to);
@@ -157,10 +159,7 @@ static struct imx_nat *create(struct imx_graph *g, int32_t batch, int32_t units,
     n->held = malloc(codes * sizeof *n->held);
     n->new = malloc(codes * sizeof *n->new);
     n->cost = malloc(pairs * sizeof *n->cost);
-    if (n->of && n->image && n->to && n->y && n->held && n->new && n->cost)
-        return n;
-    imx_nat_destroy(n);
-    return NULL;
+    return n->of && n->image && n->to && n->y && n->held && n->new && n->cost ? n : NULL;
 }
 
 static imx_status refuse(const struct imx_net *n, const struct imx_encoded *e)
@@ -186,7 +185,7 @@ void imx_build_nat(struct imx_net *n, const struct imx_mix *mix)
         return;
     const struct imx_unitrow d = { e.y.n, e.y.c };
     const int32_t count = d.rows * d.cols, images = n->spec->images ? n->spec->images : d.rows;
-    struct imx_nat *nat = n->nat = create(g, d.rows, d.cols, images);
+    struct imx_nat *nat = create(n, d.rows, d.cols, images);
     if (!nat) {
         g->status = imx_fail(IMX_E_NOMEM, "no memory for the targets of %d images", images);
         return;

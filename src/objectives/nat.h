@@ -8,22 +8,16 @@
 struct imx_nat {
     struct imx_graph *g;          /* borrowed */
     imx_tid code, target, moved;  /* [batch, units] of length 1; the same; [1] */
-    int param;                    /* "nat.assignment" [images] in the store, as of imx_nat_keep */
+    int param;                    /* "nat.assignment" [images] in the store, as of imx_net_keep */
     int32_t batch, units, images; /* images: of the whole set */
     uint64_t seed;
-    const int32_t *index; /* [batch], of the step: which images these are; NULL: those of step * batch on */
-    int32_t *of;          /* [images]: the target that each image holds; read from the store in the first step */
+    int32_t *of; /* [images]: the target that each image holds; read from the store in the first step */
     bool read;
     int32_t *image, *to;          /* [batch] */
     float *y, *held, *new, *cost; /* [batch, units] three times; [batch, batch] */
 };
 
-/* Uploads the targets that the images of a step hold, from which the exchange begins. */
-IMX_MUST_CHECK imx_status imx_nat_draw(struct imx_nat *n, uint64_t seed, uint64_t step);
-/* Who holds what, into the store: before that is saved. NULL is fine. */
-IMX_MUST_CHECK imx_status imx_nat_keep(struct imx_nat *n);
 /* The k-th point, [units]: a function of (seed, k), uniform on the sphere. */
 void imx_nat_point(uint64_t seed, int32_t k, int32_t units, float *to);
-void imx_nat_destroy(struct imx_nat *n);
 
 #endif

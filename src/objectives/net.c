@@ -88,8 +88,8 @@ imx_status imx_net_create(struct imx_dev *dev, struct imx_store *store, const st
                           uint64_t memory_limit, struct imx_net *out)
 {
     imx_status status = IMX_OK;
-    struct imx_net n = { .store = store, .spec = spec };
     const struct imx_objective *o = spec->objective ? spec->objective : &imx_objectives[0];
+    struct imx_net n = { .store = store, .spec = spec, .objective = o };
     const struct imx_mix own = { .alpha = -1, .beta = -1, .gamma = -1, .penalty = -1, .vae_beta = -1 };
     const struct imx_mix mix = imx_objective_mix(o, spec->objective ? &spec->mix : &own);
     if (spec->batch < 2)
@@ -108,14 +108,14 @@ imx_status imx_net_create(struct imx_dev *dev, struct imx_store *store, const st
     IMX_GO(imx_encoder_range(n.g, n.mean, n.invstd, spec->c));
     if (n.nats)
         IMX_GO(imx_graph_upload(n.g, n.nats, &(int32_t){ 2 }));
-    IMX_GO(imx_cpc_start(&n));
-    IMX_GO(imx_classifier_start(n.g, &n.context));
+    IMX_GO(imx_context_start(n.g, &n.context));
+    if (o->start)
+        IMX_GO(o->start(&n));
     n.spec = NULL;
     *out = n;
     return IMX_OK;
 fail:
-    imx_nat_destroy(n.nat);
-    imx_graph_destroy(n.g);
+    imx_net_finish(&n);
     return status;
 }
 
@@ -215,8 +215,9 @@ imx_status imx_net_draw(struct imx_net *n, uint64_t seed, uint64_t step)
     IMX_TRY(imx_graph_upload(n->g, n->ctr, ctr));
     IMX_TRY(room_to_draw(n));
     IMX_TRY(imx_coordinates_draw(n, seed, step));
-    if (n->nat)
-        IMX_TRY(imx_nat_draw(n->nat, seed, step));
+    if (n->objective->draw)
+        IMX_TRY(n->objective->draw(n, seed, step));
+    n->index = NULL;
     if (!n->box)
         return IMX_OK;
     for (int32_t i = 0; i < m.n; i++)
@@ -224,10 +225,17 @@ imx_status imx_net_draw(struct imx_net *n, uint64_t seed, uint64_t step)
     return imx_graph_upload(n->g, n->box, n->drawn);
 }
 
+imx_status imx_net_keep(struct imx_net *n)
+{
+    return n->objective->keep ? n->objective->keep(n) : IMX_OK;
+}
+
 void imx_net_finish(struct imx_net *d)
 {
     imx_graph_destroy(d->g);
-    imx_nat_destroy(d->nat);
+    if (d->own && d->objective->finish)
+        d->objective->finish(d);
+    free(d->own);
     free(d->drawn);
     *d = (struct imx_net){ 0 };
 }

@@ -8,8 +8,6 @@
 #include "nn/critic_net.h"
 #include "nn/decoder.h"
 #include "nn/encoder.h"
-#include "objectives/cpc.h"
-#include "objectives/nat.h"
 
 enum { IMX_MAX_TERMS = 16, IMX_RING = 4 };
 
@@ -84,11 +82,13 @@ struct imx_occlusion {
 };
 
 struct imx_net {
-    struct imx_graph *g;                             /* owned */
-    struct imx_store *store;                         /* borrowed */
-    const struct imx_net_spec *spec;                 /* borrowed while building */
-    struct imx_build b;                              /* while building */
-    struct imx_map pixels;                           /* the image as a map */
+    struct imx_graph *g;                   /* owned */
+    struct imx_store *store;               /* borrowed */
+    const struct imx_net_spec *spec;       /* borrowed while building */
+    const struct imx_objective *objective; /* borrowed */
+    void *own;             /* owned; what the objective has beside the graph, from calloc; NULL: nothing */
+    struct imx_build b;    /* while building */
+    struct imx_map pixels; /* the image as a map */
     imx_tid bytes, aug, mean, invstd, ctr, box, hyp; /* inputs; u8 [n,h,w,c] and i32 [n,3] as in ops/image.h; ctr:
                                                         u32[4] as in ops/dropout.h; box: i32 [n,4] as in ops/occlude.h,
                                                         0: none */
@@ -99,14 +99,15 @@ struct imx_net {
     imx_tid info;                /* [3] of the leading critic: e_pos, e_neg, mi; 0: none */
     struct imx_critic_spec lead; /* the leading critic: the local term's, unless only the global one's reads nats */
     int32_t locals;              /* locals per image that it scores */
-    imx_tid nats; /* i32 [1], where an info has its mi: input of the readings of two critics; 0: no such */
+    imx_tid nats;    /* i32 [1], where an info has its mi: input of the readings of two critics; 0: no such */
+    int64_t classes; /* the loss is a mean cross-entropy among so many, ln(classes) - loss a reading; 0: it is not */
+    char text[64];   /* describes the objective in place of critic and weights; "": these do */
+    const int32_t *index; /* [batch], of the coming step: which images of the set; NULL: those of step * batch on */
     struct imx_coordinates coordinates;
-    struct imx_cpc cpc;
     imx_tid label;              /* input of imx_supervised, i32 [batch]; 0: no labels */
     struct imx_context context; /* of its encoder, when that has one */
     struct imx_occlusion occlusion;
-    int32_t *drawn;      /* owned; the integers of a step on their way to the device; NULL: none are drawn */
-    struct imx_nat *nat; /* owned; NULL: not noise as targets */
+    int32_t *drawn; /* owned; the integers of a step on their way to the device; NULL: none are drawn */
     struct imx_term term[IMX_MAX_TERMS];
     int n_terms;
 };
@@ -142,8 +143,10 @@ void imx_net_reading(struct imx_net *n, const char *name, imx_tid value);
  * mean of the normalised pixels). An error sticks in the graph. */
 struct imx_map imx_net_occlude(struct imx_net *n, const struct imx_mix *mix);
 
-/* Uploads ctr and box of step `step`: the inputs that follow from seed and step alone. Adam's numbers are the caller's.
- */
+/* Uploads ctr, box and the objective's inputs of step `step`: those that follow from seed, step and n->index, which is
+ * NULL again behind it. Adam's numbers are the caller's. */
 IMX_MUST_CHECK imx_status imx_net_draw(struct imx_net *n, uint64_t seed, uint64_t step);
+/* What the objective holds on the host, into the store: before that is saved. */
+IMX_MUST_CHECK imx_status imx_net_keep(struct imx_net *n);
 
 #endif

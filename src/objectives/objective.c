@@ -10,7 +10,8 @@ const struct imx_objective imx_objectives[] = {
     { "dim-local", "Deep InfoMax between the code and each place", 0, 1, 0, imx_build_dim },
     { "dim-global", "Deep InfoMax between the code and the last map as a whole", 1, 0, 0, imx_build_dim },
     { "dim-local-global", "both", 0.5, 0.1, 0, imx_build_dim },
-    { "cpc", "contrastive predictive coding: the rows below are told from those above", 0, 0, 0, imx_build_cpc },
+    { "cpc", "contrastive predictive coding: the rows below are told from those above", 0, 0, 0, imx_build_cpc,
+      .context = true, .start = imx_cpc_start },
     { "vae", "a variational autoencoder", 0, 0, 0, imx_build_vae, .rebuilds = true, .vae_beta = 1 },
     /* The weight that the paper used is not known (dim_method 6.3); 4 is our choice. */
     { "beta-vae", "a variational autoencoder whose code costs more", 0, 0, 0, imx_build_vae, .rebuilds = true,
@@ -20,7 +21,8 @@ const struct imx_objective imx_objectives[] = {
       .rebuilds = true, .penalty = 0.5, .prior = IMX_PRIOR_GAUSSIAN, .rival = 200 },
     { "bigan", "an adversary tells images with their codes from drawn codes with their images", 0, 0, 0,
       imx_build_bigan, .rebuilds = true },
-    { "nat", "noise as targets: points of the sphere, which images exchange within a batch", 0, 0, 0, imx_build_nat },
+    { "nat", "noise as targets: points of the sphere, which images exchange within a batch", 0, 0, 0, imx_build_nat,
+      .draw = imx_nat_draw, .keep = imx_nat_keep, .finish = imx_nat_finish },
     { 0 },
 };
 

@@ -1,5 +1,6 @@
-/* What can be learned by. An objective is a name, the weights that it stands for, and a function that adds terms to a
- * training graph; adding one is a row of the table and that function. */
+/* What can be learned by. An objective is a name, the weights that it stands for, a function that adds terms to a
+ * training graph, and functions for what it does beside the graph, if anything; adding one is a row of the table and
+ * these functions. */
 #ifndef IMX_OBJECTIVES_OBJECTIVE_H
 #define IMX_OBJECTIVES_OBJECTIVE_H
 
@@ -16,6 +17,12 @@ struct imx_objective {
     double penalty;  /* on its discriminator's gradient; 0: 1 */
     int prior;       /* enum imx_prior: its own */
     int32_t rival;   /* first hidden layer of the prior's discriminator; 0: 1000 */
+    bool context;    /* it trains the encoder up to its local map, and the context over that (nn/context.h) */
+    /* NULL: nothing. Errors are those of the function of net.h that calls it. */
+    imx_status (*start)(struct imx_net *n);                              /* after planning: inputs that stay */
+    imx_status (*draw)(struct imx_net *n, uint64_t seed, uint64_t step); /* inputs of a step */
+    imx_status (*keep)(struct imx_net *n);                               /* into the store what it holds on the host */
+    void (*finish)(struct imx_net *n); /* frees what n->own points to, as far as building came */
 };
 
 extern const struct imx_objective imx_objectives[]; /* ends with name NULL; the first is the default */
@@ -36,6 +43,12 @@ void imx_build_aae(struct imx_net *n, const struct imx_mix *mix);   /* rebuild.c
 void imx_build_nat(struct imx_net *n, const struct imx_mix *mix);   /* nat.c */
 void imx_build_bigan(struct imx_net *n, const struct imx_mix *mix); /* bigan.c */
 
+/* The others. */
+IMX_MUST_CHECK imx_status imx_cpc_start(struct imx_net *n);                              /* cpc.c */
+IMX_MUST_CHECK imx_status imx_nat_draw(struct imx_net *n, uint64_t seed, uint64_t step); /* nat.c */
+IMX_MUST_CHECK imx_status imx_nat_keep(struct imx_net *n);                               /* nat.c */
+void imx_nat_finish(struct imx_net *n);                                                  /* nat.c */
+
 /* Terms of Deep InfoMax that another objective does not have are a mistake of whoever gave their weights; prior: it has
  * that one. True when building must not go on. */
 bool imx_refuse_terms(struct imx_net *n, const struct imx_mix *mix, bool prior);
@@ -49,8 +62,5 @@ void imx_build_prior(struct imx_net *n, struct imx_map y, const struct imx_mix *
 void imx_build_coordinates(struct imx_net *n, struct imx_map local, struct imx_map y, const struct imx_mix *mix);
 /* Fills their inputs for step `step`. */
 IMX_MUST_CHECK imx_status imx_coordinates_draw(struct imx_net *n, uint64_t seed, uint64_t step);
-
-/* Fills cpc's inputs once, after planning. */
-IMX_MUST_CHECK imx_status imx_cpc_start(struct imx_net *n);
 
 #endif

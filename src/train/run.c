@@ -83,13 +83,13 @@ static void describe_network(const struct run *r, char *text, size_t size)
     const struct imx_net_spec *s = &r->step->spec;
     const struct imx_mix m = imx_objective_mix(s->objective, &s->mix);
     const struct imx_objective *o = s->objective;
-    const struct imx_cpc *cpc = &r->step->graph.cpc;
+    const char *own = r->step->graph.text;
     char crop[24] = "", covers[96];
     if (r->c->crop)
         snprintf(crop, sizeof crop, " crop=%lld", (long long)r->c->crop);
-    if (cpc->last) {
-        snprintf(text, size, "%s %dx%dx%d %s offsets=%d..%d batch=%d%s", s->encoder->name, s->h, s->w, s->c, o->name,
-                 cpc->first, cpc->last, s->batch, crop);
+    if (*own) {
+        snprintf(text, size, "%s %dx%dx%d %s %s batch=%d%s", s->encoder->name, s->h, s->w, s->c, o->name, own, s->batch,
+                 crop);
         return;
     }
     size_t n =
@@ -145,7 +145,7 @@ static imx_status save(struct run *r)
 {
     IMX_TRY(settle(r));
     r->at.seconds = seconds(r);
-    IMX_TRY(imx_nat_keep(r->step->graph.nat));
+    IMX_TRY(imx_net_keep(&r->step->graph));
     IMX_TRY(imx_checkpoint_save(r->folder, r->step->store, &r->at));
     r->saved_at = imx_now();
     r->saved_step = r->at.step + 1;
@@ -225,7 +225,6 @@ static imx_status begin(struct run *r, bool resume)
     imx_wall_text(r->began);
     IMX_TRY(imx_env_write(r->folder, r->dev, r->ds, network, r->began));
     const struct imx_graph *g = r->step->graph.g;
-    const struct imx_cpc *cpc = &r->step->graph.cpc;
     imx_metrics_log(r->metrics, "%s from step %llu of %llu on %s (%s): %s", r->found ? "resumed" : "started",
                     (unsigned long long)r->at.step, (unsigned long long)r->steps, r->dev->caps.name,
                     r->dev->caps.driver, network);
@@ -241,11 +240,12 @@ static imx_status begin(struct run *r, bool resume)
         if (t->ceiling > 0 && isfinite(t->ceiling))
             imx_metrics_log(r->metrics, "%s cannot pass %.4f", t->name, t->ceiling);
     }
-    if (cpc->last)
+    if (r->step->graph.objective->context)
         imx_metrics_log(
             r->metrics,
-            "cpc trains the encoder up to its local map and the context over it; as features, conv is that map, "
-            "fc the context of its last cell, y the mean of the contexts");
+            "%s trains the encoder up to its local map and the context over it; as features, conv is that map, "
+            "fc the context of its last cell, y the mean of the contexts",
+            r->step->graph.objective->name);
     log_tuned(r);
     log_half(r);
     return open_feed(r);
@@ -255,8 +255,7 @@ static imx_status report(struct run *r)
 {
     const double now = imx_now(), took = now - r->report_at, n = (double)r->summed;
     const double waited = imx_feed_waited(r->feed);
-    const int32_t estimator = r->step->graph.lead.estimator;
-    const struct imx_cpc *cpc = &r->step->graph.cpc;
+    const struct imx_net *net = &r->step->graph;
     struct imx_metric row = {
         .step = r->at.step,
         .epoch = (double)r->at.step / (double)r->per_epoch,
@@ -264,16 +263,13 @@ static imx_status report(struct run *r)
         .e_pos = r->sum[1] / n,
         .e_neg = r->sum[2] / n,
         .mi_nats = r->sum[3] / n,
-        .mi_ceiling = cpc->last             ? log((double)cpc->candidates)
-                      : r->step->graph.info ? imx_mi_ceiling(&r->step->graph)
-                                            : (double)NAN,
+        .mi_ceiling = imx_mi_ceiling(net),
         .grad_norm = r->sum[4] / n,
         .images_per_s = n * (double)r->c->batch / took,
         .seconds = seconds(r),
         .waited = took > 0 ? (waited - r->report_waited) / took : 0,
-        .nats = cpc->last || (imx_estimator_nats(estimator) && r->step->graph.info),
+        .nats = net->classes || (net->info && imx_estimator_nats(net->lead.estimator)),
     };
-    const struct imx_net *net = &r->step->graph;
     row.n_terms = net->n_terms > 1 ? net->n_terms : 0;
     for (int i = 0; i < row.n_terms; i++) {
         row.term[i].name = net->term[i].name;

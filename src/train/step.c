@@ -253,8 +253,8 @@ imx_status imx_step_end(struct imx_step *s, struct imx_step_result *r)
     r->e_pos = s->left.info[0];
     r->e_neg = s->left.info[1];
     r->mi = s->left.info[2];
-    if (s->graph.cpc.last) /* the loss is a mean over the offsets, each among the same number of candidates */
-        r->mi = (float)log((double)s->graph.cpc.candidates) - r->loss;
+    if (s->graph.classes)
+        r->mi = (float)log((double)s->graph.classes) - r->loss;
     r->grad_norm = s->left.norm[0];
     r->finite = isfinite(r->loss) && s->left.norm[1] == 0.0f && isfinite(r->grad_norm);
     return IMX_OK;
@@ -262,8 +262,7 @@ imx_status imx_step_end(struct imx_step *s, struct imx_step_result *r)
 
 void imx_step_images(struct imx_step *s, const int32_t *index)
 {
-    if (s->graph.nat)
-        s->graph.nat->index = index;
+    s->graph.index = index;
 }
 
 imx_status imx_step_labels(struct imx_step *s, const int32_t *label)
@@ -302,5 +301,9 @@ imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t
 
 double imx_mi_ceiling(const struct imx_net *net)
 {
+    if (net->classes)
+        return log((double)net->classes);
+    if (!net->info)
+        return (double)NAN;
     return imx_critic_ceiling(&net->lead, net->pixels.n, net->locals);
 }

@@ -55,7 +55,7 @@ void imx_step_destroy(struct imx_step *s);
 IMX_MUST_CHECK imx_status imx_step_labels(struct imx_step *s, const int32_t *label);
 
 /* Which images of the set the coming batch holds, [batch], for objectives that know each of them; borrowed until the
- * step has run. Without it: those of step * batch on. */
+ * step has begun. Without it: those of step * batch on. */
 void imx_step_images(struct imx_step *s, const int32_t *index);
 
 /* Queues step number `step` (0, 1, ...) on the batch that lies on the device. Adam's bias correction is that of step+1.
@@ -73,8 +73,8 @@ IMX_MUST_CHECK imx_status imx_step_audit(struct imx_step *s, const struct imx_co
 IMX_MUST_CHECK imx_status imx_step_run(struct imx_step *s, const struct imx_config *c, uint64_t step,
                                        const uint8_t *bytes, const int32_t *aug, struct imx_step_result *result);
 
-/* Most that the leading critic's estimator can read in nats: ln(1+MP) for infonce (M images of negatives); infinite
- * where there is no ceiling. */
+/* Most that can be read in nats: by the leading critic's estimator, ln(1+MP) for infonce (M images of negatives); by a
+ * cross-entropy, ln of its classes; infinite where there is no ceiling, NaN where nothing is read. */
 double imx_mi_ceiling(const struct imx_net *net);
 
 #endif

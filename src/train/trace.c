@@ -99,7 +99,7 @@ static imx_status make_step(struct trace *t, int64_t k, float *nchw)
     const size_t pixels = (size_t)s->h * (size_t)s->w, channels = (size_t)s->c, batch = (size_t)s->batch;
     struct imx_step_result r;
     IMX_TRY(imx_step_run(t->step, t->c, (uint64_t)k, t->ds->pix + (size_t)k * batch * pixels * channels, t->aug, &r));
-    IMX_TRY(imx_nat_keep(t->step->graph.nat));
+    IMX_TRY(imx_net_keep(&t->step->graph));
     if (!r.finite)
         return imx_fail(IMX_E_NONFINITE, "step %lld: the loss is %g and the gradient norm %g", (long long)k,
                         (double)r.loss, (double)r.grad_norm);

@@ -1,5 +1,6 @@
 /* Contrastive predictive coding: the walk against a plain recursion, what a context may know, what a blind predictor is
  * worth, who is asked for, gradients (dim_method 6.7). */
+#include "objectives/cpc.h"
 #include "devices.h"
 #include "nn/context.h"
 #include "shared.h"
@@ -165,10 +166,10 @@ static void blind(struct imx_dev *dev)
     tap_ok(zeroed == 3, "fields of 4 pixels, 2 apart: offsets 2, 3 and 4 are asked for, %d", zeroed);
     tap_ok(!trained, "layers behind the local map are not built");
     const double got = imx_oracle_real(o, n.net.loss)[0];
-    tap_ok(fabs(got - log(3 * 6 * 4)) <= 1e-6 && n.net.cpc.candidates == 72, "a blind predictor's loss is ln 72: %.6f",
-           got);
+    tap_ok(fabs(got - log(3 * 6 * 4)) <= 1e-6 && n.net.classes == 72, "a blind predictor's loss is ln 72: %.6f", got);
     for (int32_t k = 2; k <= 4; k++) {
-        const int32_t *from = o->data[n.net.cpc.from[k]], *label = o->data[n.net.cpc.label[k]], cells = (6 - k) * 4;
+        const struct imx_cpc *cpc = n.net.own;
+        const int32_t *from = o->data[cpc->from[k]], *label = o->data[cpc->label[k]], cells = (6 - k) * 4;
         for (int i = 0; i < 3 * cells; i++) {
             const int image = i / cells, cell = i % cells, r = cell / 4, c = cell % 4;
             wrong += from[i] != r * 4 + c || label[i] != image * 24 + (r + k) * 4 + c;

@@ -1,5 +1,6 @@
 /* Noise as targets: gradients of the whole graph against differences; the points; what the exchange within a batch does
  * on every device; that who holds what is kept and read again; that memory limits change nothing; what is refused. */
+#include "objectives/nat.h"
 #include "base/assign.h"
 #include "devices.h"
 #include "whole.h"
@@ -67,12 +68,12 @@ static void exchange(struct imx_dev *dev, const char *where)
     int32_t best[BATCH];
     if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: a tiny network is built", where))
         return;
-    struct imx_nat *nat = n.net.nat;
+    struct imx_nat *nat = n.net.own;
     bool ok = true;
     for (int round = 0; round < 2; round++) {
         int32_t before[IMAGES];
         memcpy(before, nat->of, sizeof before);
-        nat->index = index;
+        n.net.index = index;
         ok = ok && imx_net_draw(&n.net, SEED, 5) == IMX_OK && imx_graph_run(n.net.g) == IMX_OK &&
              imx_graph_download(n.net.g, nat->code, code) == IMX_OK &&
              imx_graph_download(n.net.g, nat->target, target) == IMX_OK;
@@ -115,7 +116,7 @@ static void learned(struct imx_dev *dev, const char *where)
     struct whole n;
     if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: a tiny network is built", where))
         return;
-    struct imx_nat *nat = n.net.nat;
+    struct imx_nat *nat = n.net.own;
     bool ok = imx_graph_run(n.net.g) == IMX_OK;
     const float first = value(&n, n.net.loss);
     for (int k = 0; k < 60 && ok; k++)
@@ -125,7 +126,7 @@ static void learned(struct imx_dev *dev, const char *where)
     int32_t held[IMAGES], taken[IMAGES] = { 0 };
     float stored[IMAGES];
     memcpy(held, nat->of, sizeof held);
-    ok = imx_nat_keep(nat) == IMX_OK && imx_store_get(n.store, nat->param, IMX_ARENA_PARAM, stored) == IMX_OK;
+    ok = imx_net_keep(&n.net) == IMX_OK && imx_store_get(n.store, nat->param, IMX_ARENA_PARAM, stored) == IMX_OK;
     int away = 0, doubles = 0;
     for (int i = 0; i < IMAGES; i++) {
         ok = ok && stored[i] == (float)held[i];
