@@ -166,12 +166,16 @@ static struct imx_fact *fact(struct imx_compare *c, const char *section, const c
         c->room = c->room * 2 + 64;
     }
     struct imx_fact *f = &c->fact[c->facts];
-    *f = (struct imx_fact){ section, strdup(name), calloc(c->runs, sizeof *f->cell) };
+    *f = (struct imx_fact){ section, strdup(name), calloc(c->runs, sizeof *f->cell),
+                            calloc(c->runs, sizeof *f->number) };
     c->facts++;
-    return f->name && f->cell ? f : NULL;
+    for (size_t k = 0; f->number && k < c->runs; k++)
+        f->number[k].value = (double)NAN;
+    return f->name && f->cell && f->number ? f : NULL;
 }
 
-static imx_status set(struct imx_compare *c, size_t run, const char *section, const char *name, const char *text)
+static imx_status set_with(struct imx_compare *c, size_t run, const char *section, const char *name, const char *text,
+                           double value, double spread)
 {
     struct imx_fact *f = text ? fact(c, section, name) : NULL;
     if (!text || (f && f->cell[run]))
@@ -180,14 +184,36 @@ static imx_status set(struct imx_compare *c, size_t run, const char *section, co
     if (!copy)
         return imx_fail(IMX_E_NOMEM, "no memory for a table");
     f->cell[run] = copy;
+    f->number[run] = (struct imx_fact_number){ value, spread };
     return IMX_OK;
+}
+
+static imx_status set(struct imx_compare *c, size_t run, const char *section, const char *name, const char *text)
+{
+    return set_with(c, run, section, name, text, (double)NAN, 0);
 }
 
 static imx_status set_number(struct imx_compare *c, size_t run, const char *section, const char *name, double v)
 {
     char text[32];
     snprintf(text, sizeof text, fabs(v) >= 1e4 && fabs(v) < 1e15 ? "%.0f" : "%.4g", v);
-    return isfinite(v) ? set(c, run, section, name, text) : IMX_OK;
+    return isfinite(v) ? set_with(c, run, section, name, text, v, 0) : IMX_OK;
+}
+
+/* Shares of images, "12.34 +- 0.56 %". */
+static imx_status set_accuracy(struct imx_compare *c, size_t run, const char *section, const char *name,
+                               const struct imx_json_node *of)
+{
+    char text[64];
+    const double accuracy = 100 * imx_json_get_number(of, "accuracy", (double)NAN);
+    const double std = 100 * imx_json_get_number(of, "std", 0);
+    if (!isfinite(accuracy))
+        return IMX_OK;
+    if (std > 0)
+        snprintf(text, sizeof text, "%.2f +- %.2f %%", accuracy, std);
+    else
+        snprintf(text, sizeof text, "%.2f %%", accuracy);
+    return set_with(c, run, section, name, text, accuracy, std > 0 ? std : 0);
 }
 
 /* Settings that are not the same in all runs that have some. */
@@ -242,13 +268,9 @@ enum imx_result_kind imx_result_kind(const struct imx_json_node *row)
  * share of the labels. */
 static imx_status set_probe(struct imx_compare *c, size_t i, const struct imx_json_node *row)
 {
-    char name[96], text[64];
+    char name[96];
     const bool tuned = imx_result_kind(row) == IMX_RESULT_FINETUNE;
     const char *labels = imx_json_get_string(row, "labels", "100%");
-    const double accuracy = imx_json_get_number(row, "accuracy", (double)NAN);
-    const double std = imx_json_get_number(row, "std", 0);
-    if (!isfinite(accuracy))
-        return IMX_OK;
     const bool all = !strcmp(labels, "100%");
     snprintf(name, sizeof name, "%.20s %.20s%s%s%.20s", imx_json_get_string(row, "layer", "?"),
              imx_json_get_string(row, "classifier", "?"),
@@ -256,14 +278,10 @@ static imx_status set_probe(struct imx_compare *c, size_t i, const struct imx_js
              : tuned         ? " from scratch"
                              : " untrained",
              all ? "" : ", ", all ? "" : labels);
-    if (std > 0)
-        snprintf(text, sizeof text, "%.2f +- %.2f %%", 100 * accuracy, 100 * std);
-    else
-        snprintf(text, sizeof text, "%.2f %%", 100 * accuracy);
-    return set(c, i, tuned ? "fine-tuning" : "probes", name, text);
+    return set_accuracy(c, i, tuned ? "fine-tuning" : "probes", name, row);
 }
 
-/* An object of measurements: its numbers, also those of objects within. */
+/* An object of measurements: its numbers, also those of objects within; one with an accuracy is that. */
 static imx_status set_measured(struct imx_compare *c, size_t i, const char *prefix, const struct imx_json_node *object)
 {
     for (const struct imx_json_node *v = object->child; v; v = v->next) {
@@ -271,6 +289,8 @@ static imx_status set_measured(struct imx_compare *c, size_t i, const char *pref
         snprintf(name, sizeof name, "%.60s%s%.60s", prefix, *prefix ? " " : "", v->key ? v->key : "");
         if (v->type == IMX_JSON_NUMBER)
             IMX_TRY(set_number(c, i, "measurements", name, v->number));
+        else if (v->type == IMX_JSON_OBJECT && imx_json_get(v, "accuracy"))
+            IMX_TRY(set_accuracy(c, i, "measurements", name, v));
         else if (v->type == IMX_JSON_OBJECT && strlen(prefix) < 60)
             IMX_TRY(set_measured(c, i, name, v));
     }
@@ -299,14 +319,14 @@ static imx_status set_cost(struct imx_compare *c, size_t i)
     double speed = (double)NAN;
     char text[96];
     imx_duration_text(seconds, text, sizeof text);
-    IMX_TRY(set(c, i, "cost", "training time", isfinite(seconds) ? text : NULL));
+    IMX_TRY(set_with(c, i, "cost", "training time", isfinite(seconds) ? text : NULL, seconds / 60, 0));
     if (r->curve.n)
         IMX_TRY(imx_median(r->curve.col[IMX_CURVE_SPEED], r->curve.n, &speed));
     snprintf(text, sizeof text, "%.0f", speed);
-    IMX_TRY(set(c, i, "cost", "images/s", isfinite(speed) ? text : NULL));
+    IMX_TRY(set_with(c, i, "cost", "images/s", isfinite(speed) ? text : NULL, speed, 0));
     const double bytes = imx_json_get_number(imx_json_get(r->env.root, "memory"), "peak_bytes", (double)NAN);
     snprintf(text, sizeof text, "%.1f MB", bytes / 1048576);
-    IMX_TRY(set(c, i, "cost", "peak memory", isfinite(bytes) ? text : NULL));
+    IMX_TRY(set_with(c, i, "cost", "peak memory", isfinite(bytes) ? text : NULL, bytes / 1048576, 0));
     IMX_TRY(set(c, i, "cost", "device", imx_json_get_string(device, "name", NULL)));
     IMX_TRY(set(c, i, "cost", "driver", imx_json_get_string(device, "driver", NULL)));
     IMX_TRY(set(c, i, "cost", "infomax", imx_json_get_string(r->env.root, "infomax", NULL)));
@@ -407,6 +427,7 @@ void imx_compare_finish(struct imx_compare *c)
         for (size_t k = 0; c->fact[i].cell && k < c->runs; k++)
             free(c->fact[i].cell[k]);
         free(c->fact[i].cell);
+        free(c->fact[i].number);
         free(c->fact[i].name);
     }
     for (size_t i = 0; i < c->warnings; i++)

@@ -19,11 +19,17 @@ struct imx_compared {
     size_t results;
 };
 
+/* What a cell says as a number, for the charts. */
+struct imx_fact_number {
+    double value, spread; /* value NaN: it is none */
+};
+
 /* A line of the table: one cell per run. */
 struct imx_fact {
     const char *section; /* one of imx_compare_sections */
     char *name;
-    char **cell; /* [runs]; NULL: missing */
+    char **cell;                    /* [runs]; NULL: missing */
+    struct imx_fact_number *number; /* [runs] */
 };
 
 struct imx_compare {

@@ -6,10 +6,6 @@
 
 #include "eval/compare.h"
 
-static const char *const css[] = { "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8" };
-static const char *const dashed[] = { "s1 dash", "s2 dash", "s3 dash", "s4 dash",
-                                      "s5 dash", "s6 dash", "s7 dash", "s8 dash" };
-
 static void put_warnings(struct imx_text *t, const struct imx_compare *c)
 {
     if (!c->warnings)
@@ -27,18 +23,21 @@ static void put_fact(struct imx_text *t, const struct imx_compare *c, const stru
     imx_text_put(t, "<tr><th class=wide>");
     imx_html_text(t, f->name);
     for (size_t k = 0; k < c->runs; k++) {
-        imx_text_put(t, "<td>");
+        imx_text_put(t, isfinite(f->number[k].value) ? "<td class=wide>" : "<td>");
         imx_html_text(t, f->cell[k] ? f->cell[k] : "-");
     }
     imx_text_put(t, "\n");
 }
 
-/* A table per section; the heads carry the colours that the charts use. */
+/* A table per section; the heads carry the colours and shapes that the charts use. */
 static void put_tables(struct imx_text *t, const struct imx_compare *c)
 {
-    imx_text_put(t, "<div class=card><table>\n<tr><th>");
+    imx_text_put(t, "<div class=\"card full\"><table>\n<tr><th>");
     for (size_t k = 0; k < c->runs; k++) {
-        imx_text_printf(t, "<td class=wide><i class=\"key %s\"></i><b>", css[k % 8]);
+        imx_text_put(t, "<td class=wide>");
+        const struct imx_look look = imx_look(k);
+        imx_put_look(t, &look);
+        imx_text_put(t, "<b>");
         imx_html_text(t, c->run[k].name);
         imx_text_put(t, "</b>");
     }
@@ -103,10 +102,11 @@ static imx_status put_chart(struct imx_text *t, const struct imx_compare *c, con
         const double *y = r->curve.n && takes(r, like) ? column(r, ch) : NULL;
         if (!y || !isfinite(imx_compared_last(r, y)))
             continue;
-        s[n++] = (struct imx_series){ r->name, y, css[k % 8], r->curve.col[ch->x], r->curve.n };
+        const struct imx_look look = imx_look(k);
+        s[n++] = (struct imx_series){ r->name, y, look.css, r->curve.col[ch->x], r->curve.n, look.mark };
         const double *top = r->curve.col[IMX_CURVE_CEILING];
         if (ch->ceiling && isfinite(imx_compared_last(r, top)))
-            s[n++] = (struct imx_series){ "", top, dashed[k % 8], r->curve.col[ch->x], r->curve.n };
+            s[n++] = (struct imx_series){ "", top, look.dashed, r->curve.col[ch->x], r->curve.n, look.mark };
     }
     imx_plot_lines(t, ch->title, ch->x_name, NULL, 0, s, n);
     free(s);
@@ -155,27 +155,64 @@ static imx_status put_terms(struct imx_text *t, const struct imx_compare *c)
     return IMX_OK;
 }
 
-/* Accuracies of a section, a row per layer and classifier; not those of untrained encoders, which are probed for the
- * difference alone. */
-static imx_status put_accuracies(struct imx_text *t, const struct imx_compare *c, const char *section,
-                                 const char *title)
+/* A chart of numbers: each fact is a row with a dot for every run, or, where there is one fact alone, each run is a
+ * row.
+ */
+struct dots {
+    const char *section, *title, *unit;
+    const char *fact[4]; /* names, ends with NULL; none: all of the section */
+};
+
+static const struct dots dots[] = {
+    { "probes", "Probes of the trained encoders", "accuracy in %" },
+    { "fine-tuning", "Encoders trained with labels", "accuracy in %" },
+    { "measurements", "Linear support vector machines", "accuracy in %", { "svm conv", "svm fc", "svm y" } },
+    { "measurements", "Likeness of images and what is drawn from their codes", "1: the same", { "ssim", "ms_ssim" } },
+    { "measurements", "Information of codes about images (MINE)", "nats", { "mine_nats", "mine_heldout_nats" } },
+    { "measurements", "Dependence between the values of a code (NDM)", "nats", { "ndm", "ndm_sigmoid" } },
+    { "cost", "Training time", "minutes", { "training time" } },
+    { "cost", "Speed", "images per second, median", { "images/s" } },
+    { "cost", "Peak memory", "MB", { "peak memory" } },
+};
+
+/* Untrained encoders are measured to compare with; they are probed for the difference alone, which is not shown. */
+static bool shows(const struct dots *d, const struct imx_fact *f)
+{
+    static const char untrained[] = "untrained ";
+    if (strcmp(f->section, d->section))
+        return false;
+    if (!d->fact[0])
+        return !strstr(f->name, "untrained");
+    const char *name = f->name + (strncmp(f->name, untrained, strlen(untrained)) ? 0 : strlen(untrained));
+    for (int i = 0; d->fact[i]; i++)
+        if (!strcmp(name, d->fact[i]))
+            return true;
+    return false;
+}
+
+static imx_status put_dots(struct imx_text *t, const struct imx_compare *c, const struct dots *d)
 {
     struct imx_dot *dot = calloc(c->facts * c->runs + 1, sizeof *dot);
-    size_t n = 0;
+    size_t n = 0, facts = 0;
     if (!dot)
         return imx_fail(IMX_E_NOMEM, "no memory for a chart");
     for (size_t i = 0; i < c->facts; i++)
-        for (size_t k = 0; k < c->runs && !strcmp(c->fact[i].section, section); k++) {
-            const struct imx_fact *f = &c->fact[i];
-            const char *plus = f->cell[k] ? strstr(f->cell[k], "+-") : NULL;
-            if (f->cell[k] && !strstr(f->name, "untrained"))
-                dot[n++] = (struct imx_dot){
-                    f->name,         NULL, css[k % 8], strtod(f->cell[k], NULL), plus ? strtod(plus + 2, NULL) : 0,
-                    (double)INFINITY
-                };
+        facts += shows(d, &c->fact[i]);
+    for (size_t i = 0; i < c->facts; i++)
+        for (size_t k = 0; k < c->runs && shows(d, &c->fact[i]); k++) {
+            const struct imx_fact_number *v = &c->fact[i].number[k];
+            const struct imx_look look = imx_look(k);
+            if (isfinite(v->value))
+                dot[n++] = (struct imx_dot){ .name = facts > 1 ? c->fact[i].name : c->run[k].name,
+                                             .css = look.css,
+                                             .mark = look.mark,
+                                             .who = facts > 1 ? c->run[k].name : NULL,
+                                             .value = v->value,
+                                             .spread = v->spread,
+                                             .ceiling = (double)INFINITY };
         }
     if (n)
-        imx_plot_dots(t, title, "accuracy in %", dot, n, (double)NAN, (double)NAN, (double)NAN);
+        imx_plot_dots(t, d->title, d->unit, dot, n, (double)NAN, (double)NAN, (double)NAN);
     free(dot);
     return IMX_OK;
 }
@@ -187,7 +224,7 @@ imx_status imx_compare_page(const struct imx_compare *c, struct imx_text *page)
     imx_page_begin(page, title, "infomax compare, report");
     put_warnings(page, c);
     put_tables(page, c);
-    imx_text_put(page, "<h2>Curves</h2>\n<div class=grid>\n");
+    imx_text_put(page, "<h2>Curves</h2>\n<div class=\"grid pair\">\n");
     IMX_TRY(put_losses(page, c, IMX_CURVE_EPOCH, "epoch"));
     IMX_TRY(put_losses(page, c, IMX_CURVE_SECONDS, "seconds"));
     const struct chart mi = {
@@ -197,8 +234,9 @@ imx_status imx_compare_page(const struct imx_compare *c, struct imx_text *page)
     IMX_TRY(put_chart(page, c, &mi, NULL));
     IMX_TRY(put_terms(page, c));
     IMX_TRY(put_chart(page, c, &speed, NULL));
-    IMX_TRY(put_accuracies(page, c, "probes", "Probes of the trained encoders, accuracy in %"));
-    IMX_TRY(put_accuracies(page, c, "fine-tuning", "Encoders trained with labels, accuracy in %"));
+    imx_text_put(page, "</div>\n<h2>Probes, measurements, cost</h2>\n<div class=\"grid pair\">\n");
+    for (size_t i = 0; i < sizeof dots / sizeof *dots; i++)
+        IMX_TRY(put_dots(page, c, &dots[i]));
     imx_text_put(page, "</div>\n");
     return imx_page_end(page);
 }

@@ -8,11 +8,7 @@
 #include "eval/report.h"
 #include "ops/critic.h"
 
-static const char *const css[] = { "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8" };
-static const char *const dashed[] = { "s1 dash", "s2 dash", "s3 dash", "s4 dash",
-                                      "s5 dash", "s6 dash", "s7 dash", "s8 dash" };
-
-/* Place of a batch size among those of the results, as they first came; that is its colour. */
+/* Place of a batch size among those of the results, as they first came; that is its colour and shape. */
 static size_t batch_place(const struct imx_lab_results *r, int32_t batch)
 {
     size_t seen = 0;
@@ -41,8 +37,12 @@ static void put_batches(struct imx_text *t, const struct imx_lab_results *r)
     imx_text_put(t, "<p class=key>Negatives are the other pairs of a batch of");
     size_t shown = 0;
     for (size_t i = 0; i < r->rows; i++)
-        if (batch_place(r, r->row[i].batch) == shown)
-            imx_text_printf(t, " <b><i class=%s></i>%d</b>", css[shown++ % 8], r->row[i].batch);
+        if (batch_place(r, r->row[i].batch) == shown) {
+            const struct imx_look look = imx_look(shown++);
+            imx_text_put(t, " <b>");
+            imx_put_look(t, &look);
+            imx_text_printf(t, "%d</b>", r->row[i].batch);
+        }
     imx_text_put(t, ". The line is the exact value, a short upright stroke the most that an estimator can read.</p>\n");
 }
 
@@ -65,11 +65,13 @@ static imx_status put_task(struct imx_text *t, const struct imx_lab_results *r, 
         const struct imx_lab_row *row = &r->row[i];
         if (row->task != task || !row->seeds)
             continue;
+        const struct imx_look look = imx_look(batch_place(r, row->batch));
         most = isfinite(row->ceiling) ? fmax(most, row->ceiling) : most;
         dot[n++] = (struct imx_dot){
             .name = imx_estimator_name(row->est),
             .note = note(row),
-            .css = css[batch_place(r, row->batch) % 8],
+            .css = look.css,
+            .mark = look.mark,
             .value = bias ? row->bias : row->mean,
             .spread = isfinite(row->spread) ? row->spread : 0,
             .ceiling = bias ? (double)INFINITY : row->ceiling,
@@ -100,8 +102,9 @@ static imx_status put_negatives(struct imx_text *t, const struct imx_lab_results
         if (row->task != task || !row->seeds)
             continue;
         if (!lines || strcmp(line[lines - 1].name, imx_estimator_name(row->est))) {
-            line[lines] = (struct imx_series){ imx_estimator_name(row->est), xy + r->rows + at,
-                                               lines / 8 ? dashed[lines % 8] : css[lines % 8], xy + at, 0 };
+            const struct imx_look look = imx_look(lines);
+            line[lines] =
+                (struct imx_series){ imx_estimator_name(row->est), xy + r->rows + at, look.css, xy + at, 0, look.mark };
             lines++;
         }
         longest = ++line[lines - 1].own_n > longest ? line[lines - 1].own_n : longest;

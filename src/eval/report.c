@@ -47,13 +47,12 @@ static double median(struct imx_text *t, const double *v, size_t n)
 /* The terms of the loss in one chart, or the readings: what one has of a kind, if it is more than the loss itself. */
 static void put_terms(struct imx_text *t, const struct imx_curves *c, bool readings, const char *title)
 {
-    static const char *const css[] = { "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8" };
     struct imx_series terms[IMX_CURVE_TERMS];
     size_t n = 0;
     for (int i = 0; i < c->n_terms; i++)
         if (c->term[i].reading == readings) {
-            terms[n] = (struct imx_series){ c->term[i].name, c->term[i].value, css[n % 8], NULL, 0 };
-            n++;
+            const struct imx_look look = imx_look(n);
+            terms[n++] = (struct imx_series){ c->term[i].name, c->term[i].value, look.css, NULL, 0, look.mark };
         }
     if (n > !readings)
         imx_plot_lines(t, title, "step", c->col[IMX_CURVE_STEP], c->n, terms, n);

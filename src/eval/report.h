@@ -19,16 +19,30 @@ IMX_MUST_CHECK imx_status imx_page_end(struct imx_text *t);
 /* Text with < > & " replaced; bytes that are no UTF-8 become U+FFFD. */
 void imx_html_text(struct imx_text *t, const char *s);
 
+/* A shape beside the colour, for print and for eyes to which colours are alike. */
+enum imx_mark { IMX_MARK_NONE, IMX_MARK_CIRCLE, IMX_MARK_SQUARE, IMX_MARK_TRIANGLE, IMX_MARK_DIAMOND, IMX_MARK_CROSS };
+
+/* What the k-th of many looks like: its colour ("s1" .. "s8", and dashed) and its shape, both of no other among the
+ * first 40. */
+struct imx_look {
+    const char *css, *dashed;
+    enum imx_mark mark;
+};
+struct imx_look imx_look(size_t k);
+/* A piece of a line with that shape, for keys and heads of tables. */
+void imx_put_look(struct imx_text *t, const struct imx_look *look);
+
 struct imx_series {
     const char *name;    /* "": not in the key */
     const double *y;     /* not finite: a gap */
     const char *css;     /* class of the line: "s1" .. "s8", " dash" behind it */
     const double *own_x; /* [own_n]; NULL: the chart's x */
     size_t own_n;
+    enum imx_mark mark; /* now and then on the line */
 };
 
-/* One chart as inline SVG in a <figure>; x [n] is shared by the series that have none of their own. Nothing when fewer
- * than two points are finite. */
+/* One chart as inline SVG in a <figure>; x [n] is shared by the series that have none of their own. A key names the
+ * series when there are several or one with a mark. Nothing when fewer than two points are finite. */
 void imx_plot_lines(struct imx_text *t, const char *title, const char *x_name, const double *x, size_t n,
                     const struct imx_series *series, size_t n_series);
 /* The same as a cloud of points, one series. */
@@ -40,10 +54,11 @@ void imx_plot_points(struct imx_text *t, const char *title, const char *x_name, 
 struct imx_dot {
     const char *name, *note, *css;
     double value, spread, ceiling;
+    enum imx_mark mark; /* none: a circle */
+    const char *who;    /* for a key; of all dots or, NULL, of none */
 };
-/* Neighbours of the same name share a row. exact: an upright line (not finite: none). The
- * axis takes in everything within [low, high] (not
- * finite: everything); values outside stand as numbers at its end. */
+/* Neighbours of the same name share a row. exact: an upright line (not finite: none). The axis takes in everything
+ * within [low, high] (not finite: everything); values outside stand as numbers at its end. */
 void imx_plot_dots(struct imx_text *t, const char *title, const char *x_name, const struct imx_dot *dot, size_t n,
                    double exact, double low, double high);
 

@@ -23,15 +23,25 @@ static const char style[] =
     "svg text{fill:var(--dim);font:11px system-ui,sans-serif}.axis{stroke:var(--line);stroke-width:1}"
     ".s1{--c:var(--s1)}.s2{--c:var(--s2)}.s3{--c:var(--s3)}.s4{--c:var(--s4)}.s5{--c:var(--s5)}.s6{--c:var(--s6)}"
     ".s7{--c:var(--s7)}.s8{--c:var(--s8)}.line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}"
-    ".dash{stroke-dasharray:5 4;stroke-width:1.5}.dot,svg text.far{fill:var(--c)}svg "
+    ".dash{stroke-dasharray:5 4;stroke-width:1.5}.dot,svg text.far{fill:var(--c)}.pin{stroke:var(--card);"
+    "stroke-width:.8}svg "
     "text.far{font-size:9px}.mark{stroke:var(--ink);stroke-width:1.5}"
-    ".key{font-size:12px;color:var(--dim)}.key b{font-weight:400;white-space:nowrap}.key i,td "
-    "i.key{display:inline-block;width:14px;height:3px;margin:0 5px 3px 10px;background:var(--c)}td i.key{margin-left:0}"
+    ".key{font-size:12px;color:var(--dim)}.key b{font-weight:400;white-space:nowrap}.key i{"
+    "display:inline-block;width:14px;height:3px;margin:0 5px 3px 10px;background:var(--c)}"
+    "figcaption .key{display:block;margin-left:-10px}.look{display:inline-block;width:24px;height:10px;"
+    "margin:0 4px 0 10px}td "
+    ".look{margin-left:0}.pair{grid-template-columns:repeat(auto-fit,minmax(min(440px,100%),1fr));align-items:start}"
+    ".full{box-sizing:border-box;width:max-content;min-width:100%;max-width:calc(100vw - "
+    "40px);margin-left:50%;transform:translateX(-50%)}.full th{position:sticky;left:0;background:var(--card)}"
     "table{border-collapse:collapse;width:100%}.card{padding:4px 14px;overflow-x:auto}"
     "td,th{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);text-align:left;vertical-align:top}"
     "tr:last-child td,tr:last-child "
     "th{border-bottom:0}th{color:var(--dim);font-weight:500}td.n,th.n{text-align:right}code{font-size:13px}"
-    ".warn{border-left:4px solid var(--s6);padding:8px 14px;margin:14px 0}.warn ul{margin:0;padding-left:18px}";
+    ".warn{border-left:4px solid var(--s6);padding:8px 14px;margin:14px 0}.warn ul{margin:0;padding-left:18px}"
+    "@media print{main{max-width:none;padding:0}.grid,.pair{grid-template-columns:1fr 1fr}.card{overflow:visible}.card "
+    "table{font-size:9px}h2{break-after:avoid}.full "
+    ".wide{white-space:normal}.full,.full th{position:static;width:auto;transform:none;margin:0}figure,tr{break-inside:"
+    "avoid}}";
 
 void imx_html_text(struct imx_text *t, const char *s)
 {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""infomax compare: numbers of the folders arrive in table, JSON and page; damaged and unfinished runs are shown with what
-there is; what is no run is refused. infomax lab: table, JSON, CSV and page say the same; Ctrl-C keeps what is done.
+"""infomax compare: numbers of the folders arrive in table, JSON and page; more runs than colours are told apart; damaged and
+unfinished ones are shown with what there is; what is no run is refused. infomax lab: table, JSON, CSV and page say the same;
+Ctrl-C keeps what is done.
 Prints TAP.
 
 usage: compare.py INFOMAX"""
@@ -74,7 +75,7 @@ def compare(folder):
         html = f.read()
     ok('b&lt;&amp;' in html and 'b<&' not in html, 'names are escaped in the page')
     ok(not re.search(r'<script|https?://|url\(|@import|\bsrc=', html), 'the page needs no network and no script')
-    ok('different images' in html and html.count('<svg') >= 5, 'the page has the notes and %d charts' % html.count('<svg'))
+    ok('different images' in html and html.count('<figure') >= 5, 'the page has the notes and %d charts' % html.count('<figure'))
     ok(html.count('class="line s1"') == 5 and html.count('class="line s1 dash"') == 1, 'loss twice, nats with their ceiling, speed, a whisker')
     r = run('compare', a, b, c, '--json')
     j = json.loads(r.stdout)
@@ -91,6 +92,55 @@ def compare(folder):
                              ((a, c, '-o', folder + '/no/where.html'), 8, 'where.html')):
         r = run('compare', *args)
         ok(r.returncode == code and word in r.stderr and not r.stdout, r.stderr.split('\n')[0])
+
+
+def charts(html):
+    """Title to the rest of each chart."""
+    return {x.split('<')[0].strip(): x for x in html.split('<figcaption>')[1:]}
+
+
+MEASURES = {'mine_nats': 40.5, 'mine_heldout_nats': 30.5, 'ndm': 9.25, 'ndm_sigmoid': 0.5, 'ssim': 0.25, 'ms_ssim': 0.375,
+            'svm': {layer: {'accuracy': 0.5, 'std': 0.015625} for layer in ('conv', 'fc', 'y')}}
+
+
+def many(folder):
+    """More runs than colours, with everything that is measured."""
+    names = ['run-%d' % k for k in range(11)] + ['a-run-of-which-the-name-is-longer-than-there-is-room']
+    runs = [os.path.join(folder, 'many', name) for name in names]
+    for k, path in enumerate(runs):
+        make(path, 'jsd' if k == 3 else 'infonce', [6 - k / 8, 4 - k / 8])
+        write(path + '/measure.json', json.dumps({**MEASURES, 'ssim': 0.25 + k / 64, 'untrained': False}))
+    write(runs[0] + '/measure-untrained.json', json.dumps({'ssim': 0.125, 'untrained': True}))
+    page = os.path.join(folder, 'many.html')
+    r = run('compare', *runs, '-o', page)
+    line = {x[:22].strip(): x[22:].split() for x in r.stdout.split('\n')}
+    ok(r.returncode == 0 and line['svm y'][:4] == ['50.00', '+-', '1.56', '%'] and line['untrained ssim'][:2] == ['0.125', '-'],
+       'accuracies of support vector machines with their deviation; the untrained encoder', r.stderr)
+    with open(page, encoding='utf-8') as f:
+        html = f.read()
+    # what the heads of the table show: a class of colour, a shape; the same in every key
+    key = r'<svg class="look (s\d)" viewBox="[^"]*"><path class=line d="[^"]*"/><path class="dot pin " d="M0\.0 0\.0([^"]*)"></path></svg>(?:<b>)?'
+    looks = [re.search(key + name + '<', html).groups() for name in names]
+    ok(len(set(looks)) == len(names) and looks[0][0] == looks[8][0], '%d runs have a colour and a shape of their own' % len(set(looks)))
+    chart = charts(html)
+    loss = next(x for title, x in chart.items() if title.startswith('Loss: dim-local, infonce'))
+    ok([re.search(key + name + '<', loss).groups() for k, name in enumerate(names) if k != 3] == looks[:3] + looks[4:] and
+       all(loss.count('class="dot pin %s"' % look[0]) >= 2 for look in looks), 'lines carry the shapes, the key names them')
+    alone = next(x for title, x in chart.items() if title.startswith('Loss: dim-local, jsd'))
+    ok('>run-3</b>' in alone, 'a run that has a chart for itself is named, too')
+    for title, values in (('Linear support vector machines', ('run-7, svm conv: 50 &plusmn; 1.6', 'run-0, svm y: 50')),
+                          ('Likeness of images', ('run-2, ssim: 0.2812', 'run-2, ms_ssim: 0.375', 'run-0, untrained ssim: 0.125')),
+                          ('Information of codes', ('run-1, mine_nats: 40.5', 'run-1, mine_heldout_nats: 30.5')),
+                          ('Dependence', ('run-9, ndm: 9.25', 'run-9, ndm_sigmoid: 0.5')),
+                          ('Training time', ('run-5: 0.1667',)), ('Speed', ('run-10: 101<',)), ('Peak memory', ('run-4: 3<',))):
+        found = next((x for name, x in chart.items() if name.startswith(title)), '')
+        ok(all('<title>' + v in found for v in values), title + ': a dot for each', [re.findall('<title>(.*?)</title>', found), values])
+    speed = chart['Speed']
+    left = [float(x) for x in re.findall(r'<text x=(\S+) y=\S+ text-anchor=end', speed)]
+    ok(len(left) == len(names) and len(set(left)) == 1 and speed.count('textLength=') == 1 and float(re.search(r'textLength=(\d+)', speed)[1]) < left[0],
+       'names stand beside the dots, one too long is squeezed', left)
+    low = [float(x) for x in re.findall(r'class="dot pin s\d" d="M\S+ ([\d.]+)m', chart['Linear support vector machines'])]
+    ok(all(b - a >= 6 for a, b in zip(low, low[1:])), 'dots of a row and of the next do not meet', low)
 
 
 FAST = ['--device', 'host', '--hidden', '8', '--embed', '4', '--tests', '4', '-q']
@@ -117,7 +167,7 @@ def lab(folder):
        'the CSV has the same numbers')
     with open(page, encoding='utf-8') as f:
         html = f.read()
-    ok(html.count('<svg') == 9 and not re.search(r'<script|https?://|url\(|@import|\bsrc=', html), 'the page has its charts')
+    ok(html.count('<figure') == 9 and not re.search(r'<script|https?://|url\(|@import|\bsrc=', html), 'the page has its charts')
     again = json.loads(run('lab', *FAST, '--steps', '5', '--seeds', '1', '--batch', '8', '--estimator', 'dv', '--joint', 'gauss', '--json').stdout)
     first = [x for x in j['rows'] if x['estimator'] == 'dv' and x['batch'] == 8 and x['joint'] == 'gauss']
     ok(len(again['rows']) == 2 and first[0]['exact'] == again['rows'][0]['exact'], '--estimator and --joint choose')
@@ -139,5 +189,6 @@ def lab(folder):
 
 with tempfile.TemporaryDirectory(prefix='imx-compare-') as folder:
     compare(folder)
+    many(folder)
     lab(folder)
 sys.exit(plan())
