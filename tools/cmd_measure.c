@@ -37,7 +37,7 @@ struct measure {
     struct imx_dev *dev;
     struct imx_probe_data data;
     float *learn[IMX_FEATURE_COUNT], *test[IMX_FEATURE_COUNT]; /* codes and, where wanted, other features */
-    int32_t width[IMX_FEATURE_COUNT];
+    int32_t width[IMX_FEATURE_COUNT];                          /* 0: the encoder has no such layer */
     bool mine, ndm, ssim, svm;
     struct imx_mine_result info;
     struct imx_ndm_result plain, sigmoid;
@@ -80,11 +80,13 @@ static bool has_labels(const struct measure *m)
 static imx_status encode(struct measure *m)
 {
     struct imx_encode *e = NULL;
-    const bool want[IMX_FEATURE_COUNT] = { m->svm, m->svm, true };
+    bool want[IMX_FEATURE_COUNT];
     imx_status status = IMX_OK;
     IMX_GO(imx_trained_encoder(&m->trained, m->dev, m->v->untrained, &e));
-    for (int f = 0; f < IMX_FEATURE_COUNT; f++)
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
         m->width[f] = imx_encode_width(e, (enum imx_feature)f);
+        want[f] = f == IMX_FEATURE_Y || (m->svm && m->width[f]);
+    }
     IMX_GO(imx_trained_features(e, "encoding", m->data.train_pix, m->data.n_train, want, m->learn));
     IMX_GO(imx_trained_features(e, "encoding, test", m->data.test_pix, m->data.n_test, want, m->test));
 fail:
@@ -199,8 +201,12 @@ static void as_text(const struct measure *m)
 {
     static const char *const title[IMX_FEATURE_COUNT] = { "SVM (conv)", "SVM (fc)", "SVM (Y)" };
     printf("%-12s %s\n", "run", m->run);
-    for (int f = 0; f < IMX_FEATURE_COUNT && m->svm; f++)
-        printf("%-12s %.2f +- %.2f %%\n", title[f], 100 * m->accuracy[f], 100 * m->std[f]);
+    for (int f = 0; f < IMX_FEATURE_COUNT && m->svm; f++) {
+        if (m->width[f])
+            printf("%-12s %.2f +- %.2f %%\n", title[f], 100 * m->accuracy[f], 100 * m->std[f]);
+        else
+            printf("%-12s -  (the encoder has no such layer)\n", title[f]);
+    }
     if (m->ssim) {
         if (isnan(m->drawn.ms_ssim))
             printf("%-12s -  (images of less than 11 pixels)\n", "MS-SSIM");
@@ -245,6 +251,8 @@ static void as_json(const struct measure *m, struct imx_json *j)
     if (m->svm) {
         imx_json_object(j, "svm");
         for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
+            if (!m->width[f])
+                continue;
             imx_json_object(j, imx_feature_names[f]);
             imx_json_double(j, "accuracy", m->accuracy[f]);
             imx_json_double(j, "std", m->std[f]);
@@ -271,7 +279,8 @@ static imx_status measure_all(struct measure *m)
 {
     IMX_TRY(encode(m));
     for (int f = 0; f < IMX_FEATURE_COUNT && m->svm; f++)
-        IMX_TRY(run_svm(m, f));
+        if (m->width[f])
+            IMX_TRY(run_svm(m, f));
     if (m->ssim)
         IMX_TRY(run_ssim(m));
     if (m->mine)

@@ -166,6 +166,23 @@ def check_measure():
     return row
 
 
+def check_missing_layer():
+    """An encoder without a layer fc: its place in the table is empty."""
+    done = call('synth', 'few', '--count', '60', '--classes', '3', '--size', '16', device=False)
+    done = call('train', 'few', '-o', 'multi', '--encoder', 'fold-multi-resnet19', '--epochs', '1', '--batch', '30', '--critic-units', '16')
+    if not ok(done.returncode == 0, 'a run of an encoder with several globals', done.stderr):
+        return
+    args = ['measure', 'multi', 'few', '--steps', '1', '--batch', '2']
+    row = call(*args, '--json')
+    text = call(*args).stdout
+    svm = json.loads(row.stdout or '{}').get('svm')
+    if svm is None and 'liblinear' in row.stderr:
+        ok(True, 'measure: an encoder without fc # SKIP built without liblinear')
+        return
+    ok(row.returncode == 0 and isinstance(svm, dict) and 'conv' in svm and 'y' in svm and 'fc' not in svm
+       and 'SVM (fc)     -' in text and 'SVM (Y)      -' not in text, 'measure: an encoder without fc', (row.stderr, svm, text))
+
+
 def check_compare(measured):
     """What probe and measure saved arrives in the comparison, and what was not asked for does not."""
     shutil.copytree('run', 'bare')
@@ -259,6 +276,7 @@ def main():
             check_svm()
             check_neighbors()
             check_compare(check_measure())
+            check_missing_layer()
             check_faults()
             check_signal()
         os.chdir('/')
