@@ -13,21 +13,27 @@
 #include "eval/ndm.h"
 #include "eval/redraw.h"
 #include "eval/sheet.h"
-#include "eval/svm.h"
 #include "option_rows.h"
 #include "probe_data.h"
 #include "progress.h"
+#include "support_vectors.h"
 #include "train_options.h"
 #include "trained.h"
 
 enum { SVM_REPEATS = 5, SHEET_COLUMNS = 8, SHEET_IMAGES = 32 };
 
 struct values {
-    char *test, *device;
+    char *test, *device, *svm_loss;
     bool mine, ndm, ssim, untrained, save;
     int64_t steps, batch, ndm_batch, seed;
-    double lr, mine_penalty;
+    double lr, mine_penalty, svm_c;
     uint64_t svm_memory;
+};
+
+/* Of a layer. */
+struct machines {
+    double accuracy, std;
+    struct imx_svm_result learnt;
 };
 
 struct measure {
@@ -42,7 +48,7 @@ struct measure {
     struct imx_mine_result info;
     struct imx_ndm_result plain, sigmoid;
     struct imx_redraw_result drawn;
-    double accuracy[IMX_FEATURE_COUNT], std[IMX_FEATURE_COUNT];
+    struct machines machines[IMX_FEATURE_COUNT];
     double seconds[3]; /* MINE, NDM, SSIM */
     char sheet[4096];
 };
@@ -54,13 +60,6 @@ static bool tell(void *user, int64_t step, double value)
         imx_progress_at((uint64_t)step, " ");
     else
         imx_progress_at((uint64_t)step, "%.3f", value);
-    return !imx_signal_caught();
-}
-
-static bool tell_solutions(void *user, int64_t done, int64_t total)
-{
-    (void)user, (void)total;
-    imx_progress_at((uint64_t)done, " ");
     return !imx_signal_caught();
 }
 
@@ -168,45 +167,50 @@ static imx_status run_svm(struct measure *m, int f)
 {
     char title[64];
     double each[SVM_REPEATS], square = 0;
-    struct imx_svm_result r;
+    struct machines *r = &m->machines[f];
     const struct imx_samples learn = { m->learn[f], m->data.train_label, m->data.n_train, m->width[f] },
                              test = { m->test[f], m->data.test_label, m->data.n_test, m->width[f] };
-    const struct imx_svm how = { .classes = m->data.set[0]->classes,
+    const struct imx_svm how = { .squared = !strcmp(m->v->svm_loss, "squared"),
+                                 .classes = m->data.set[0]->classes,
                                  .repeats = SVM_REPEATS,
-                                 .c = 1,
+                                 .c = m->v->svm_c,
                                  .tolerance = 0.1,
                                  .seed = (uint64_t)m->v->seed,
-                                 .memory = m->v->svm_memory,
-                                 .progress = tell_solutions };
+                                 .memory = m->v->svm_memory };
     snprintf(title, sizeof title, "svm on %s", imx_feature_names[f]);
-    imx_progress_begin(title, (uint64_t)SVM_REPEATS * (uint64_t)(how.classes == 2 ? 1 : how.classes), "solutions");
-    const imx_status status = imx_svm(&how, &learn, &test, each, &r);
-    imx_progress_end();
-    IMX_TRY(status);
-    if (r.images < learn.n)
-        imx_say("%s: each run learnt from %lld of %lld images, the labelled ones that --svm-memory holds", title,
-                (long long)r.images, (long long)learn.n);
-    m->accuracy[f] = 0;
+    IMX_TRY(imx_support_vectors(title, &how, &learn, &test, each, &r->learnt));
     for (int i = 0; i < SVM_REPEATS; i++)
-        m->accuracy[f] += each[i] / SVM_REPEATS;
+        r->accuracy += each[i] / SVM_REPEATS;
     for (int i = 0; i < SVM_REPEATS; i++)
-        square += (each[i] - m->accuracy[f]) * (each[i] - m->accuracy[f]);
-    m->std[f] = sqrt(square / (SVM_REPEATS - 1));
+        square += (each[i] - r->accuracy) * (each[i] - r->accuracy);
+    r->std = sqrt(square / (SVM_REPEATS - 1));
     return IMX_OK;
 }
 
 /* ---- results ---- */
 
-static void as_text(const struct measure *m)
+static void svm_as_text(const struct measure *m, int f)
 {
     static const char *const title[IMX_FEATURE_COUNT] = { "SVM (conv)", "SVM (fc)", "SVM (Y)" };
-    printf("%-12s %s\n", "run", m->run);
-    for (int f = 0; f < IMX_FEATURE_COUNT && m->svm; f++) {
-        if (m->width[f])
-            printf("%-12s %.2f +- %.2f %%\n", title[f], 100 * m->accuracy[f], 100 * m->std[f]);
-        else
-            printf("%-12s -  (the encoder has no such layer)\n", title[f]);
+    const struct machines *r = &m->machines[f];
+    if (!m->width[f]) {
+        printf("%-12s -  (the encoder has no such layer)\n", title[f]);
+        return;
     }
+    printf("%-12s %.2f +- %.2f %%  (%s loss, C %g)", title[f], 100 * r->accuracy, 100 * r->std, m->v->svm_loss,
+           m->v->svm_c);
+    if (r->learnt.images < m->data.n_train)
+        printf("  (%lld of %lld images)", (long long)r->learnt.images, (long long)m->data.n_train);
+    if (r->learnt.unconverged)
+        printf("  (%d solutions unconverged)", r->learnt.unconverged);
+    printf("\n");
+}
+
+static void as_text(const struct measure *m)
+{
+    printf("%-12s %s\n", "run", m->run);
+    for (int f = 0; f < IMX_FEATURE_COUNT && m->svm; f++)
+        svm_as_text(m, f);
     if (m->ssim) {
         if (isnan(m->drawn.ms_ssim))
             printf("%-12s -  (images of less than 11 pixels)\n", "MS-SSIM");
@@ -254,10 +258,14 @@ static void as_json(const struct measure *m, struct imx_json *j)
             if (!m->width[f])
                 continue;
             imx_json_object(j, imx_feature_names[f]);
-            imx_json_double(j, "accuracy", m->accuracy[f]);
-            imx_json_double(j, "std", m->std[f]);
+            imx_json_double(j, "accuracy", m->machines[f].accuracy);
+            imx_json_double(j, "std", m->machines[f].std);
+            imx_json_int(j, "images", m->machines[f].learnt.images);
+            imx_json_int(j, "unconverged", m->machines[f].learnt.unconverged);
             imx_json_end(j);
         }
+        imx_json_double(j, "c", m->v->svm_c);
+        imx_json_string(j, "loss", m->v->svm_loss);
         imx_json_end(j);
     }
     imx_json_int(j, "steps", m->v->steps);
@@ -359,7 +367,9 @@ static const struct imx_option options[] = {
     IMX_ROW_FLOAT(
         "mine-penalty", mine_penalty, "R", "0.5", 0, 1e6,
         "weight of the critic's squared gradient with respect to the images; 0: none, in two thirds of the time"),
-    IMX_ROW_SVM_MEMORY("for the features of the support vector machine, as in probe"),
+    IMX_ROW_SVM_LOSS("the support vector machines"),
+    IMX_ROW_SVM_C,
+    IMX_ROW_SVM_MEMORY("for the features of the support vector machines, as in probe"),
     IMX_ROW_UNTRAINED,
     IMX_ROW_SEED("of everything drawn"),
     IMX_ROW_DEVICE,

@@ -8,11 +8,11 @@
 #include "cli.h"
 #include "eval/classify.h"
 #include "eval/knn.h"
-#include "eval/svm.h"
 #include "option_rows.h"
 #include "probe_data.h"
 #include "progress.h"
 #include "score_json.h"
+#include "support_vectors.h"
 #include "train_options.h"
 
 enum { BATCH = 64, NEIGHBOURS = 20, SVM_REPEATS = 5, MAX_REPEATS = 100 };
@@ -70,13 +70,6 @@ static bool is(const struct probe *p, const char *classifier)
     return !strcmp(p->v->classifier, classifier);
 }
 
-static bool tell_solutions(void *user, int64_t done, int64_t total)
-{
-    (void)user, (void)total;
-    imx_progress_at((uint64_t)done, " ");
-    return !imx_signal_caught();
-}
-
 /* All runs at once: they share the machine. */
 static imx_status support_vectors(struct probe *p, const char *title, int repeat, int repeats,
                                   const struct imx_samples *train, const struct imx_samples *test, struct result *r)
@@ -91,20 +84,11 @@ static imx_status support_vectors(struct probe *p, const char *title, int repeat
         .tolerance = v->svm_tolerance,
         .seed = (uint64_t)(v->seed + repeat),
         .memory = v->svm_memory,
-        .progress = tell_solutions,
     };
-    const int64_t fit = imx_svm_images(train->n, train->d, v->svm_memory);
-    if (fit < train->n)
-        imx_say("%s: each run learns from %lld of %lld images, drawn by lot, the most that --svm-memory holds", title,
-                (long long)fit, (long long)train->n);
-    imx_progress_begin(title, (uint64_t)(p->data.classes == 2 ? 1 : p->data.classes) * (uint64_t)repeats, "solutions");
-    const imx_status status = imx_svm(&how, train, test, accuracy, &r->svm);
-    imx_progress_end();
-    if (status == IMX_OK && r->svm.unconverged)
-        imx_say("%s: %d solutions reached the limit of iterations before the tolerance", title, r->svm.unconverged);
-    for (int i = 0; status == IMX_OK && i < repeats; i++)
+    IMX_TRY(imx_support_vectors(title, &how, train, test, accuracy, &r->svm));
+    for (int i = 0; i < repeats; i++)
         r->each[repeat + i] = (struct imx_scores){ accuracy[i], (double)NAN, (double)NAN };
-    return status;
+    return IMX_OK;
 }
 
 static imx_status classify_once(struct probe *p, const char *title, int repeat, const struct imx_samples *train,
@@ -378,9 +362,8 @@ static const struct imx_option options[] = {
         "classifier", classifier, "mlp", "mlp|linear|svm|knn",
         "one hidden layer of 200; a linear map; a linear support vector machine on standardised features; 20 nearest "
         "neighbours by cosine"),
-    IMX_ROW_CHOICE("svm-loss", svm_loss, "hinge", "hinge|squared",
-                   "of --classifier svm: the hinge loss, as the paper says, or its square"),
-    IMX_ROW_FLOAT("svm-c", svm_c, "C", "1", 1e-9, 1e9, "weight of the losses against the norm of the weights"),
+    IMX_ROW_SVM_LOSS("--classifier svm"),
+    IMX_ROW_SVM_C,
     IMX_ROW_FLOAT("svm-tolerance", svm_tolerance, "R", "0.1", 1e-9, 1e3,
                   "where the solver stops, as liblinear defines it"),
     IMX_ROW_SVM_MEMORY("for training features, 16 bytes a value; of more images as many as fit are drawn by lot"),

@@ -34,6 +34,13 @@
 #define IMX_ROW_SEED(text) IMX_ROW_INT("seed", seed, "0", 0, 9007199254740992.0, text)
 /* double lr */
 #define IMX_ROW_LR(normal, text) IMX_ROW_FLOAT("lr", lr, "R", normal, 1e-12, 10, text)
+/* char *svm_loss; whose: the machines that it is the loss of */
+#define IMX_ROW_SVM_LOSS(whose) \
+    IMX_ROW_CHOICE("svm-loss", svm_loss, "hinge", "hinge|squared", \
+                   "of " whose ": the hinge loss, as the paper says, or its square")
+/* double svm_c */
+#define IMX_ROW_SVM_C \
+    IMX_ROW_FLOAT("svm-c", svm_c, "C", "1", 1e-9, 1e9, "weight of the losses against the norm of the weights")
 /* uint64_t svm_memory */
 #define IMX_ROW_SVM_MEMORY(text) \
     { IMX_ROW("svm-memory", IMX_OPT_SIZE, svm_memory), .value = "SIZE", .fallback = "1G", .min = 65536, .max = 1e15, \

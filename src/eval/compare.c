@@ -281,7 +281,8 @@ static imx_status set_probe(struct imx_compare *c, size_t i, const struct imx_js
     return set_accuracy(c, i, tuned ? "fine-tuning" : "probes", name, row);
 }
 
-/* An object of measurements: its numbers, also those of objects within; one with an accuracy is that. */
+/* An object of measurements: its numbers and words, also those of objects within, but for the path of a picture; one
+ * with an accuracy is that. */
 static imx_status set_measured(struct imx_compare *c, size_t i, const char *prefix, const struct imx_json_node *object)
 {
     for (const struct imx_json_node *v = object->child; v; v = v->next) {
@@ -291,6 +292,8 @@ static imx_status set_measured(struct imx_compare *c, size_t i, const char *pref
             IMX_TRY(set_number(c, i, "measurements", name, v->number));
         else if (v->type == IMX_JSON_OBJECT && imx_json_get(v, "accuracy"))
             IMX_TRY(set_accuracy(c, i, "measurements", name, v));
+        else if (v->type == IMX_JSON_STRING && v->key && strcmp(v->key, "sheet") != 0)
+            IMX_TRY(set(c, i, "measurements", name, v->string));
         else if (v->type == IMX_JSON_OBJECT && strlen(prefix) < 60)
             IMX_TRY(set_measured(c, i, name, v));
     }

@@ -53,7 +53,8 @@ def compare(folder):
     make(c, 'infonce', [6, 4])
     write(a + '/probe-mlp.json', json.dumps([{'layer': 'y', 'classifier': 'mlp', 'untrained': u, 'accuracy': 0.5 - 0.25 * u,
                                               'std': 0.125 * (1 - u)} for u in (False, True)]))
-    write(a + '/measure.json', json.dumps({'mine_nats': 3.5, 'ndm': None, 'ssim': 0.25}))
+    write(a + '/measure.json', json.dumps({'mine_nats': 3.5, 'ndm': None, 'ssim': 0.25, 'sheet': 'a/drawn.png',
+                                         'svm': {'conv': {'accuracy': 0.5, 'images': 63}, 'loss': 'hinge'}}))
     write(c + '/probe-mlp.json', '[{"layer": "y",')
     with open(c + '/metrics.jsonl', 'a', encoding='utf-8') as f:
         f.write('{"step": 30, "lo')
@@ -68,6 +69,7 @@ def compare(folder):
     ok(re.search(r'reading: absolute-column-\S* +- +0\.5 +-', r.stdout), 'a reading of a long name: its last value')
     ok('50.00 +- 12.50 %' in r.stdout and line['y mlp untrained'][:2] == ['25.00', '%'] and line['mine_nats'][0] == '3.5' and
        'ndm' not in line, 'probes and measurements')
+    ok(line.get('svm loss', ['-'])[0] == 'hinge' and line.get('svm conv images', ['-'])[0] == '63' and 'sheet' not in line, 'what the support vector machines learnt')
     ok(line['peak memory'][:2] == ['3.0', 'MB'] and line['images/s'] == ['101', '101', '101'], 'cost')
     for word in ('different images', 'different devices', 'estimators differ', 'b<& is not finished: stopped at step 20 of 90'):
         ok(word in r.stderr, 'it is said: ' + word)

@@ -146,14 +146,28 @@ def check_neighbors():
     ok(done.returncode == 5 and not os.path.exists('x.png'), 'neighbors: no such image', done.stderr)
 
 
+def check_measured_svm(row, probed):
+    """The support vector machines of measure are those of probe, and it says what they learnt from."""
+    if isinstance(probed, str) and 'liblinear' in probed:
+        ok('svm' not in row, 'measure: svm # SKIP built without liblinear')
+        return
+    have = row.get('svm', {})
+    ok(isinstance(probed, list) and (have.get('c'), have.get('loss')) == (0.002, 'squared')
+       and [(r['accuracy'], r['std'], r['svm_images'], r['svm_unconverged']) for r in probed]
+       == [tuple(have[n][k] for k in ('accuracy', 'std', 'images', 'unconverged')) for n in LAYERS]
+       and [have[n]['images'] for n in LAYERS] == [63, 63, 240], 'measure: the support vector machines of probe', (have, probed))
+
+
 def check_measure():
     # synth's 16 pixels are enough for one scale and three strided convolutions
     args = ['measure', 'run', 'train', '--test', 'test', '--steps', '12', '--batch', '8', '--ndm-batch', '16', '--save']
-    done = call(*args, '--json')
+    svm = ['--svm-loss', 'squared', '--svm-c', '0.002', '--svm-memory', '1M']
+    done = call(*args, *svm, '--json')
     row = json.loads(done.stdout or '{}')
     keys = ('mine_nats', 'mine_heldout_nats', 'ndm', 'ndm_sigmoid', 'ssim', 'ms_ssim')
     ok(done.returncode == 0 and all(isinstance(row[k], float) and abs(row[k]) < 1000 for k in keys) and row['ssim_scales'] == 1
        and row['images'] == 240 and row['test_images'] == 90, 'measure: the whole row', (row, done.stderr))
+    check_measured_svm(row, probe('--classifier', 'svm', '--test', 'test', *svm))
     ok(os.path.exists('run/reconstructions.png'), 'measure: a sheet of reconstructions')
     with open('run/measure.json', encoding='utf-8') as file:
         ok(json.load(file) == row, 'measure: --save writes the same')
@@ -172,7 +186,7 @@ def check_missing_layer():
     done = call('train', 'few', '-o', 'multi', '--encoder', 'fold-multi-resnet19', '--epochs', '1', '--batch', '30', '--critic-units', '16')
     if not ok(done.returncode == 0, 'a run of an encoder with several globals', done.stderr):
         return
-    args = ['measure', 'multi', 'few', '--steps', '1', '--batch', '2']
+    args = ['measure', 'multi', 'few', '--steps', '1', '--batch', '2', '--svm-memory', '64K']
     row = call(*args, '--json')
     text = call(*args).stdout
     svm = json.loads(row.stdout or '{}').get('svm')
@@ -181,6 +195,7 @@ def check_missing_layer():
         return
     ok(row.returncode == 0 and isinstance(svm, dict) and 'conv' in svm and 'y' in svm and 'fc' not in svm
        and 'SVM (fc)     -' in text and 'SVM (Y)      -' not in text, 'measure: an encoder without fc', (row.stderr, svm, text))
+    ok('hinge loss, C 1)  (%d of 48 images)' % svm['conv']['images'] in text, 'measure: how many images memory held', (svm, text))
 
 
 def check_compare(measured):
