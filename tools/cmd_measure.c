@@ -23,7 +23,7 @@
 enum { SVM_REPEATS = 5, SHEET_COLUMNS = 8, SHEET_IMAGES = 32 };
 
 struct values {
-    char *test, *device, *svm_loss;
+    char *test, *device, *svm_loss, *ndm_heldout;
     bool mine, ndm, ssim, untrained, save;
     int64_t steps, batch, ndm_batch, seed;
     double lr, mine_penalty, svm_c;
@@ -109,12 +109,23 @@ static imx_status run_mine(struct measure *m)
     return status;
 }
 
+static bool held_out(const struct measure *m)
+{
+    return !strcmp(m->v->ndm_heldout, "on");
+}
+
 static imx_status run_ndm(struct measure *m)
 {
     const struct values *v = m->v;
     const double start = imx_now();
     for (int squash = 0; squash < 2; squash++) {
-        const struct imx_ndm how = { squash, (int32_t)v->ndm_batch, v->steps, v->lr, (uint64_t)v->seed, tell, NULL };
+        const struct imx_ndm how = { .sigmoid = squash,
+                                     .all = !held_out(m),
+                                     .batch = (int32_t)v->ndm_batch,
+                                     .steps = v->steps,
+                                     .lr = v->lr,
+                                     .seed = (uint64_t)v->seed,
+                                     .progress = tell };
         imx_progress_begin(squash ? "dependence (NDM), sigmoid" : "dependence (NDM)", (uint64_t)v->steps, "steps");
         const imx_status status = imx_ndm(m->dev, &how, m->learn[IMX_FEATURE_Y], m->data.n_train,
                                           m->width[IMX_FEATURE_Y], squash ? &m->sigmoid : &m->plain);
@@ -222,9 +233,12 @@ static void as_text(const struct measure *m)
     if (m->mine)
         printf("%-12s %.2f nats  (unseen images: %.2f; for comparing encoders, no absolute value)\n", "MINE I(X,Y)",
                m->info.nats, m->info.heldout);
-    if (m->ndm)
+    if (m->ndm && held_out(m))
         printf("%-12s %.3f (%.3f)  nats of unseen codes through a sigmoid (as they are); of learned ones %.3f (%.3f)\n",
                "NDM", m->sigmoid.nats, m->plain.nats, m->sigmoid.learned, m->plain.learned);
+    else if (m->ndm)
+        printf("%-12s %.3f (%.3f)  nats of the learned codes through a sigmoid (as they are), %d a step\n", "NDM",
+               m->sigmoid.nats, m->plain.nats, m->plain.batch);
     if (m->sheet[0])
         printf("%-12s %s\n", "drawings", m->sheet);
 }
@@ -242,6 +256,10 @@ static void as_json(const struct measure *m, struct imx_json *j)
         imx_json_double(j, "ndm_sigmoid", m->sigmoid.nats);
         imx_json_double(j, "ndm_learned", m->plain.learned);
         imx_json_double(j, "ndm_sigmoid_learned", m->sigmoid.learned);
+        imx_json_int(j, "ndm_step", m->plain.step);
+        imx_json_int(j, "ndm_sigmoid_step", m->sigmoid.step);
+        imx_json_int(j, "ndm_batch", m->plain.batch);
+        imx_json_string(j, "ndm_heldout", m->v->ndm_heldout);
         imx_json_double(j, "ndm_seconds", m->seconds[1]);
     }
     if (m->ssim) {
@@ -362,7 +380,12 @@ static const struct imx_option options[] = {
         "of each network that is trained to measure; the step size falls to a tenth at a half and again at three "
         "quarters"),
     IMX_ROW_INT("batch", batch, "64", 2, 65536, "images a step, of --mine and --ssim"),
-    IMX_ROW_INT("ndm-batch", ndm_batch, "1000", 2, 1000000, "codes a step, of --ndm; at most 15 % of them all"),
+    IMX_ROW_INT("ndm-batch", ndm_batch, "1000", 2, 1000000,
+                "codes a step, of --ndm; at most all that there are, with --ndm-heldout on 15 % of them"),
+    IMX_ROW_CHOICE(
+        "ndm-heldout", ndm_heldout, "on", "on|off",
+        "off: all codes teach, and --ndm is their value after the last step, as published with --ndm-batch 10000; on: "
+        "70 % teach, 15 % choose the step, 15 % give the value"),
     IMX_ROW_LR("1e-4", "Adam's step size"),
     IMX_ROW_FLOAT(
         "mine-penalty", mine_penalty, "R", "0.5", 0, 1e6,
@@ -383,6 +406,7 @@ static const char *const examples[] = {
     "infomax measure runs/photos photos",
     "infomax measure runs/c10 cifar10 --test cifar10#test --ssim --steps 10000",
     "infomax measure runs/c10 cifar10 --mine --ndm --json",
+    "infomax measure runs/c10 cifar10 --ndm --ndm-heldout off --ndm-batch 10000",
     "infomax measure runs/c10 cifar10 --save",
     NULL,
 };

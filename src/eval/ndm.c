@@ -118,7 +118,10 @@ static imx_status learn(struct ndm *m, struct imx_ndm_result *r)
         if ((step + 1) % every == 0 || step + 1 == m->how->steps) {
             IMX_GO(imx_fit_check(&m->fit, "the dependency critic"));
             IMX_GO(value(m, CHOOSE, &now));
-            if (now > best) {
+            if (m->how->all) {
+                r->nats = r->learned = now;
+                r->step = step + 1;
+            } else if (now > best) {
                 best = now;
                 r->step = step + 1;
                 IMX_GO(value(m, JUDGE, &r->nats));
@@ -134,10 +137,11 @@ fail:
     return status;
 }
 
-/* A copy in an order drawn by lot, so that parts are alike whatever the order of the images was. */
+/* A copy in an order drawn by lot, so that parts are alike whatever the order of the images was; of `all`, each part
+ * is the whole. */
 static imx_status split(struct ndm *m, const float *codes, int64_t n, float *copy)
 {
-    const int64_t held = n * 15 / 100;
+    const int64_t held = n * 15 / 100, taught = m->how->all ? n : n - 2 * held;
     imx_permute(m->how->seed, UINT64_MAX, IMX_STREAM_SPLIT, m->order, (uint32_t)n);
     for (int64_t i = 0; i < n; i++)
         for (int32_t c = 0; c < m->d; c++) {
@@ -146,12 +150,12 @@ static imx_status split(struct ndm *m, const float *codes, int64_t n, float *cop
                 return imx_fail(IMX_E_NONFINITE, "the code of image %u is not finite", m->order[i]);
             copy[i * m->d + c] = m->how->sigmoid ? (float)(1 / (1 + exp(-(double)y))) : y;
         }
-    m->n[CHOOSE] = m->n[JUDGE] = held;
-    m->n[LEARN] = n - 2 * held;
+    m->n[LEARN] = taught;
+    m->n[CHOOSE] = m->n[JUDGE] = m->how->all ? n : held;
     m->code[LEARN] = copy;
-    m->code[CHOOSE] = copy + m->n[LEARN] * m->d;
-    m->code[JUDGE] = copy + (m->n[LEARN] + held) * m->d;
-    m->batch = (int32_t)(held < m->how->batch ? held : m->how->batch);
+    m->code[CHOOSE] = m->how->all ? copy : copy + taught * m->d;
+    m->code[JUDGE] = m->how->all ? copy : copy + (taught + held) * m->d;
+    m->batch = (int32_t)(m->n[JUDGE] < m->how->batch ? m->n[JUDGE] : m->how->batch);
     return IMX_OK;
 }
 
@@ -173,6 +177,7 @@ imx_status imx_ndm(struct imx_dev *dev, const struct imx_ndm *how, const float *
     if (!copy || !m.mixed || !m.joint || !m.fakes || !m.order)
         IMX_GO(imx_fail(IMX_E_NOMEM, "no memory to measure dependence"));
     IMX_GO(split(&m, codes, n, copy));
+    result->batch = m.batch;
     IMX_GO(build(&m, dev));
     status = learn(&m, result);
 fail:

@@ -36,6 +36,42 @@ static double measure(struct imx_dev *dev, int32_t d, double rho, bool sigmoid, 
     return r.nats;
 }
 
+enum { STEPS = 240, LOOK = 20 };
+
+static bool keep(void *user, int64_t step, double value)
+{
+    ((double *)user)[step / LOOK] = value;
+    return true;
+}
+
+/* A column twice determines itself: without codes held out the value has no end. Independent columns of few codes are
+ * learnt by heart, which is seen without codes held out alone. */
+static void without_heldout(struct imx_dev *dev)
+{
+    enum { MANY = N / 2, FEW = 400 };
+    static float twice[MANY * 2], apart[FEW * 8];
+    double at[STEPS / LOOK + 1];
+    struct imx_ndm_result r = { 0 }, seen = { 0 }, unseen = { 0 };
+    struct imx_ndm how = { .all = true, .batch = 500, .steps = STEPS, .lr = 1e-3, .progress = keep, .user = at };
+    for (uint32_t i = 0; i < MANY; i++)
+        twice[2 * i] = twice[2 * i + 1] = (float)normal(0, i);
+    for (uint32_t i = 0; i < FEW * 8; i++)
+        apart[i] = (float)normal(20, i);
+    bool ran = imx_ndm(dev, &how, twice, MANY, 2, &r) == IMX_OK;
+    tap_ok(ran && at[4] > at[1] + 0.5 && at[12] > at[4] + 0.2 && at[12] > 3,
+           "ndm of a column twice keeps rising: %.3f, %.3f, %.3f nats after 20, 80, 240 steps", at[1], at[4], at[12]);
+    tap_ok(ran && r.nats == at[12] && r.learned == r.nats && r.step == STEPS && r.batch == 500,
+           "its value is that of the end: %.3f nats, step %d, batch %d", r.nats, (int)r.step, r.batch);
+    how.batch = 10000;
+    ran = imx_ndm(dev, &how, apart, FEW, 8, &seen) == IMX_OK;
+    how.all = false;
+    ran = ran && imx_ndm(dev, &how, apart, FEW, 8, &unseen) == IMX_OK;
+    tap_ok(
+        ran && seen.nats > 0.5 && fabs(unseen.nats) < 0.1 && seen.batch == FEW && unseen.batch == FEW * 15 / 100,
+        "ndm of %d codes of independent columns: %.3f nats of those learnt in batches of %d, %.3f of unseen ones, %d",
+        FEW, seen.nats, seen.batch, unseen.nats, unseen.batch);
+}
+
 /* MINE between images and codes of a known law: an image is as bright as a normal number (in bytes, 40 to a deviation:
  * what is lost to them is far below what is tested), the code is a number correlated with it: I = -ln(1 - rho^2) / 2.
  * Without the penalty, which keeps the critic from the bound. */
@@ -70,6 +106,7 @@ int main(void)
     tap_ok(fabs(squashed - 0.8304) < 0.12, "ndm of the pair through a sigmoid: %.4f nats, the same in theory",
            squashed);
     tap_ok(more > 1.5 && more < 3.2, "ndm of nearly the same column twice: %.4f nats, 3.1 in theory", more);
+    without_heldout(dev);
     const struct imx_mine_result apart = informed(dev, 0, 60), joint = informed(dev, 0.9, 200);
     tap_ok(fabs(apart.nats) < 0.05 && fabs(apart.heldout) < 0.05,
            "mine of images and codes that are independent: %.4f nats, %.4f on images held out; 0 in theory", apart.nats,

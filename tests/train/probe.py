@@ -167,6 +167,8 @@ def check_measure():
     keys = ('mine_nats', 'mine_heldout_nats', 'ndm', 'ndm_sigmoid', 'ssim', 'ms_ssim')
     ok(done.returncode == 0 and all(isinstance(row[k], float) and abs(row[k]) < 1000 for k in keys) and row['ssim_scales'] == 1
        and row['images'] == 240 and row['test_images'] == 90, 'measure: the whole row', (row, done.stderr))
+    ok(1 <= row['ndm_step'] <= 12 and 1 <= row['ndm_sigmoid_step'] <= 12 and row['ndm_batch'] == 16 and row['ndm_heldout'] == 'on',
+       'measure: where ndm stopped', row)
     check_measured_svm(row, probe('--classifier', 'svm', '--test', 'test', *svm))
     ok(os.path.exists('run/reconstructions.png'), 'measure: a sheet of reconstructions')
     with open('run/measure.json', encoding='utf-8') as file:
@@ -174,6 +176,10 @@ def check_measure():
     done = call('measure', 'run', 'train', '--ndm', '--steps', '3')
     ok(done.returncode == 0 and 'NDM' in done.stdout and 'of learned ones' in done.stdout and 'MINE' not in done.stdout,
        'measure: only what is asked for', done.stderr)
+    done = call('measure', 'run', 'train', '--ndm', '--ndm-heldout', 'off', '--steps', '3', '--test', 'test', '--json')
+    seen = json.loads(done.stdout or '{}')
+    ok(done.returncode == 0 and (seen['ndm_step'], seen['ndm_sigmoid_step'], seen['ndm_batch'], seen['ndm_heldout']) == (3, 3, 240, 'off')
+       and seen['ndm'] == seen['ndm_learned'], 'measure: ndm with no codes held out', (seen, done.stderr))
     done = call(*args, '--ssim', '--untrained')
     ok(done.returncode == 0 and json.load(open('run/measure-untrained.json', encoding='utf-8'))['untrained'],
        'measure: --save --untrained has a file of its own', done.stderr)
