@@ -1,4 +1,4 @@
-/* The measures of dependence against laws whose information is known, in short trainings (dim_method 7.4, 11). */
+/* MINE, NDM and the decoder behind SSIM against laws whose answer is known, in short trainings (dim_method 7, 11). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 #include "base/philox.h"
 #include "eval/mine.h"
 #include "eval/ndm.h"
+#include "eval/redraw.h"
 
 enum { N = 6000, SIDE = 8 };
 
@@ -91,6 +92,78 @@ static struct imx_mine_result informed(struct imx_dev *dev, double rho, int64_t 
     return r;
 }
 
+/* Images that three numbers make: brightness and its slopes across and down. */
+enum { TAUGHT = 1500, ASKED = 83, WIDE = 12, PIXELS = WIDE * WIDE, SHEET = 20 };
+static struct {
+    uint8_t pix[TAUGHT + ASKED][PIXELS];
+    float code[TAUGHT + ASKED][3], other[TAUGHT + ASKED][3];
+} slopes;
+
+static double real(int i, int k)
+{
+    return slopes.pix[i][k] / 127.5 - 1;
+}
+
+/* Returns the variance of the images that are asked for, in [-1,1]: what one picture for all of them would err. */
+static double make_slopes(void)
+{
+    double variance = 0;
+    for (uint32_t i = 0; i < TAUGHT + ASKED; i++) {
+        uint32_t r[4];
+        imx_random4(12, 3, IMX_STREAM_TEST, i, r);
+        for (int k = 0; k < 3; k++)
+            slopes.code[i][k] = 2 * imx_unit(r[k]) - 1;
+        for (int k = 0; k < PIXELS; k++) {
+            const double x = 2.0 * (k % WIDE) / (WIDE - 1) - 1, y = 2.0 * (k / WIDE) / (WIDE - 1) - 1;
+            const float *c = slopes.code[i];
+            slopes.pix[i][k] =
+                (uint8_t)lrint(127.5 * (1 + 0.4 * (double)c[0] + 0.3 * x * (double)c[1] + 0.3 * y * (double)c[2]));
+        }
+    }
+    for (int i = 0; i < TAUGHT + ASKED; i++) /* the code of the next image, of the same kind */
+        memcpy(slopes.other[i], slopes.code[i < TAUGHT ? (i + 1) % TAUGHT : TAUGHT + (i - TAUGHT + 1) % ASKED],
+               sizeof *slopes.other);
+    for (int k = 0; k < PIXELS; k++) {
+        double mean = 0;
+        for (int i = TAUGHT; i < TAUGHT + ASKED; i++)
+            mean += real(i, k) / ASKED;
+        for (int i = TAUGHT; i < TAUGHT + ASKED; i++)
+            variance += (real(i, k) - mean) * (real(i, k) - mean) / ASKED / PIXELS;
+    }
+    return variance;
+}
+
+static struct imx_redraw_result redraw(struct imx_dev *dev, float (*code)[3])
+{
+    struct imx_redraw_result r = { .error = NAN };
+    const struct imx_redraw how = { .batch = 16, .steps = 300, .lr = 1e-3, .sheet = SHEET };
+    const struct imx_redraw_set learn = { slopes.pix[0], code[0], TAUGHT },
+                                test = { slopes.pix[TAUGHT], code[TAUGHT], ASKED };
+    if (imx_redraw(dev, &how, &learn, &test, WIDE, WIDE, 1, 3, &r) != IMX_OK)
+        printf("# %s\n", imx_error_text());
+    return r;
+}
+
+static void decoder(struct imx_dev *dev)
+{
+    const double variance = make_slopes();
+    struct imx_redraw_result own = redraw(dev, slopes.code), other = redraw(dev, slopes.other);
+    double sheet = 0;
+    for (int i = 0; i < SHEET && own.drawn; i++)
+        for (int k = 0; k < PIXELS; k++)
+            sheet += pow(own.drawn[i * PIXELS + k] / 127.5 - 1 - real(TAUGHT + i, k), 2) / PIXELS / SHEET;
+    tap_ok(
+        own.error < 0.05 * variance && own.ssim > 0.9 && own.ms_ssim > 0.9,
+        "a decoder draws images from the numbers that made them: squared error %.5f of a variance of %.5f, SSIM %.3f",
+        own.error, variance, own.ssim);
+    tap_ok(other.error > 0.9 * variance && other.ssim < 0.7, "and not from those of others: %.5f, SSIM %.3f",
+           other.error, other.ssim);
+    tap_ok(own.drawn && own.kept == SHEET && sheet < 0.05 * variance,
+           "its first drawings are of the first images: %.5f", sheet);
+    free(own.drawn);
+    free(other.drawn);
+}
+
 int main(void)
 {
     struct imx_dev *dev = NULL;
@@ -114,6 +187,7 @@ int main(void)
     tap_ok(fabs(joint.nats - 0.8304) < 0.12 && fabs(joint.heldout - 0.8304) < 0.15,
            "mine of brightness and a number correlated by 0.9: %.4f nats, %.4f on images held out; 0.8304 in theory",
            joint.nats, joint.heldout);
+    decoder(dev);
     tap_ok(imx_ndm(dev, &how, few, 32, 2, &r) == IMX_E_DATA, "too few codes are refused");
     static float bad[64 * 2];
     bad[77] = NAN;
