@@ -119,7 +119,7 @@ static imx_status upload_images(struct mine *m, struct imx_graph *g, imx_tid to,
     return imx_graph_upload(g, to, m->bytes);
 }
 
-/* The images of batch `step` of an order: epochs run on into each other. */
+/* The images of a step's batch, by lot among those that teach; one may come again. A stream is a draw of its own. */
 static void choose(struct mine *m, int64_t step, uint32_t stream)
 {
     uint32_t draw = 0;

@@ -75,8 +75,8 @@ static void without_heldout(struct imx_dev *dev)
 
 /* MINE between images and codes of a known law: an image is as bright as a normal number (in bytes, 40 to a deviation:
  * what is lost to them is far below what is tested), the code is a number correlated with it: I = -ln(1 - rho^2) / 2.
- * Without the penalty, which keeps the critic from the bound. */
-static struct imx_mine_result informed(struct imx_dev *dev, double rho, int64_t steps)
+ * A penalty keeps the critic from the bound. */
+static struct imx_mine_result informed(struct imx_dev *dev, double rho, int64_t steps, double penalty)
 {
     static uint8_t pix[N * SIDE * SIDE];
     static float code[N];
@@ -86,7 +86,7 @@ static struct imx_mine_result informed(struct imx_dev *dev, double rho, int64_t 
         memset(pix + i * SIDE * SIDE, byte < 0 ? 0 : byte > 255 ? 255 : (int)byte, SIDE * SIDE);
         code[i] = (float)(rho * x + sqrt(1 - rho * rho) * normal(11, i));
     }
-    const struct imx_mine how = { .batch = 64, .steps = steps, .lr = 1e-3 };
+    const struct imx_mine how = { .batch = 64, .steps = steps, .lr = 1e-3, .penalty = penalty };
     if (imx_mine(dev, &how, pix, N, SIDE, SIDE, 1, code, 1, &r) != IMX_OK)
         printf("# %s\n", imx_error_text());
     return r;
@@ -180,13 +180,18 @@ int main(void)
            squashed);
     tap_ok(more > 1.5 && more < 3.2, "ndm of nearly the same column twice: %.4f nats, 3.1 in theory", more);
     without_heldout(dev);
-    const struct imx_mine_result apart = informed(dev, 0, 60), joint = informed(dev, 0.9, 200);
+    const struct imx_mine_result apart = informed(dev, 0, 60, 0), joint = informed(dev, 0.9, 200, 0),
+                                 smooth = informed(dev, 0.9, 200, 0.5);
     tap_ok(fabs(apart.nats) < 0.05 && fabs(apart.heldout) < 0.05,
            "mine of images and codes that are independent: %.4f nats, %.4f on images held out; 0 in theory", apart.nats,
            apart.heldout);
     tap_ok(fabs(joint.nats - 0.8304) < 0.12 && fabs(joint.heldout - 0.8304) < 0.15,
            "mine of brightness and a number correlated by 0.9: %.4f nats, %.4f on images held out; 0.8304 in theory",
            joint.nats, joint.heldout);
+    tap_ok(smooth.nats > 0.4 && smooth.nats < joint.nats - 0.05 && smooth.heldout > 0.4 &&
+               smooth.heldout < joint.heldout - 0.04,
+           "with the penalty on the critic's gradient, 0.5: %.4f nats, %.4f; less, and far above 0", smooth.nats,
+           smooth.heldout);
     decoder(dev);
     tap_ok(imx_ndm(dev, &how, few, 32, 2, &r) == IMX_E_DATA, "too few codes are refused");
     static float bad[64 * 2];
