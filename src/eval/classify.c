@@ -61,10 +61,15 @@ static imx_status upload_batch(struct net *net, struct feed *f, const uint32_t *
     return net->label ? imx_graph_upload(net->g, net->label, f->label) : IMX_OK;
 }
 
+double imx_classify_rate(double lr, int32_t epoch)
+{
+    return lr * (epoch >= 100 ? 0.01 : epoch >= 50 ? 0.1 : 1.0);
+}
+
 static imx_status train_epoch(struct net *net, struct feed *f, const struct imx_classify *how, int32_t epoch,
                               uint64_t *step, uint32_t *order)
 {
-    const double lr = how->lr * (epoch >= 100 ? 0.01 : epoch >= 50 ? 0.1 : 1.0);
+    const double lr = imx_classify_rate(how->lr, epoch);
     imx_permute(how->seed, (uint64_t)epoch, IMX_STREAM_SPLIT, order, (uint32_t)f->s->n);
     for (int64_t at = 0; at + how->batch <= f->s->n; at += how->batch, ++*step) {
         float hyp[IMX_HYP_COUNT];

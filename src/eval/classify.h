@@ -29,6 +29,9 @@ IMX_MUST_CHECK imx_status imx_classify(struct imx_dev *dev, const struct imx_cla
                                        const struct imx_samples *train, const struct imx_samples *test,
                                        struct imx_scores *scores);
 
+/* The step size in `epoch` (0, 1, ...) of a classifier that begins with lr. */
+double imx_classify_rate(double lr, int32_t epoch);
+
 /* mean[d] and scale[d] = 1 / (deviation + 1e-6) of each value over all samples, labelled or not. E_NOMEM. */
 IMX_MUST_CHECK imx_status imx_standardise(const struct imx_samples *s, float *mean, float *scale);
 
