@@ -139,6 +139,11 @@ def check_neighbors():
        and [n['path'] for n in have] == [names[i] for _, i in want], 'neighbors: by the features that embed writes', (have, want))
     ok(rows[1]['neighbors'][0]['index'] == 7 and rows[1]['neighbors'][0]['distance'] < 1e-4
        and [n['index'] for n in rows[1]['neighbors'][1:]] == [i for _, i in want[:3]], 'neighbors: a file is decoded as in training', rows)
+    done = call('neighbors', 'run', 'train', '--query', '7', '-o', 'l1.png', '--k', '4', '--metric', 'l1', '--json')
+    have = json.loads(done.stdout or '[{"neighbors": []}]')[0]['neighbors']
+    want = sorted((sum(abs(x - y) for x, y in zip(vectors[7], v)), i) for i, v in enumerate(vectors) if i != 7)[:4]
+    ok([n['index'] for n in have] == [i for _, i in want] and all(abs(n['distance'] - d) <= 1e-3 * d for n, (d, _) in zip(have, want)),
+       'neighbors: by --metric l1', (have, want, done.stderr))
     with open('near.png', 'rb') as file:
         head = file.read(24)
     ok(head[:4] == b'\x89PNG' and struct.unpack('>2I', head[16:]) == (5 * 68 + 4 + 16, 2 * 68 + 4), 'neighbors: the sheet', head)
