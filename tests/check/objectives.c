@@ -1,5 +1,6 @@
 /* Objectives: gradients of whole training graphs, with an adversary's gradient penalty (second order), against
- * differences; each player follows its own loss; constants at the start; what an occlusion leaves. */
+ * differences; each player follows its own loss; on every device losses and gradients of the double oracle; constants
+ * at the start; what an occlusion leaves. */
 #include "devices.h"
 #include "ops/critic.h"
 #include "whole.h"
@@ -23,19 +24,56 @@ static struct imx_net_spec two_critics(void)
     return s;
 }
 
+enum { BOTH = IMX_COORDINATES_ABSOLUTE | IMX_COORDINATES_RELATIVE };
+
+/* Nets of all terms; rivals: how the names of the adversary's parameters begin; least: parameters with a gradient. */
+static const struct {
+    const char *name, *objective;
+    int form;
+    double gamma, penalty;
+    int prior;
+    bool occlude;
+    int coordinates;
+    bool crops;
+    const char *rivals;
+    int least;
+} nets[] = {
+    { "local and uniform prior", "dim-local", IMX_CRITIC_BILINEAR, 0.5, 1, IMX_PRIOR_UNIFORM, false, 0, false, "prior.",
+      31 },
+    { "global, encode-dot, and normal prior", "dim-global", IMX_CRITIC_ENCODE_DOT, 1, 3, IMX_PRIOR_GAUSSIAN, false, 0,
+      false, "prior.", 31 },
+    { "global, bilinear, occluded", "dim-global", IMX_CRITIC_BILINEAR, 0, 0, IMX_PRIOR_UNIFORM, true, 0, false, NULL,
+      25 },
+    { "local and global, occluded", "dim-local-global", IMX_CRITIC_BILINEAR, 0, 0, IMX_PRIOR_UNIFORM, true, 0, false,
+      NULL, 35 },
+    { "local and global, occluded, coordinates, uniform prior", "dim-local-global", IMX_CRITIC_BILINEAR, 0.3, 2,
+      IMX_PRIOR_UNIFORM, true, BOTH, false, "prior.", 61 },
+    { "several globals, occluded, coordinates, normal prior", "dim-local", IMX_CRITIC_ENCODE_DOT, 0.5, 3,
+      IMX_PRIOR_GAUSSIAN, true, IMX_COORDINATES_RELATIVE, true, "prior.", 66 },
+};
+enum { NETS = sizeof nets / sizeof *nets };
+
+static struct imx_net_spec spec_at(int i)
+{
+    struct imx_net_spec s = spec_of(nets[i].objective, nets[i].form, nets[i].gamma, nets[i].occlude);
+    s.mix.penalty = nets[i].penalty;
+    s.mix.prior = nets[i].prior;
+    s.mix.coordinates = nets[i].coordinates;
+    s.mix.coordinates_weight = 0.7;
+    if (nets[i].coordinates) /* few places: each of their predictor's 512 ReLUs is a kink that rounding may cross */
+        s.w = 12;
+    if (nets[i].crops)
+        s.encoder = &whole_crops;
+    return s;
+}
+
 static void gradients(struct imx_dev *host)
 {
-    struct imx_net_spec s = spec_of("dim-local", IMX_CRITIC_BILINEAR, 0.5, false);
-    whole_check(host, &s, "local and uniform prior", "prior.", 31);
-    s = spec_of("dim-global", IMX_CRITIC_ENCODE_DOT, 1, false);
-    s.mix.prior = IMX_PRIOR_GAUSSIAN;
-    s.mix.penalty = 3;
-    whole_check(host, &s, "global, encode-dot, and normal prior", "prior.", 31);
-    s = spec_of("dim-global", IMX_CRITIC_BILINEAR, 0, true);
-    whole_check(host, &s, "global, bilinear, occluded", NULL, 25);
-    s = spec_of("dim-local-global", IMX_CRITIC_BILINEAR, 0, true);
-    whole_check(host, &s, "local and global, occluded", NULL, 35);
-    s = spec_of("dim-local-global", IMX_CRITIC_BILINEAR, 0, false);
+    for (int i = 0; i < NETS; i++) {
+        const struct imx_net_spec s = spec_at(i);
+        whole_check(host, &s, nets[i].name, nets[i].rivals, nets[i].least);
+    }
+    struct imx_net_spec s = spec_of("dim-local-global", IMX_CRITIC_BILINEAR, 0, false);
     s.mix.activation = 0.75;
     whole_check(host, &s, "local and global, activation penalty", NULL, 35);
     s = two_critics();
@@ -45,6 +83,21 @@ static void gradients(struct imx_dev *host)
     s.critic = (struct imx_critic_spec){ &imx_critics[IMX_CRITIC_ENCODE_DOT], 9, IMX_EST_DV };
     s.global = (struct imx_critic_spec){ &imx_critics[IMX_CRITIC_BILINEAR], 12, IMX_EST_INFONCE };
     whole_check(host, &s, "local encode-dot dv, global bilinear infonce, several globals", NULL, 60);
+}
+
+static void steps(struct imx_dev *dev, const char *where)
+{
+    for (int i = 0; i < NETS; i++) {
+        struct imx_net_spec s = spec_at(i);
+        struct whole n;
+        char what[128];
+        s.batch = 5;
+        snprintf(what, sizeof what, "%s, %s", where, nets[i].name);
+        if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: a tiny network is built", what))
+            continue;
+        whole_step(&n, what);
+        whole_close(&n);
+    }
 }
 
 static double term(const struct whole *n, const char *name)
@@ -328,6 +381,7 @@ int main(void)
     statistics(host);
     refusals(host);
     imx_dev_close(host);
+    on_devices(steps);
     on_devices(constants);
     on_devices(both_read);
     on_devices(two_read);

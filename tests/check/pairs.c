@@ -105,35 +105,11 @@ static void check_step(struct imx_dev *dev, const char *where)
     for (int i = 0; i < NETS; i++) {
         const struct imx_net_spec spec = spec_at(i);
         struct whole n;
-        struct imx_oracle *o = NULL;
-        float loss[3] = { NAN, NAN, NAN };
-        double wrong = 0, size = 0;
-        if (!tap_ok(whole_open(dev, &spec, &n) == IMX_OK, "%s %s: a tiny network is built", where, nets[i].name))
+        char what[160];
+        snprintf(what, sizeof what, "%s %s", where, nets[i].name);
+        if (!tap_ok(whole_open(dev, &spec, &n) == IMX_OK, "%s: a tiny network is built", what))
             continue;
-        const struct imx_graph *g = n.net.g;
-        if (imx_oracle_create(g, &o) != IMX_OK || whole_load(o, g) != IMX_OK)
-            abort();
-        imx_oracle_run(o, whole_nodes_until(g, &imx_op_gradnorm));
-        imx_status status = imx_graph_run(n.net.g);
-        if (status == IMX_OK)
-            status = imx_graph_download(n.net.g, n.net.loss, &loss[0]);
-        const double want = imx_oracle_real(o, n.net.loss)[0];
-        for (imx_tid t = 1; t < g->n_tensors && status == IMX_OK; t++) {
-            const struct imx_tensor *x = &g->tensor[t];
-            float *got = x->place == IMX_PLACE_GRAD ? malloc((size_t)x->count * sizeof *got) : NULL;
-            if (got)
-                status = dev->vt->download(dev, got, x->mem, (uint64_t)x->count * sizeof *got);
-            for (int64_t k = 0; got && k < x->count; k++) {
-                wrong += pow((double)got[k] - imx_oracle_real(o, t)[k], 2);
-                size += pow(imx_oracle_real(o, t)[k], 2);
-            }
-            free(got);
-        }
-        tap_ok(status == IMX_OK && fabs((double)loss[0] - want) <= 1e-5 * (0.1 + fabs(want)) && size > 0 &&
-                   sqrt(wrong / size) <= 1e-4,
-               "%s %s: loss %.7g, oracle %.7g, gradient %.2g off", where, nets[i].name, (double)loss[0], want,
-               sqrt(wrong / size));
-        imx_oracle_destroy(o);
+        whole_step(&n, what);
         whole_close(&n);
     }
 }

@@ -1,4 +1,5 @@
-/* Whole training graphs, for tests: built small, their gradients in double precision against central differences. */
+/* Whole training graphs, for tests: built small, their gradients in double precision against central differences, a
+ * device's step against double precision. */
 #ifndef IMX_TESTS_WHOLE_H
 #define IMX_TESTS_WHOLE_H
 
@@ -246,6 +247,17 @@ static inline int whole_forward(const struct whole *n)
     return last;
 }
 
+/* Length of all parameters' gradients. */
+static inline double whole_length(struct imx_oracle *o)
+{
+    const struct imx_graph *g = o->graph;
+    double square = 0;
+    for (imx_tid t = 1; t < g->n_tensors; t++)
+        for (int64_t i = 0; g->tensor[t].place == IMX_PLACE_GRAD && i < g->tensor[t].count; i++)
+            square += imx_oracle_real(o, t)[i] * imx_oracle_real(o, t)[i];
+    return sqrt(square);
+}
+
 /* Builds the graph of the spec on the host and checks the gradient of every parameter; those whose name begins with
  * `rivals` (NULL: none) against the rival's loss; at least `least` of them. Returns the gradient's length, NaN when
  * nothing could be built. */
@@ -259,16 +271,12 @@ static inline double whole_check(struct imx_dev *host, const struct imx_net_spec
     const struct imx_graph *g = n.net.g;
     const int all = whole_nodes_until(g, &imx_op_gradnorm);
     const int forward = whole_forward(&n);
-    double worst = 0, length = 0;
+    double worst = 0;
     int compared = 0;
     if (imx_oracle_create(g, &o) != IMX_OK || whole_load(o, g) != IMX_OK)
         abort();
     imx_oracle_run(o, all);
-    for (imx_tid t = 1; t < g->n_tensors; t++)
-        if (g->tensor[t].place == IMX_PLACE_GRAD)
-            for (int64_t i = 0; i < g->tensor[t].count; i++)
-                length += imx_oracle_real(o, t)[i] * imx_oracle_real(o, t)[i];
-    length = sqrt(length);
+    const double length = whole_length(o);
     tap_ok(length > 1e-3 && isfinite(length), "%s: the gradient's length is %.3g", what, length);
     for (imx_tid t = 1; t < g->n_tensors; t++) {
         if (g->tensor[t].place != IMX_PLACE_PARAM || n.store->param[g->tensor[t].index].state)
@@ -285,6 +293,75 @@ static inline double whole_check(struct imx_dev *host, const struct imx_net_spec
     imx_oracle_destroy(o);
     whole_close(&n);
     return length;
+}
+
+/* A device's tensor (NULL: memory is missing) is the caller's to free. */
+static inline float *whole_values(const struct imx_graph *g, imx_tid t)
+{
+    const struct imx_tensor *x = &g->tensor[t];
+    float *v = malloc((size_t)x->count * sizeof *v);
+    if (v && g->dev->vt->download(g->dev, v, x->mem, (uint64_t)x->count * sizeof *v) == IMX_OK)
+        return v;
+    free(v);
+    return NULL;
+}
+
+/* Root mean square of the difference over that of the truth. */
+static inline double whole_gradient_error(struct imx_oracle *o, imx_tid t, double length)
+{
+    const double *want = imx_oracle_real(o, t);
+    float *got = whole_values(o->graph, t);
+    double wrong = 0, size = 0;
+    for (int64_t i = 0; got && i < o->graph->tensor[t].count; i++) {
+        wrong += ((double)got[i] - want[i]) * ((double)got[i] - want[i]);
+        size += want[i] * want[i];
+    }
+    /* A gradient that is zero by symmetry (a shift before a norm) is rounding noise: it is measured by the whole. */
+    const double error = got ? sqrt(wrong) / fmax(sqrt(size), 1e-3 * length) : (double)NAN;
+    free(got);
+    return isnan(error) ? HUGE_VAL : error;
+}
+
+/* Of a one-element tensor. */
+static inline double whole_value_error(struct imx_oracle *o, imx_tid t)
+{
+    const double want = imx_oracle_real(o, t)[0];
+    float *got = whole_values(o->graph, t);
+    const double error = got ? fabs((double)*got - want) / (0.1 + fabs(want)) : (double)NAN;
+    free(got);
+    return isnan(error) ? HUGE_VAL : error;
+}
+
+/* A step of the opened network against the oracle: the loss, every term that some player learns by, each parameter's
+ * gradient. Returns the loss. */
+static inline double whole_step(struct whole *n, const char *what)
+{
+    struct imx_graph *g = n->net.g;
+    const char *far = "loss";
+    struct imx_oracle *o = NULL;
+    if (imx_oracle_create(g, &o) != IMX_OK || whole_load(o, g) != IMX_OK)
+        abort();
+    imx_oracle_run(o, whole_nodes_until(g, &imx_op_gradnorm));
+    const bool ran = imx_graph_run(g) == IMX_OK;
+    const double loss = imx_oracle_real(o, n->net.loss)[0], length = whole_length(o);
+    double worst = whole_value_error(o, n->net.loss);
+    for (int i = 0; i < n->net.n_terms; i++) {
+        const double e = n->net.term[i].reading ? 0 : whole_value_error(o, n->net.term[i].value);
+        far = e <= worst ? far : n->net.term[i].name;
+        worst = e <= worst ? worst : e;
+    }
+    tap_ok(ran && worst <= 1e-5, "%s: loss %.7g, it and %d terms within %.2g (%s)", what, loss, n->net.n_terms, worst,
+           far);
+    worst = 0;
+    for (imx_tid t = 1; t < g->n_tensors; t++)
+        if (g->tensor[t].place == IMX_PLACE_GRAD) {
+            const double e = whole_gradient_error(o, t, length);
+            far = e <= worst ? far : n->store->param[g->tensor[t].index].name;
+            worst = e <= worst ? worst : e;
+        }
+    tap_ok(ran && length > 0 && worst <= 1e-4, "%s: gradients against the oracle, worst %.2g of %s", what, worst, far);
+    imx_oracle_destroy(o);
+    return loss;
 }
 
 #endif
