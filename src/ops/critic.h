@@ -25,24 +25,27 @@
  * is as good as leaving them out, as is done here, only while all scores stay far above that. dv-ema has dv's value;
  * its gradient divides exp(u) by a moving average (decay par) of their means over the batches, this one included
  * (Belghazi et al. 2018, 3.2). EMA = { logarithm of that average, 1 once there is one }. smile reads dv with the
- * negatives' scores cut at +-par (Song & Ermon 2020) and descends jsd's loss, as its authors do: the reading itself, as
- * a loss, has no lower end, since e_pos grows freely where the negatives are cut and have no slope. rkl is right but
- * unsteady by nature: a positive with u < 0 weighs exp(-u), while negatives pull their scores down at a constant rate;
- * `clip` holds it. Large scores: sums of exp(u) are taken as a logsumexp, so dv, dv-ema, smile's reading and infonce
- * have no limit. kl and h2 are infinite beyond u of about 88, rkl and h2 below -88; nothing is clamped there: the step
- * counts as not finite. `clip` prevents it. INFO = { e_pos, e_neg, reading (for those without: -loss), all without the
- * penalty of l2 }. The backward pass takes what it needs of the positives from POS and of the normalisers from
- * STAT[i,q]; INFO, POS and STAT get no gradient. critic_fwd: args L0[n*p,d0], G0[n*q,d0], L1[n*p,d1], G1[n*q,d1],
- * GB[n*q], LOSS[1], INFO[3], POS[n*q*p] (positive u), STAT[n*q] (infonce: A; others with exponentials: the logarithm of
- * what exp(u) is divided by, repeated; the rest 0), EMA[2] (in and out; dv-ema alone) critic_bwd: args L0, G0, L1, G1,
- * GB, POS, STAT, DLOSS[1], DL0, DG0, DL1, DG1, DGB For graphs that compute the locals slice by slice, the same in
- * pieces: a slice holds the locals of `images` images, the first of which is `image`; every slice but the last has the
- * same size. critic_part_fwd: args L0[images*p,d0], G0, L1[images*p,d1], G1, GB, POS[images*q*p] (its own images'
- * positives), PART[2 to 4, n*q] = maximum and sum of exp(u - maximum) of the slice's negatives (or 0 and their sum); of
- * smile the sum that its loss takes; with l2 the sum of s^2 critic_part_end: args POS[n*q*p], PART[slices, 2 to 4,
- * n*q], LOSS, INFO, STAT, EMA; images: of a slice critic_part_bwd: args L0, G0, L1, G1, GB (as critic_part_fwd),
- * POS[n*q*p], STAT, DLOSS, AG0, AG1, AGB, and what `want` asks for: DL0, DG0, DL1, DG1, DGB of this slice; the last
- * three plus AG0, AG1, AGB when it asks for that */
+ * negatives' scores cut at +-par (Song & Ermon 2020) and descends jsd's loss, as its authors do: the reading itself,
+ * as a loss, has no lower end, since e_pos grows freely where the negatives are cut and have no slope. rkl is right
+ * but unsteady by nature: a positive with u < 0 weighs exp(-u), while negatives pull their scores down at a constant
+ * rate; `clip` holds it. Large scores: sums of exp(u) are taken as a logsumexp, so dv, dv-ema, smile's reading and
+ * infonce have no limit. kl and h2 are infinite beyond u of about 88, rkl and h2 below -88; nothing is clamped there:
+ * the step counts as not finite. `clip` prevents it. INFO = { e_pos, e_neg, reading (for those without: -loss), all
+ * without the penalty of l2 }. The backward pass takes what it needs of the positives from POS and of the normalisers
+ * from STAT[i,q]; INFO, POS and STAT get no gradient.
+ *   critic_fwd: args L0[n*p,d0], G0[n*q,d0], L1[n*p,d1], G1[n*q,d1], GB[n*q], LOSS[1], INFO[3],
+ *               POS[n*q*p] (positive u), STAT[n*q] (infonce: A; others with exponentials: the logarithm of what
+ *               exp(u) is divided by, repeated; the rest 0), EMA[2] (in and out; dv-ema alone)
+ *   critic_bwd: args L0, G0, L1, G1, GB, POS, STAT, DLOSS[1], DL0, DG0, DL1, DG1, DGB
+ * For graphs that compute the locals slice by slice, the same in pieces: a slice holds the locals of `images` images,
+ * the first of which is `image`; every slice but the last has the same size.
+ *   critic_part_fwd: args L0[images*p,d0], G0, L1[images*p,d1], G1, GB, POS[images*q*p] (its own images' positives),
+ *                    PART[2 to 4, n*q] = maximum and sum of exp(u - maximum) of the slice's negatives (or 0 and their
+ *                    sum); of smile the sum that its loss takes; with l2 the sum of s^2
+ *   critic_part_end: args POS[n*q*p], PART[slices, 2 to 4, n*q], LOSS, INFO, STAT, EMA; images: of a slice
+ *   critic_part_bwd: args L0, G0, L1, G1, GB (as critic_part_fwd), POS[n*q*p], STAT, DLOSS, AG0, AG1, AGB, and what
+ *                    `want` asks for: DL0, DG0, DL1, DG1, DGB of this slice; the last three plus AG0, AG1, AGB when it
+ *                    asks for that */
 #ifndef IMX_OPS_CRITIC_H
 #define IMX_OPS_CRITIC_H
 
