@@ -136,7 +136,7 @@ static imx_status run_ndm(struct measure *m)
     return IMX_OK;
 }
 
-/* Originals over their reconstructions. */
+/* Originals over their reconstructions; those of the untrained encoder do not take the place of the run's. */
 static imx_status draw_sheet(struct measure *m)
 {
     const struct imx_dataset *ds = m->data.set[0];
@@ -145,7 +145,8 @@ static imx_status draw_sheet(struct measure *m)
     struct imx_sheet s;
     if (ds->c != 1 && ds->c != 3)
         return IMX_OK;
-    if (!imx_join(m->sheet, sizeof m->sheet, m->run, "reconstructions.png"))
+    if (!imx_join(m->sheet, sizeof m->sheet, m->run,
+                  m->v->untrained ? "reconstructions-untrained.png" : "reconstructions.png"))
         return imx_fail(IMX_E_ARG, "the path %s is too long", m->run);
     IMX_TRY(imx_sheet_init(&s, 2 * ((kept + columns - 1) / columns), columns, ds->h, ds->w, ds->c, false));
     for (int32_t i = 0; i < kept; i++) {
@@ -373,7 +374,8 @@ static const struct imx_option options[] = {
     IMX_ROW_FLAG("ndm", ndm, "dependence between the values of a code"),
     IMX_ROW_FLAG(
         "ssim", ssim,
-        "likeness of test images and what a decoder draws from their codes; RUN/reconstructions.png shows them"),
+        "likeness of test images and what a decoder draws from their codes; RUN/reconstructions.png shows them "
+        "(--untrained: reconstructions-untrained.png)"),
     IMX_ROW_TEST("images for testing; otherwise DATA#test, or every fifth image of DATA"),
     IMX_ROW_INT(
         "steps", steps, "2000", 1, 1e9,

@@ -185,9 +185,13 @@ def check_measure():
     seen = json.loads(done.stdout or '{}')
     ok(done.returncode == 0 and (seen['ndm_step'], seen['ndm_sigmoid_step'], seen['ndm_batch'], seen['ndm_heldout']) == (3, 3, 240, 'off')
        and seen['ndm'] == seen['ndm_learned'], 'measure: ndm with no codes held out', (seen, done.stderr))
+    with open('run/reconstructions.png', 'rb') as file:
+        sheet = file.read()
     done = call(*args, '--ssim', '--untrained')
     ok(done.returncode == 0 and json.load(open('run/measure-untrained.json', encoding='utf-8'))['untrained'],
        'measure: --save --untrained has a file of its own', done.stderr)
+    with open('run/reconstructions.png', 'rb') as file:
+        ok(file.read() == sheet and os.path.exists('run/reconstructions-untrained.png'), 'measure: and a sheet of its own')
     return row
 
 
