@@ -281,17 +281,20 @@ static imx_status set_probe(struct imx_compare *c, size_t i, const struct imx_js
     return set_accuracy(c, i, tuned ? "fine-tuning" : "probes", name, row);
 }
 
-/* An object of measurements: its numbers and words, also those of objects within, but for the path of a picture; one
- * with an accuracy is that. */
+/* An object of measurements: its numbers and words, also those of objects within, but for the path of a picture; of one
+ * that has an accuracy, first that with its deviation. */
 static imx_status set_measured(struct imx_compare *c, size_t i, const char *prefix, const struct imx_json_node *object)
 {
+    const bool share = *prefix && imx_json_get(object, "accuracy");
+    if (share)
+        IMX_TRY(set_accuracy(c, i, "measurements", prefix, object));
     for (const struct imx_json_node *v = object->child; v; v = v->next) {
         char name[128];
         snprintf(name, sizeof name, "%.60s%s%.60s", prefix, *prefix ? " " : "", v->key ? v->key : "");
+        if (share && (!strcmp(v->key, "accuracy") || !strcmp(v->key, "std")))
+            continue;
         if (v->type == IMX_JSON_NUMBER)
             IMX_TRY(set_number(c, i, "measurements", name, v->number));
-        else if (v->type == IMX_JSON_OBJECT && imx_json_get(v, "accuracy"))
-            IMX_TRY(set_accuracy(c, i, "measurements", name, v));
         else if (v->type == IMX_JSON_STRING && v->key && strcmp(v->key, "sheet") != 0)
             IMX_TRY(set(c, i, "measurements", name, v->string));
         else if (v->type == IMX_JSON_OBJECT && strlen(prefix) < 60)
