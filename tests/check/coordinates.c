@@ -27,6 +27,7 @@ static imx_status lab_open(struct imx_dev *dev, int32_t h, int32_t w, int32_t c,
     IMX_TRY(imx_store_create(dev, true, &l->store));
     IMX_TRY(imx_graph_create(dev, l->store, &n->g));
     n->spec = &l->spec;
+    n->objective = &imx_objectives[0];
     n->b = (struct imx_build){ .g = n->g, .training = true };
     l->local = (struct imx_map){ imx_graph_keep(n->g, IMX_F32, (int64_t)BATCH * h * w * c, "local"), BATCH, h, w, c };
     l->y = (struct imx_map){ imx_graph_keep(n->g, IMX_F32, BATCH * codes * CODE, "y"), BATCH, codes, 1, CODE };
