@@ -69,7 +69,8 @@ void imx_build_cpc(struct imx_net *n, const struct imx_mix *mix)
 {
     const struct imx_encoder *e = n->spec->encoder;
     const int32_t jump = imx_encoder_jump(e), most = mix->cpc_steps ? mix->cpc_steps : 5;
-    n->g->status = refuse(mix);
+    if (n->g->status == IMX_OK)
+        n->g->status = refuse(mix);
     const struct imx_map local = imx_context_encoder(&n->b, e, n->pixels, &n->context).local;
     if (n->g->status != IMX_OK)
         return;
