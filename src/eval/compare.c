@@ -51,8 +51,8 @@ static imx_status read_state(struct imx_compared *r)
         return forgive(status);
     while (bytes && (text[bytes - 1] == '\n' || text[bytes - 1] == ' '))
         text[--bytes] = 0;
-    const char *line = strrchr(text, '\n'), *word = strchr(line ? line : text, ' ');
-    word = word ? word + 1 : "";
+    const char *line = strrchr(text, '\n'), *last = line ? line : text, *space = strchr(last, ' ');
+    const char *word = space ? space + 1 : last + strlen(last);
     r->finished = !strncmp(word, "finished", 8) || !strncmp(word, "nothing is left", 15);
     if (r->finished)
         snprintf(r->state, sizeof r->state, "finished");
