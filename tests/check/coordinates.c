@@ -151,17 +151,6 @@ static void times(const struct lab *l, const char *name, const double *x, int32_
         }
 }
 
-static void standardise(double *x, int n, int stride)
-{
-    double mean = 0, square = 0;
-    for (int i = 0; i < n; i++)
-        mean += x[i * stride] / n;
-    for (int i = 0; i < n; i++)
-        square += pow(x[i * stride] - mean, 2) / n;
-    for (int i = 0; i < n; i++)
-        x[i * stride] = (x[i * stride] - mean) / sqrt(square + 1e-5);
-}
-
 /* -log of what a softmax gives to one of n. */
 static double surprise(const double *logit, int n, int which)
 {
@@ -193,14 +182,14 @@ static void residual(struct imx_dev *host)
                 x[r * RIN + k] = k < RC ? (double)local[r * RC + k] : (double)y[r / (RH * RW) * CODE + k - RC];
         times(&l, "in", x, RIN, hidden);
         for (int u = 0; u < UNITS; u++)
-            standardise(hidden + u, ROWS, UNITS);
+            whole_standardise(hidden + u, ROWS, UNITS);
         for (int i = 0; i < ROWS * UNITS; i++)
             hidden[i] = fmax(hidden[i], 0);
         times(&l, "hidden", hidden, UNITS, logit);
         times(&l, "shortcut", x, RIN, logit);
         for (int r = 0; r < ROWS; r++) {
             double *at = logit + r * UNITS;
-            standardise(at, UNITS, 1);
+            whole_standardise(at, UNITS, 1);
             want += (surprise(at, RH, r % (RH * RW) / RW) + surprise(at + RH, RW, r % RW)) / ROWS;
         }
         const double got = imx_oracle_real(o, term_of(&l, "coordinates-absolute"))[0];

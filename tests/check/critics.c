@@ -75,6 +75,24 @@ static imx_status open_alone(struct imx_dev *host, const struct imx_critic_spec 
     return a->g->status;
 }
 
+/* With GLOBALS globals an image, drawn weights and some locals [N*P, C] and globals [N*GLOBALS, Y], which it gives
+ * back, ready to run in the oracle. */
+static imx_status start_alone(struct imx_dev *host, const struct imx_critic_spec *spec, float *local, float *global,
+                              struct alone *a, struct imx_oracle **o)
+{
+    for (int i = 0; i < N * P * C; i++)
+        local[i] = sinf(1.7f * (float)i);
+    for (int i = 0; i < N * GLOBALS * Y; i++)
+        global[i] = cosf(0.9f * (float)i);
+    IMX_TRY(open_alone(host, spec, GLOBALS, a));
+    IMX_TRY(imx_graph_plan(a->g, 0));
+    IMX_TRY(imx_store_init(a->store, 4));
+    IMX_TRY(imx_graph_upload(a->g, a->local.t, local));
+    IMX_TRY(imx_graph_upload(a->g, a->global.t, global));
+    IMX_TRY(imx_oracle_create(a->g, o));
+    return whole_load(*o, a->g);
+}
+
 static void close_alone(struct alone *a)
 {
     imx_graph_destroy(a->g);
@@ -197,14 +215,7 @@ static void check_linear(struct imx_dev *host, const struct imx_critic_form *f)
     float local[N * P * C], global[N * GLOBALS * Y];
     double worst = 0, most = 0;
     struct imx_oracle *o = NULL;
-    for (int i = 0; i < N * P * C; i++)
-        local[i] = sinf(1.7f * (float)i);
-    for (int i = 0; i < N * GLOBALS * Y; i++)
-        global[i] = cosf(0.9f * (float)i);
-    const bool ok = open_alone(host, &spec, GLOBALS, &a) == IMX_OK && imx_graph_plan(a.g, 0) == IMX_OK &&
-                    imx_store_init(a.store, 4) == IMX_OK && imx_graph_upload(a.g, a.local.t, local) == IMX_OK &&
-                    imx_graph_upload(a.g, a.global.t, global) == IMX_OK && imx_oracle_create(a.g, &o) == IMX_OK &&
-                    whole_load(o, a.g) == IMX_OK;
+    const bool ok = start_alone(host, &spec, local, global, &a, &o) == IMX_OK;
     if (tap_ok(ok, "%s: a critic alone", f->name)) {
         imx_oracle_run(o, a.g->n_nodes);
         for (int i = 0; i < N * GLOBALS * P; i++) {
@@ -236,18 +247,6 @@ static void times(const struct alone *a, const char *what, const double *in, int
         }
 }
 
-/* n values of x, stride apart, less their mean and over their deviation. */
-static void standardise(double *x, int32_t n, int32_t stride)
-{
-    double mean = 0, square = 0;
-    for (int32_t i = 0; i < n; i++)
-        mean += x[i * stride] / n;
-    for (int32_t i = 0; i < n; i++)
-        square += pow(x[i * stride] - mean, 2) / n;
-    for (int32_t i = 0; i < n; i++)
-        x[i * stride] = (x[i * stride] - mean) / sqrt(square + 1e-5);
-}
-
 /* How the heads of 2.1 differ. */
 struct published {
     const char *name;
@@ -273,7 +272,7 @@ static void head(const struct alone *a, const struct published *p, int side, con
         snprintf(name[i], sizeof name[i], "%s.%s", names[side], layer[i]);
     times(a, name[0], in, rows, c, hidden);
     for (int32_t u = 0; u < UNITS && p->batch_norm; u++)
-        standardise(hidden + u, rows, UNITS);
+        whole_standardise(hidden + u, rows, UNITS);
     for (int32_t i = 0; i < rows * UNITS; i++)
         hidden[i] = fmax(hidden[i], 0);
     times(a, name[1], hidden, rows, UNITS, dst);
@@ -281,7 +280,7 @@ static void head(const struct alone *a, const struct published *p, int side, con
     for (int32_t i = 0; i < rows * UNITS; i++)
         dst[i] += p->relu ? fmax(cut[i], 0) : cut[i];
     for (int32_t r = 0; r < rows && p->layer_norm[side]; r++)
-        standardise(dst + r * UNITS, UNITS, 1);
+        whole_standardise(dst + r * UNITS, UNITS, 1);
 }
 
 /* The positives' scores of the published forms against plain loops; gains and offsets of the norms start as 1 and 0. */
@@ -293,16 +292,13 @@ static void check_published(struct imx_dev *host, const struct published *p)
     double worst = 0, most = 0;
     struct imx_oracle *o = NULL;
     struct alone a;
-    for (int i = 0; i < N * P * C; i++)
-        l[i] = (double)(local[i] = sinf(1.7f * (float)i));
-    for (int i = 0; i < N * GLOBALS * Y; i++)
-        y[i] = (double)(global[i] = cosf(0.9f * (float)i));
-    const bool ok = open_alone(host, &spec, GLOBALS, &a) == IMX_OK && imx_graph_plan(a.g, 0) == IMX_OK &&
-                    imx_store_init(a.store, 4) == IMX_OK && imx_graph_upload(a.g, a.local.t, local) == IMX_OK &&
-                    imx_graph_upload(a.g, a.global.t, global) == IMX_OK && imx_oracle_create(a.g, &o) == IMX_OK &&
-                    whole_load(o, a.g) == IMX_OK;
+    const bool ok = start_alone(host, &spec, local, global, &a, &o) == IMX_OK;
     if (tap_ok(ok, "%s: a critic alone", p->name)) {
         imx_oracle_run(o, a.g->n_nodes);
+        for (int i = 0; i < N * P * C; i++)
+            l[i] = (double)local[i];
+        for (int i = 0; i < N * GLOBALS * Y; i++)
+            y[i] = (double)global[i];
         head(&a, p, 0, l, N * P, C, e);
         head(&a, p, 1, y, N * GLOBALS, Y, v);
         for (int i = 0; i < N * GLOBALS * P; i++) {

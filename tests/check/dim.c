@@ -169,20 +169,6 @@ static void roles(struct imx_dev *host)
     close_seen(&occluded);
 }
 
-static double value(const struct whole *n, imx_tid t)
-{
-    float v = NAN;
-    return imx_graph_download(n->net.g, t, &v) == IMX_OK ? (double)v : (double)NAN;
-}
-
-static double term(const struct whole *n, const char *name)
-{
-    for (int i = 0; i < n->net.n_terms; i++)
-        if (!strcmp(n->net.term[i].name, name))
-            return value(n, n->net.term[i].value);
-    return NAN;
-}
-
 /* The weights of the spec, by hand: the discriminator's loss has no part in it. */
 static void weights(struct imx_dev *dev, const char *where)
 {
@@ -192,9 +178,9 @@ static void weights(struct imx_dev *dev, const char *where)
         if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: a net of all terms", where))
             continue;
         bool ran = imx_graph_run(n.net.g) == IMX_OK;
-        double want = 0.6 * term(&n, "global") + 0.2 * term(&n, "local") + 0.3 * term(&n, "prior") +
-                      0.7 * term(&n, "coordinates-absolute") + 0.7 * term(&n, "coordinates-relative");
-        double got = value(&n, n.net.loss);
+        double want = 0.6 * whole_term(&n, "global") + 0.2 * whole_term(&n, "local") + 0.3 * whole_term(&n, "prior") +
+                      0.7 * whole_term(&n, "coordinates-absolute") + 0.7 * whole_term(&n, "coordinates-relative");
+        double got = whole_value(&n, n.net.loss);
         tap_ok(ran && fabs(got - want) <= 1e-6 * (1 + want), "%s: loss %.7f, the terms by their weights %.7f", where,
                got, want);
         whole_close(&n);
@@ -204,9 +190,9 @@ static void weights(struct imx_dev *dev, const char *where)
         if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: a local term and a prior", where))
             continue;
         ran = imx_graph_run(n.net.g) == IMX_OK;
-        want = term(&n, "local") + 0.3 * term(&n, "prior");
-        got = value(&n, n.net.loss);
-        tap_ok(ran && fabs(got - want) <= 1e-6 && isnan(term(&n, "global")),
+        want = whole_term(&n, "local") + 0.3 * whole_term(&n, "prior");
+        got = whole_value(&n, n.net.loss);
+        tap_ok(ran && fabs(got - want) <= 1e-6 && isnan(whole_term(&n, "global")),
                "%s: loss %.7f, local and 0.3 of the prior %.7f", where, got, want);
         whole_close(&n);
     }

@@ -100,15 +100,6 @@ static void steps(struct imx_dev *dev, const char *where)
     }
 }
 
-static double term(const struct whole *n, const char *name)
-{
-    float value = NAN;
-    for (int i = 0; i < n->net.n_terms; i++)
-        if (!strcmp(n->net.term[i].name, name) && imx_graph_download(n->net.g, n->net.term[i].value, &value) != IMX_OK)
-            return NAN;
-    return (double)value;
-}
-
 /* With a discriminator that says 0 everywhere 2 ln 2 and ln 2 (dim_method 3.1), with one as it is drawn nearly so. */
 static void constants(struct imx_dev *dev, const char *where)
 {
@@ -119,13 +110,13 @@ static void constants(struct imx_dev *dev, const char *where)
     static const char *const name[] = { "prior.fc3.weight", "prior.fc3.bias" };
     static const float zero[256];
     bool ok = imx_graph_run(n.net.g) == IMX_OK;
-    const double drawn[] = { term(&n, "discriminator"), term(&n, "prior") };
+    const double drawn[] = { whole_term(&n, "discriminator"), whole_term(&n, "prior") };
     tap_ok(ok && fabs(drawn[0] - 2 * log(2)) < 0.05 && fabs(drawn[1] - log(2)) < 0.1,
            "%s: losses of a drawn discriminator: %.4f and %.4f", where, drawn[0], drawn[1]);
     for (int i = 0; i < 2; i++)
         ok &= imx_store_set(n.store, imx_store_find(n.store, name[i]), IMX_ARENA_PARAM, zero) == IMX_OK;
     ok = ok && imx_graph_run(n.net.g) == IMX_OK;
-    const double rival = term(&n, "discriminator"), prior = term(&n, "prior");
+    const double rival = whole_term(&n, "discriminator"), prior = whole_term(&n, "prior");
     tap_ok(ok && fabs(rival - 2 * log(2)) < 1e-6 && fabs(prior - log(2)) < 1e-6,
            "%s: losses of an undecided discriminator: %.7f and %.7f", where, rival, prior);
     tap_ok(imx_store_count(n.store, "prior.") == 9 * 1000 + 1000 + 1000 * 200 + 200 + 200 + 1,
@@ -159,7 +150,7 @@ static void begins(struct imx_dev *dev, const char *where)
         if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: a drawn critic", where))
             continue;
         const bool ran = imx_graph_run(n.net.g) == IMX_OK;
-        const double local = term(&n, "local"), global = term(&n, "global");
+        const double local = whole_term(&n, "local"), global = whole_term(&n, "global");
         const double want = nce ? log(1 + (IMAGES - 1.0) * n.net.locals) : first[i].loss,
                      whole = nce ? log(IMAGES) : first[i].loss;
         tap_ok(ran && fabs(local - want) < first[i].off && fabs(global - whole) < first[i].off,
@@ -207,15 +198,15 @@ static void both_read(struct imx_dev *dev, const char *where)
     if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: a network with two critics", where))
         return;
     const bool ok = imx_graph_run(n.net.g) == IMX_OK && imx_graph_download(n.net.g, n.net.info, info) == IMX_OK;
-    const double local = term(&n, "local-nats"), global = term(&n, "global-nats");
-    const double want_global = log(s.batch) - term(&n, "global"),
-                 want_local = log(1 + (s.batch - 1.0) * n.net.locals) - term(&n, "local");
+    const double local = whole_term(&n, "local-nats"), global = whole_term(&n, "global-nats");
+    const double want_global = log(s.batch) - whole_term(&n, "global"),
+                 want_local = log(1 + (s.batch - 1.0) * n.net.locals) - whole_term(&n, "local");
     tap_ok(ok && fabs(global - want_global) < 1e-5 && fabs(local - want_local) < 1e-5 && fabs(global - local) > 1e-4 &&
                (double)info[2] == local,
            "%s: the global critic reads %.5f nats, the local one %.5f", where, global, local);
     whole_close(&n);
     s.critic.estimator = IMX_EST_JSD;
-    tap_ok(whole_open(dev, &s, &n) == IMX_OK && isnan(term(&n, "local-nats")), "%s: jsd reads no nats", where);
+    tap_ok(whole_open(dev, &s, &n) == IMX_OK && isnan(whole_term(&n, "local-nats")), "%s: jsd reads no nats", where);
     whole_close(&n);
 }
 
@@ -230,13 +221,13 @@ static void two_read(struct imx_dev *dev, const char *where)
     if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: a network with two kinds of critics", where))
         return;
     bool ok = imx_graph_run(n.net.g) == IMX_OK && imx_graph_download(n.net.g, n.net.info, info) == IMX_OK;
-    const double local = term(&n, "local-nats"), global = term(&n, "global-nats");
-    tap_ok(ok && fabs(local - log(1 + (s.batch - 1.0) * n.net.locals) + term(&n, "local")) < 1e-5 &&
-               (double)info[2] == local && fabs(global + term(&n, "global")) < 1e-6,
+    const double local = whole_term(&n, "local-nats"), global = whole_term(&n, "global-nats");
+    tap_ok(ok && fabs(local - log(1 + (s.batch - 1.0) * n.net.locals) + whole_term(&n, "local")) < 1e-5 &&
+               (double)info[2] == local && fabs(global + whole_term(&n, "global")) < 1e-6,
            "%s: infonce reads %.5f nats, dv %.5f", where, local, global);
     tap_ok(n.net.lead.form == s.critic.form && n.net.lead.estimator == IMX_EST_INFONCE && n.net.locals > 1,
            "%s: the local critic leads", where);
-    tap_ok(isfinite(term(&n, "local-activation")) && isnan(term(&n, "global-activation")),
+    tap_ok(isfinite(whole_term(&n, "local-activation")) && isnan(whole_term(&n, "global-activation")),
            "%s: the penalty is on the globals that are embedded", where);
     tap_ok(imx_store_find(n.store, "whole.critic.fc3.bias") >= 0 && imx_store_find(n.store, "local.in.weight") >= 0 &&
                imx_store_find(n.store, "whole.local.in.weight") < 0 && imx_store_find(n.store, "critic.fc1.weight") < 0,
@@ -245,7 +236,7 @@ static void two_read(struct imx_dev *dev, const char *where)
     s.mix.activation = 0;
     s.global.estimator = IMX_EST_JSD;
     ok = whole_open(dev, &s, &n) == IMX_OK && imx_graph_run(n.net.g) == IMX_OK;
-    tap_ok(ok && isfinite(term(&n, "local-nats")) && isnan(term(&n, "global-nats")),
+    tap_ok(ok && isfinite(whole_term(&n, "local-nats")) && isnan(whole_term(&n, "global-nats")),
            "%s: jsd reads no nats beside infonce", where);
     whole_close(&n);
     s.mix.beta = 0;
@@ -271,8 +262,8 @@ static void activation(struct imx_dev *dev, const char *where)
             continue;
         float loss = NAN;
         const bool ok = imx_graph_run(n.net.g) == IMX_OK && imx_graph_download(n.net.g, n.net.loss, &loss) == IMX_OK;
-        const double a = term(&n, "local-activation"), b = term(&n, "global-activation");
-        const double rest = 0.1 * term(&n, "local") + 0.5 * term(&n, "global");
+        const double a = whole_term(&n, "local-activation"), b = whole_term(&n, "global-activation");
+        const double rest = 0.1 * whole_term(&n, "local") + 0.5 * whole_term(&n, "global");
         tap_ok(ok && fabs(a - 40) < 0.1 && fabs(b - 40) < 0.1 && fabs((double)loss - rest - 0.5 * (a + b)) < 1e-4,
                "%s: the squared lengths of 40 units are %.4f and %.4f, half of them in the loss %.4f", where, a, b,
                (double)loss);

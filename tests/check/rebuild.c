@@ -23,27 +23,13 @@ static struct imx_net_spec spec_of(const char *objective, int32_t batch)
     };
 }
 
-static double value(const struct whole *n, imx_tid t)
-{
-    float v = NAN;
-    return imx_graph_download(n->net.g, t, &v) == IMX_OK ? (double)v : (double)NAN;
-}
-
-static double term(const struct whole *n, const char *wanted)
-{
-    for (int i = 0; i < n->net.n_terms; i++)
-        if (!strcmp(n->net.term[i].name, wanted))
-            return value(n, n->net.term[i].value);
-    return NAN;
-}
-
 /* The loss as its terms give it. */
 static double terms_of(const struct whole *n, int objective)
 {
     switch (objective) {
-    case AAE: return term(n, "reconstruction") + term(n, "prior");
-    case BIGAN: return term(n, "encoder") + term(n, "generator");
-    default: return term(n, "reconstruction") + (objective ? (objective == 1 ? 1 : 4) * term(n, "kl") : 0);
+    case AAE: return whole_term(n, "reconstruction") + whole_term(n, "prior");
+    case BIGAN: return whole_term(n, "encoder") + whole_term(n, "generator");
+    default: return whole_term(n, "reconstruction") + (objective ? (objective == 1 ? 1 : 4) * whole_term(n, "kl") : 0);
     }
 }
 
@@ -61,7 +47,7 @@ static void steps(struct imx_dev *dev, const char *where)
         bool ok = true;
         for (int k = 0; k < 20 && ok; k++)
             ok = whole_upload(&n) == IMX_OK && imx_graph_run(n.net.g) == IMX_OK;
-        const double last = value(&n, n.net.loss);
+        const double last = whole_value(&n, n.net.loss);
         /* adversaries that get better, too, may leave the players where they were */
         tap_ok(ok && (i == BIGAN ? last < 2 * first : last < 0.95 * first), "%s %s: twenty steps later it is %.7g",
                where, name[i], last);
@@ -88,7 +74,7 @@ static void divergence(struct imx_dev *dev, const char *where)
     const bool ok = set(&n, "encoder.out.weight", 0) && set(&n, "encoder.out.bias", 0.5f) &&
                     set(&n, "vae.logsigma.weight", 0) && set(&n, "vae.logsigma.bias", -0.69314718f) &&
                     imx_graph_run(n.net.g) == IMX_OK;
-    const double kl = term(&n, "kl");
+    const double kl = whole_term(&n, "kl");
     tap_ok(ok && fabs(kl - 9 * 0.44314718) < 1e-5, "%s: kl of mu = sigma = 0.5 in 9 units is %.6f", where, kl);
     whole_close(&n);
 }
@@ -107,9 +93,9 @@ static void undecided(struct imx_dev *dev, const char *where)
         if (!tap_ok(whole_open(dev, &s, &n) == IMX_OK, "%s: %s", where, name[AAE + i]))
             return;
         const bool ok = set(&n, last[i][0], 0) && set(&n, last[i][1], 0) && imx_graph_run(n.net.g) == IMX_OK;
-        const double rival = term(&n, "discriminator"), first = term(&n, i ? "encoder" : "prior");
+        const double rival = whole_term(&n, "discriminator"), first = whole_term(&n, i ? "encoder" : "prior");
         tap_ok(ok && fabs(rival - 2 * log(2)) < 1e-6 && fabs(first - log(2)) < 1e-6 &&
-                   (!i || fabs(term(&n, "generator") - log(2)) < 1e-6),
+                   (!i || fabs(whole_term(&n, "generator") - log(2)) < 1e-6),
                "%s: %s's discriminator that is undecided: %.7f and %.7f", where, name[AAE + i], rival, first);
         const int64_t count = imx_store_count(n.store, i ? "bigan." : "prior.");
         tap_ok(count == parameters[i], "%s: it has %lld parameters", where, (long long)count);

@@ -364,4 +364,32 @@ static inline double whole_step(struct whole *n, const char *what)
     return loss;
 }
 
+/* A one-element tensor as the device has it. NaN: it could not be read. */
+static inline double whole_value(const struct whole *n, imx_tid t)
+{
+    float v = NAN;
+    return imx_graph_download(n->net.g, t, &v) == IMX_OK ? (double)v : (double)NAN;
+}
+
+/* A term of that name; NaN: there is none. */
+static inline double whole_term(const struct whole *n, const char *name)
+{
+    for (int i = 0; i < n->net.n_terms; i++)
+        if (!strcmp(n->net.term[i].name, name))
+            return whole_value(n, n->net.term[i].value);
+    return NAN;
+}
+
+/* n values of x, stride apart, less their mean and over their deviation, as the norms have it. */
+static inline void whole_standardise(double *x, int n, int stride)
+{
+    double mean = 0, square = 0;
+    for (int i = 0; i < n; i++)
+        mean += x[i * stride] / n;
+    for (int i = 0; i < n; i++)
+        square += pow(x[i * stride] - mean, 2) / n;
+    for (int i = 0; i < n; i++)
+        x[i * stride] = (x[i * stride] - mean) / sqrt(square + 1e-5);
+}
+
 #endif
