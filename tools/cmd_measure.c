@@ -23,7 +23,7 @@
 enum { SVM_REPEATS = 5, SHEET_COLUMNS = 8, SHEET_IMAGES = 32 };
 
 struct values {
-    char *test, *device, *svm_loss, *ndm_heldout;
+    char *test, *device, *svm_loss, *ndm_heldout, *codes;
     bool mine, ndm, ssim, untrained, save;
     int64_t steps, batch, ndm_batch, seed;
     double lr, mine_penalty, svm_c;
@@ -95,12 +95,23 @@ fail:
 
 /* ---- the measures ---- */
 
+static bool standardised(const struct measure *m)
+{
+    return !strcmp(m->v->codes, "standardised");
+}
+
 static imx_status run_mine(struct measure *m)
 {
     const struct values *v = m->v;
     const struct imx_dataset *ds = m->data.set[0];
     const double start = imx_now();
-    const struct imx_mine how = { (int32_t)v->batch, v->steps, v->lr, v->mine_penalty, (uint64_t)v->seed, tell, NULL };
+    const struct imx_mine how = { .standardise = standardised(m),
+                                  .batch = (int32_t)v->batch,
+                                  .steps = v->steps,
+                                  .lr = v->lr,
+                                  .penalty = v->mine_penalty,
+                                  .seed = (uint64_t)v->seed,
+                                  .progress = tell };
     imx_progress_begin("mutual information (MINE)", (uint64_t)v->steps, "steps");
     const imx_status status = imx_mine(m->dev, &how, m->data.train_pix, m->data.n_train, ds->h, ds->w, ds->c,
                                        m->learn[IMX_FEATURE_Y], m->width[IMX_FEATURE_Y], &m->info);
@@ -120,6 +131,7 @@ static imx_status run_ndm(struct measure *m)
     const double start = imx_now();
     for (int squash = 0; squash < 2; squash++) {
         const struct imx_ndm how = { .sigmoid = squash,
+                                     .standardise = standardised(m),
                                      .all = !held_out(m),
                                      .batch = (int32_t)v->ndm_batch,
                                      .steps = v->steps,
@@ -231,14 +243,16 @@ static void as_text(const struct measure *m)
                    m->drawn.scales);
         printf("%-12s %.4f  (one scale on [-1,1], as the authors' program)\n", "SSIM", m->drawn.ssim);
     }
+    if (m->mine || m->ndm)
+        printf("%-12s %s\n", "codes", m->v->codes);
     if (m->mine)
         printf("%-12s %.2f nats  (unseen images: %.2f; for comparing encoders, no absolute value)\n", "MINE I(X,Y)",
                m->info.nats, m->info.heldout);
     if (m->ndm && held_out(m))
-        printf("%-12s %.3f (%.3f)  nats of unseen codes through a sigmoid (as they are); of learned ones %.3f (%.3f)\n",
+        printf("%-12s %.3f (%.3f)  nats of unseen codes through a sigmoid (without); of learned ones %.3f (%.3f)\n",
                "NDM", m->sigmoid.nats, m->plain.nats, m->sigmoid.learned, m->plain.learned);
     else if (m->ndm)
-        printf("%-12s %.3f (%.3f)  nats of the learned codes through a sigmoid (as they are), %d a step\n", "NDM",
+        printf("%-12s %.3f (%.3f)  nats of the learned codes through a sigmoid (without), %d a step\n", "NDM",
                m->sigmoid.nats, m->plain.nats, m->plain.batch);
     if (m->sheet[0])
         printf("%-12s %s\n", "drawings", m->sheet);
@@ -263,6 +277,8 @@ static void as_json(const struct measure *m, struct imx_json *j)
         imx_json_string(j, "ndm_heldout", m->v->ndm_heldout);
         imx_json_double(j, "ndm_seconds", m->seconds[1]);
     }
+    if (m->mine || m->ndm)
+        imx_json_string(j, "codes", m->v->codes);
     if (m->ssim) {
         imx_json_double(j, "ssim", m->drawn.ssim);
         imx_json_double(j, "ms_ssim", m->drawn.ms_ssim);
@@ -381,6 +397,10 @@ static const struct imx_option options[] = {
         "steps", steps, "2000", 1, 1e9,
         "of each network that is trained to measure; the step size falls to a tenth at a half and again at three "
         "quarters"),
+    IMX_ROW_CHOICE("codes", codes, "standardised", "standardised|as-is",
+                   "as --mine and --ndm read them; standardised: encoders whose codes differ in scale alone read the "
+                   "same, and what "
+                   "small codes keep is found, too; as-is: as published"),
     IMX_ROW_INT("batch", batch, "64", 2, 65536, "images a step, of --mine and --ssim"),
     IMX_ROW_INT("ndm-batch", ndm_batch, "1000", 2, 1000000,
                 "codes a step, of --ndm; at most all that there are, with --ndm-heldout on 15 % of them"),
@@ -408,7 +428,7 @@ static const char *const examples[] = {
     "infomax measure runs/photos photos",
     "infomax measure runs/c10 cifar10 --test cifar10#test --ssim --steps 10000",
     "infomax measure runs/c10 cifar10 --mine --ndm --json",
-    "infomax measure runs/c10 cifar10 --ndm --ndm-heldout off --ndm-batch 10000",
+    "infomax measure runs/c10 cifar10 --ndm --codes as-is --ndm-heldout off --ndm-batch 10000",
     "infomax measure runs/c10 cifar10 --save",
     NULL,
 };

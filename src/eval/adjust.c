@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval/classify.h"
 #include "ops/eltwise.h"
 #include "ops/image.h"
 #include "ops/optim.h"
@@ -43,6 +44,19 @@ void imx_fit_gather(const uint8_t *pix, size_t image, const uint32_t *index, int
         const int64_t at = first + (i < count ? i : count - 1);
         memcpy(bytes + (size_t)i * image, pix + (size_t)(index ? index[at] : at) * image, image);
     }
+}
+
+imx_status imx_fit_standardise(float *codes, int64_t n, int32_t d)
+{
+    const struct imx_samples s = { .x = codes, .n = n, .d = d };
+    float *of = malloc(2 * (size_t)d * sizeof *of);
+    if (!of)
+        return imx_fail(IMX_E_NOMEM, "no memory to standardise codes");
+    const imx_status status = imx_standardise(&s, of, of + d);
+    for (int64_t i = 0; i < n * d && status == IMX_OK; i++)
+        codes[i] = (codes[i] - of[i % d]) * of[d + i % d];
+    free(of);
+    return status;
 }
 
 imx_status imx_fit_step(const struct imx_fit *f, int64_t step)

@@ -29,6 +29,9 @@ IMX_MUST_CHECK imx_status imx_fit_step(const struct imx_fit *f, int64_t step);
 /* E_NONFINITE when the last step's gradient was not finite; what: names the network. */
 IMX_MUST_CHECK imx_status imx_fit_check(const struct imx_fit *f, const char *what);
 
+/* Codes [n,d] in place: each value less its mean, in deviations (imx_standardise). E_NOMEM. */
+IMX_MUST_CHECK imx_status imx_fit_standardise(float *codes, int64_t n, int32_t d);
+
 /* Nodes: alpha*a + beta*b (b may be 0), the mean of n values, a*b. */
 imx_tid imx_fit_axpby(struct imx_graph *g, imx_tid a, double alpha, imx_tid b, double beta, int64_t n);
 imx_tid imx_fit_mean(struct imx_graph *g, imx_tid x, int64_t n);

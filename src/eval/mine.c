@@ -21,7 +21,7 @@ struct pairs {
 struct mine {
     const struct imx_mine *how;
     const uint8_t *pix;
-    const float *codes;
+    float *codes; /* [n,d], a copy */
     int64_t n, n_learn;
     int32_t h, w, c, d;
     struct imx_store *store;
@@ -191,7 +191,7 @@ imx_status imx_mine(struct imx_dev *dev, const struct imx_mine *how, const uint8
 {
     imx_status status = IMX_OK;
     struct imx_mine use = *how;
-    struct mine m = { .how = &use, .pix = pix, .codes = codes, .n = n, .h = h, .w = w, .c = c, .d = d };
+    struct mine m = { .how = &use, .pix = pix, .n = n, .h = h, .w = w, .c = c, .d = d };
     const size_t batch = (size_t)how->batch;
     m.fit = (struct imx_fit){ .lr = how->lr, .steps = how->steps };
     int64_t held = n / 10;
@@ -207,14 +207,18 @@ imx_status imx_mine(struct imx_dev *dev, const struct imx_mine *how, const uint8
                         SMALLEST);
     m.n_learn = n - held;
     *result = (struct imx_mine_result){ .images = m.n_learn };
+    m.codes = malloc((size_t)n * (size_t)d * sizeof *m.codes);
     m.order = malloc((size_t)n * sizeof *m.order);
     m.index = malloc(batch * sizeof *m.index);
     m.bytes = malloc(batch * (size_t)h * (size_t)w * (size_t)c);
     m.code = malloc(batch * (size_t)d * sizeof *m.code);
     m.score[0] = malloc(batch * sizeof(float));
     m.score[1] = malloc(batch * sizeof(float));
-    if (!m.order || !m.index || !m.bytes || !m.code || !m.score[0] || !m.score[1])
+    if (!m.codes || !m.order || !m.index || !m.bytes || !m.code || !m.score[0] || !m.score[1])
         IMX_GO(imx_fail(IMX_E_NOMEM, "no memory to estimate mutual information"));
+    memcpy(m.codes, codes, (size_t)n * (size_t)d * sizeof *m.codes);
+    if (how->standardise)
+        IMX_GO(imx_fit_standardise(m.codes, n, d));
     imx_permute(how->seed, UINT64_MAX, IMX_STREAM_SPLIT, m.order, (uint32_t)n);
     IMX_GO(build(&m, dev));
     IMX_GO(learn(&m, result));
@@ -223,6 +227,7 @@ fail:
     imx_graph_destroy(m.fit.g);
     imx_graph_destroy(m.judge);
     imx_store_destroy(m.store);
+    free(m.codes);
     free(m.order);
     free(m.index);
     free(m.bytes);

@@ -14,6 +14,7 @@
 #include "dev/dev.h"
 
 struct imx_mine {
+    bool standardise; /* codes first: the same information, and found as soon whatever the encoder's scale */
     int32_t batch;
     int64_t steps;
     double lr, penalty;

@@ -150,6 +150,8 @@ static imx_status split(struct ndm *m, const float *codes, int64_t n, float *cop
                 return imx_fail(IMX_E_NONFINITE, "the code of image %u is not finite", m->order[i]);
             copy[i * m->d + c] = m->how->sigmoid ? (float)(1 / (1 + exp(-(double)y))) : y;
         }
+    if (m->how->standardise)
+        IMX_TRY(imx_fit_standardise(copy, n, m->d));
     m->n[LEARN] = taught;
     m->n[CHOOSE] = m->n[JUDGE] = m->how->all ? n : held;
     m->code[LEARN] = copy;

@@ -12,9 +12,10 @@
 #include "dev/dev.h"
 
 struct imx_ndm {
-    bool sigmoid;  /* of the codes first, as the prior sees them */
-    bool all;      /* no codes are held out, as published */
-    int32_t batch; /* at most; the published one is 10,000. Fewer where fewer teach or, held out, give the value */
+    bool sigmoid;     /* of the codes first, as the prior sees them */
+    bool standardise; /* behind the sigmoid, if there is one; the same dependence, whatever the encoder's scale */
+    bool all;         /* no codes are held out, as published */
+    int32_t batch;    /* at most; the published one is 10,000. Fewer where fewer teach or, held out, give the value */
     int64_t steps;
     double lr; /* 1e-4 as published */
     uint64_t seed;

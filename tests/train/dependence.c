@@ -19,7 +19,7 @@ static double normal(uint64_t seed, uint32_t i)
 }
 
 /* Codes of `d` columns; the second is correlated with the first. */
-static double measure(struct imx_dev *dev, int32_t d, double rho, bool sigmoid, double scale, int64_t steps)
+static double measure(struct imx_dev *dev, int32_t d, double rho, struct imx_ndm how, double scale)
 {
     static float code[N * 8];
     struct imx_ndm_result r = { 0 };
@@ -29,7 +29,8 @@ static double measure(struct imx_dev *dev, int32_t d, double rho, bool sigmoid, 
         if (d > 1)
             code[i * (uint32_t)d + 1] = (float)(scale * (rho * normal(0, i) + sqrt(1 - rho * rho) * normal(1, i)));
     }
-    const struct imx_ndm how = { .sigmoid = sigmoid, .batch = 128, .steps = steps, .lr = 1e-3 };
+    how.batch = 128;
+    how.lr = 1e-3;
     if (imx_ndm(dev, &how, code, N, d, &r) != IMX_OK) {
         printf("# %s\n", imx_error_text());
         return NAN;
@@ -76,7 +77,7 @@ static void without_heldout(struct imx_dev *dev)
 /* MINE between images and codes of a known law: an image is as bright as a normal number (in bytes, 40 to a deviation:
  * what is lost to them is far below what is tested), the code is a number correlated with it: I = -ln(1 - rho^2) / 2.
  * A penalty keeps the critic from the bound. */
-static struct imx_mine_result informed(struct imx_dev *dev, double rho, int64_t steps, double penalty)
+static struct imx_mine_result informed(struct imx_dev *dev, double rho, struct imx_mine how, double scale)
 {
     static uint8_t pix[N * SIDE * SIDE];
     static float code[N];
@@ -84,12 +85,36 @@ static struct imx_mine_result informed(struct imx_dev *dev, double rho, int64_t 
     for (uint32_t i = 0; i < N; i++) {
         const double x = normal(10, i), byte = round(127.5 + 40 * x);
         memset(pix + i * SIDE * SIDE, byte < 0 ? 0 : byte > 255 ? 255 : (int)byte, SIDE * SIDE);
-        code[i] = (float)(rho * x + sqrt(1 - rho * rho) * normal(11, i));
+        code[i] = (float)(scale * (rho * x + sqrt(1 - rho * rho) * normal(11, i)));
     }
-    const struct imx_mine how = { .batch = 64, .steps = steps, .lr = 1e-3, .penalty = penalty };
+    how.batch = 64;
+    how.lr = 1e-3;
     if (imx_mine(dev, &how, pix, N, SIDE, SIDE, 1, code, 1, &r) != IMX_OK)
         printf("# %s\n", imx_error_text());
     return r;
+}
+
+/* Codes as small as those of an untrained encoder keep as much as large ones. Critics that read them as they are do not
+ * find it in so few steps. */
+static void small(struct imx_dev *dev)
+{
+    enum { FEW_STEPS = 200 };
+    const double scale = 0.004, want = 0.8304;
+    struct imx_ndm ndm = { .steps = FEW_STEPS };
+    struct imx_mine mine = { .steps = FEW_STEPS };
+    const double plain = measure(dev, 2, 0.9, ndm, scale), unseen = informed(dev, 0.9, mine, scale).nats;
+    mine.standardise = ndm.standardise = true;
+    const double found = measure(dev, 2, 0.9, ndm, scale), large = measure(dev, 2, 0.9, ndm, 50);
+    ndm.sigmoid = true;
+    const double squashed = measure(dev, 2, 0.9, ndm, scale);
+    const struct imx_mine_result r = informed(dev, 0.9, mine, scale), wide = informed(dev, 0.9, mine, 50);
+    tap_ok(fabs(plain) < 0.1 && fabs(unseen) < 0.1, "small codes as they are: ndm %.4f, mine %.4f nats", plain, unseen);
+    tap_ok(fabs(found - want) < 0.1 && fabs(found - large) < 0.01 && fabs(squashed - want) < 0.1,
+           "standardised: ndm %.4f nats, through a sigmoid %.4f, of large codes %.4f; %.4f in theory", found, squashed,
+           large, want);
+    tap_ok(fabs(r.nats - want) < 0.12 && fabs(r.nats - wide.nats) < 0.01 && fabs(r.heldout - want) < 0.15,
+           "standardised: mine %.4f nats, %.4f on images held out, of large codes %.4f; %.4f in theory", r.nats,
+           r.heldout, wide.nats, want);
 }
 
 /* Images that three numbers make: brightness and its slopes across and down. */
@@ -172,16 +197,19 @@ int main(void)
     const struct imx_ndm how = { .batch = 8, .steps = 1, .lr = 1e-3 };
     if (!tap_ok(imx_dev_open(NULL, &dev, NULL) == IMX_OK, "a device opens: %s", imx_error_text()))
         return tap_done();
-    const double none = measure(dev, 8, 0, false, 1, 40), pair = measure(dev, 2, 0.9, false, 1, 300),
-                 squashed = measure(dev, 2, 0.9, true, 2, 300), more = measure(dev, 2, 0.999, false, 1, 300);
+    const struct imx_ndm shorter = { .steps = 40 }, longer = { .steps = 300 },
+                         sigmoid = { .sigmoid = true, .steps = 300 };
+    const double none = measure(dev, 8, 0, shorter, 1), pair = measure(dev, 2, 0.9, longer, 1),
+                 squashed = measure(dev, 2, 0.9, sigmoid, 2), more = measure(dev, 2, 0.999, longer, 1);
     tap_ok(fabs(none) < 0.04, "ndm of eight independent columns: %.4f nats, 0 in theory", none);
     tap_ok(fabs(pair - 0.8304) < 0.1, "ndm of a Gaussian pair with correlation 0.9: %.4f nats, 0.8304 in theory", pair);
     tap_ok(fabs(squashed - 0.8304) < 0.12, "ndm of the pair through a sigmoid: %.4f nats, the same in theory",
            squashed);
     tap_ok(more > 1.5 && more < 3.2, "ndm of nearly the same column twice: %.4f nats, 3.1 in theory", more);
     without_heldout(dev);
-    const struct imx_mine_result apart = informed(dev, 0, 60, 0), joint = informed(dev, 0.9, 200, 0),
-                                 smooth = informed(dev, 0.9, 200, 0.5);
+    const struct imx_mine brief = { .steps = 60 }, unbound = { .steps = 200 }, held = { .steps = 200, .penalty = 0.5 };
+    const struct imx_mine_result apart = informed(dev, 0, brief, 1), joint = informed(dev, 0.9, unbound, 1),
+                                 smooth = informed(dev, 0.9, held, 1);
     tap_ok(fabs(apart.nats) < 0.05 && fabs(apart.heldout) < 0.05,
            "mine of images and codes that are independent: %.4f nats, %.4f on images held out; 0 in theory", apart.nats,
            apart.heldout);
@@ -192,6 +220,7 @@ int main(void)
                smooth.heldout < joint.heldout - 0.04,
            "with the penalty on the critic's gradient, 0.5: %.4f nats, %.4f; less, and far above 0", smooth.nats,
            smooth.heldout);
+    small(dev);
     decoder(dev);
     tap_ok(imx_ndm(dev, &how, few, 32, 2, &r) == IMX_E_DATA, "too few codes are refused");
     static float bad[64 * 2];

@@ -172,7 +172,8 @@ def check_measure():
     keys = ('mine_nats', 'mine_heldout_nats', 'ndm', 'ndm_sigmoid', 'ssim', 'ms_ssim')
     ok(done.returncode == 0 and all(isinstance(row[k], float) and abs(row[k]) < 1000 for k in keys) and row['ssim_scales'] == 1
        and row['images'] == 240 and row['test_images'] == 90, 'measure: the whole row', (row, done.stderr))
-    ok(1 <= row['ndm_step'] <= 12 and 1 <= row['ndm_sigmoid_step'] <= 12 and row['ndm_batch'] == 16 and row['ndm_heldout'] == 'on',
+    ok(1 <= row['ndm_step'] <= 12 and 1 <= row['ndm_sigmoid_step'] <= 12 and row['ndm_batch'] == 16 and row['ndm_heldout'] == 'on'
+       and row['codes'] == 'standardised',
        'measure: where ndm stopped', row)
     check_measured_svm(row, probe('--classifier', 'svm', '--test', 'test', *svm))
     ok(os.path.exists('run/reconstructions.png'), 'measure: a sheet of reconstructions')
@@ -181,6 +182,10 @@ def check_measure():
     done = call('measure', 'run', 'train', '--ndm', '--steps', '3')
     ok(done.returncode == 0 and 'NDM' in done.stdout and 'of learned ones' in done.stdout and 'MINE' not in done.stdout,
        'measure: only what is asked for', done.stderr)
+    done = call('measure', 'run', 'train', '--test', 'test', '--mine', '--ndm', '--codes', 'as-is', *args[5:-1], '--json')
+    raw = json.loads(done.stdout or '{}')
+    ok(done.returncode == 0 and raw['codes'] == 'as-is' and all(raw[k] != row[k] for k in keys[:4]), 'measure: codes as they are',
+       (raw, row, done.stderr))
     done = call('measure', 'run', 'train', '--ndm', '--ndm-heldout', 'off', '--steps', '3', '--test', 'test', '--json')
     seen = json.loads(done.stdout or '{}')
     ok(done.returncode == 0 and (seen['ndm_step'], seen['ndm_sigmoid_step'], seen['ndm_batch'], seen['ndm_heldout']) == (3, 3, 240, 'off')
