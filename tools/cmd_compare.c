@@ -90,13 +90,9 @@ static void node(struct imx_json *j, const char *key, const struct imx_json_node
 static void results(struct imx_json *j, const struct imx_compared *r, const char *key, enum imx_result_kind kind)
 {
     imx_json_array(j, key);
-    for (size_t i = 0; i < r->results; i++) {
-        const struct imx_json_node *root = r->result[i].root;
-        const bool array = root->type == IMX_JSON_ARRAY;
-        for (const struct imx_json_node *row = array ? root->child : root; row; row = array ? row->next : NULL)
-            if (row->type == IMX_JSON_OBJECT && imx_result_kind(row) == kind)
-                node(j, NULL, row);
-    }
+    for (size_t i = 0; i < r->results.rows; i++)
+        if (imx_result_kind(r->results.row[i].of) == kind)
+            node(j, NULL, r->results.row[i].of);
     imx_json_end(j);
 }
 

@@ -207,7 +207,7 @@ static void one_as_json(struct imx_json *j, const struct job *job, const struct 
     imx_json_object(j, NULL);
     imx_json_string(j, "layer", v->layer);
     imx_json_string(j, "classifier", v->classifier);
-    imx_json_bool(j, "untrained", scratch);
+    imx_trained_json(&job->trained, scratch, j);
     imx_json_string(j, "method", scratch ? "from-scratch" : "fine-tuned");
     imx_json_int(j, "train_images", r->images);
     imx_json_int(j, "test_images", job->data.n_test);

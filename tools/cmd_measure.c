@@ -12,6 +12,7 @@
 #include "eval/mine.h"
 #include "eval/ndm.h"
 #include "eval/redraw.h"
+#include "eval/report.h"
 #include "eval/sheet.h"
 #include "option_rows.h"
 #include "probe_data.h"
@@ -148,7 +149,7 @@ static imx_status run_ndm(struct measure *m)
     return IMX_OK;
 }
 
-/* Originals over their reconstructions; those of the untrained encoder do not take the place of the run's. */
+/* Originals over their drawings; reconstructions.png is another sheet, by the decoder of a run that rebuilds images. */
 static imx_status draw_sheet(struct measure *m)
 {
     const struct imx_dataset *ds = m->data.set[0];
@@ -157,8 +158,7 @@ static imx_status draw_sheet(struct measure *m)
     struct imx_sheet s;
     if (ds->c != 1 && ds->c != 3)
         return IMX_OK;
-    if (!imx_join(m->sheet, sizeof m->sheet, m->run,
-                  m->v->untrained ? "reconstructions-untrained.png" : "reconstructions.png"))
+    if (!imx_join(m->sheet, sizeof m->sheet, m->run, m->v->untrained ? IMX_DRAWN_UNTRAINED_FILE : IMX_DRAWN_FILE))
         return imx_fail(IMX_E_ARG, "the path %s is too long", m->run);
     IMX_TRY(imx_sheet_init(&s, 2 * ((kept + columns - 1) / columns), columns, ds->h, ds->w, ds->c, false));
     for (int32_t i = 0; i < kept; i++) {
@@ -306,7 +306,7 @@ static void as_json(const struct measure *m, struct imx_json *j)
     imx_json_int(j, "steps", m->v->steps);
     imx_json_int(j, "images", m->data.n_train);
     imx_json_int(j, "test_images", m->data.n_test);
-    imx_json_bool(j, "untrained", m->v->untrained);
+    imx_trained_json(&m->trained, m->v->untrained, j);
     imx_json_end(j);
 }
 
@@ -388,10 +388,9 @@ fail:
 static const struct imx_option options[] = {
     IMX_ROW_FLAG("mine", mine, "mutual information of images and codes, by a network of its own"),
     IMX_ROW_FLAG("ndm", ndm, "dependence between the values of a code"),
-    IMX_ROW_FLAG(
-        "ssim", ssim,
-        "likeness of test images and what a decoder draws from their codes; RUN/reconstructions.png shows them "
-        "(--untrained: reconstructions-untrained.png)"),
+    IMX_ROW_FLAG("ssim", ssim,
+                 "likeness of test images and what a decoder draws from their codes; RUN/drawings.png shows them "
+                 "(--untrained: drawings-untrained.png)"),
     IMX_ROW_TEST("images for testing; otherwise DATA#test, or every fifth image of DATA"),
     IMX_ROW_INT(
         "steps", steps, "2000", 1, 1e9,

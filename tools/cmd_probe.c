@@ -272,7 +272,7 @@ static void one_as_json(struct imx_json *j, const struct probe *p, int f, bool u
     imx_json_object(j, NULL);
     imx_json_string(j, "layer", imx_feature_names[f]);
     imx_json_string(j, "classifier", p->v->classifier);
-    imx_json_bool(j, "untrained", untrained);
+    imx_trained_json(&p->trained, untrained, j);
     imx_json_int(j, "train_images", r->images);
     imx_json_int(j, "test_images", p->data.n_test);
     imx_scores_json(j, r->each, r->repeats, r->seconds);

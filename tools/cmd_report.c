@@ -97,8 +97,7 @@ const struct imx_command imx_cmd_report = {
              "finetune-*.json (as probe and finetune --save leave them) and features-y.npy with\n"
              "features-y.npy.labels.npy (as written by infomax embed).\n"
              "A run that rebuilds images (vae, ae, bigan) shows reconstructions.png, which is drawn anew when a "
-             "checkpoint is "
-             "newer.",
+             "checkpoint is newer; drawings.png, as measure leaves it, is shown as it is.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "cli.h"
 #include "eval/report.h"
+#include "eval/results.h"
 #include "train_options.h"
 
 struct values {
@@ -68,6 +69,8 @@ static imx_status prepare(const struct values *v)
         if (remove(path))
             return imx_io_fail("remove", path);
     }
+    if (v->overwrite)
+        IMX_TRY(imx_results_remove(v->out));
     IMX_TRY(imx_mkdirs(v->out));
     return imx_config_save(v->out, &v->config);
 }
@@ -101,7 +104,7 @@ static const struct imx_option options[] = {
     { .name = "overwrite",
       .type = IMX_OPT_FLAG,
       .at = offsetof(struct values, overwrite),
-      .help = "begins anew in a folder that holds a run" },
+      .help = "begins anew in a folder that holds a run; that run's results go, too" },
     { .name = "config",
       .type = IMX_OPT_CONFIG,
       .at = offsetof(struct values, file),

@@ -54,6 +54,7 @@ imx_status imx_trained_open(const char *run, struct imx_trained *t)
         t->encoder = imx_choose_encoder(t->config.encoder, t->h < t->w ? t->h : t->w);
         t->objective = imx_objective_find(t->config.objective);
         status = t->encoder && t->objective ? IMX_OK : IMX_E_ARG;
+        imx_weights_name(run, t->weights);
     }
     if (status != IMX_OK)
         imx_trained_close(t);
@@ -91,6 +92,13 @@ imx_status imx_trained_data(const struct imx_trained *t, const char *path, struc
     char whom[4200];
     snprintf(whom, sizeof whom, "the encoder of %.4096s", t->run);
     return imx_sized_data(path, &t->stored, t->config.strict, t->config.threads, whom, out);
+}
+
+void imx_trained_json(const struct imx_trained *t, bool untrained, struct imx_json *j)
+{
+    imx_json_bool(j, "untrained", untrained);
+    if (!untrained && *t->weights)
+        imx_json_string(j, "encoder", t->weights);
 }
 
 imx_status imx_trained_weights(const struct imx_trained *t, char path[4096])

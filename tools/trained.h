@@ -5,6 +5,7 @@
 
 #include "data/dataset.h"
 #include "eval/encode.h"
+#include "eval/results.h"
 #include "objectives/objective.h"
 #include "train/config.h"
 
@@ -20,6 +21,7 @@ struct imx_trained {
     const struct imx_objective *objective;
     int32_t h, w, c; /* images as the encoder sees them */
     struct imx_stored stored;
+    char weights[IMX_WEIGHTS_NAME]; /* which they are: rows of results say so (eval/results.h) */
 };
 
 /* E_ARG: no run; E_FORMAT, E_DATA: its files are damaged or too old. imx_trained_close after success. */
@@ -33,6 +35,9 @@ IMX_MUST_CHECK imx_status imx_trained_data(const struct imx_trained *t, const ch
 /* The same for `whom` ("the encoder of RUN"), who was trained on images stored so. */
 IMX_MUST_CHECK imx_status imx_sized_data(const char *path, const struct imx_stored *size, bool strict, int64_t threads,
                                          const char *whom, struct imx_dataset **out);
+
+/* Members of a row of results: "untrained", and "encoder", the name of trained weights that have one. */
+void imx_trained_json(const struct imx_trained *t, bool untrained, struct imx_json *j);
 
 /* The path of the run's encoder.safetensors, which exists; E_ARG. */
 IMX_MUST_CHECK imx_status imx_trained_weights(const struct imx_trained *t, char path[4096]);

@@ -1,7 +1,6 @@
 /* What is read of several runs, and the table of it. See compare.h. */
 #include "eval/compare.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -64,35 +63,6 @@ static imx_status read_state(struct imx_compared *r)
     return IMX_OK;
 }
 
-static int is_result(const struct dirent *e)
-{
-    const size_t n = strlen(e->d_name);
-    return n > 5 && !strcmp(e->d_name + n - 5, ".json") &&
-           (!strncmp(e->d_name, "probe-", 6) || !strncmp(e->d_name, "finetune-", 9) ||
-            !strncmp(e->d_name, "measure", 7));
-}
-
-static imx_status read_results(struct imx_compared *r)
-{
-    struct dirent **name = NULL;
-    imx_status status = IMX_OK;
-    const int n = scandir(r->path, &name, is_result, alphasort);
-    if (n < 0)
-        return imx_io_fail("read", r->path);
-    r->result = calloc((size_t)n + 1, sizeof *r->result);
-    if (!r->result)
-        status = imx_fail(IMX_E_NOMEM, "no memory for results");
-    for (int i = 0; i < n; i++) {
-        bool good = false;
-        if (status == IMX_OK)
-            status = imx_report_json(r->path, name[i]->d_name, &r->result[r->results], &good);
-        r->results += good;
-        free(name[i]);
-    }
-    free(name);
-    return status;
-}
-
 static imx_status read_run(const char *path, struct imx_compared *r)
 {
     bool good = false;
@@ -105,7 +75,7 @@ static imx_status read_run(const char *path, struct imx_compared *r)
     IMX_TRY(read_state(r));
     IMX_TRY(imx_report_json(path, "env.json", &r->env, &good));
     IMX_TRY(forgive(imx_curves_read(path, &r->curve)));
-    return read_results(r);
+    return imx_results_read(path, &r->results);
 }
 
 /* The end of a path from the k-th slash from behind; trailing slashes are not counted. */
@@ -250,20 +220,6 @@ static imx_status set_results(struct imx_compare *c, size_t i)
     return set_number(c, i, "results", "mi_ceiling", imx_compared_last(r, r->curve.col[IMX_CURVE_CEILING]));
 }
 
-/* Of both kinds of row; fine-tuned rows say by "method" where they began. */
-static bool untrained(const struct imx_json_node *row)
-{
-    const struct imx_json_node *u = imx_json_get(row, "untrained");
-    return u && u->type == IMX_JSON_BOOL && u->truth;
-}
-
-enum imx_result_kind imx_result_kind(const struct imx_json_node *row)
-{
-    if (!imx_json_get(row, "accuracy"))
-        return IMX_RESULT_MEASURE;
-    return imx_json_get(row, "method") ? IMX_RESULT_FINETUNE : IMX_RESULT_PROBE;
-}
-
 /* An accuracy: of a probe "conv mlp untrained", of fine-tuning "conv mlp from scratch"; ", 10%" when it learned from a
  * share of the labels. */
 static imx_status set_probe(struct imx_compare *c, size_t i, const struct imx_json_node *row)
@@ -274,9 +230,9 @@ static imx_status set_probe(struct imx_compare *c, size_t i, const struct imx_js
     const bool all = !strcmp(labels, "100%");
     snprintf(name, sizeof name, "%.20s %.20s%s%s%.20s", imx_json_get_string(row, "layer", "?"),
              imx_json_get_string(row, "classifier", "?"),
-             !untrained(row) ? ""
-             : tuned         ? " from scratch"
-                             : " untrained",
+             !imx_result_untrained(row) ? ""
+             : tuned                    ? " from scratch"
+                                        : " untrained",
              all ? "" : ", ", all ? "" : labels);
     return set_accuracy(c, i, tuned ? "fine-tuning" : "probes", name, row);
 }
@@ -295,7 +251,7 @@ static imx_status set_measured(struct imx_compare *c, size_t i, const char *pref
             continue;
         if (v->type == IMX_JSON_NUMBER)
             IMX_TRY(set_number(c, i, "measurements", name, v->number));
-        else if (v->type == IMX_JSON_STRING && v->key && strcmp(v->key, "sheet") != 0)
+        else if (v->type == IMX_JSON_STRING && v->key && strcmp(v->key, "sheet") && strcmp(v->key, "encoder"))
             IMX_TRY(set(c, i, "measurements", name, v->string));
         else if (v->type == IMX_JSON_OBJECT && strlen(prefix) < 60)
             IMX_TRY(set_measured(c, i, name, v));
@@ -305,14 +261,12 @@ static imx_status set_measured(struct imx_compare *c, size_t i, const char *pref
 
 static imx_status set_files(struct imx_compare *c, size_t i)
 {
-    for (size_t k = 0; k < c->run[i].results; k++) {
-        const struct imx_json_node *root = c->run[i].result[k].root;
-        const struct imx_json_node *first = root->type == IMX_JSON_ARRAY ? root->child : root;
-        for (const struct imx_json_node *row = first; row; row = root->type == IMX_JSON_ARRAY ? row->next : NULL)
-            if (row->type == IMX_JSON_OBJECT)
-                IMX_TRY(imx_result_kind(row) != IMX_RESULT_MEASURE
-                            ? set_probe(c, i, row)
-                            : set_measured(c, i, untrained(row) ? "untrained" : "", row));
+    const struct imx_results *r = &c->run[i].results;
+    for (size_t k = 0; k < r->rows; k++) {
+        const struct imx_json_node *row = r->row[k].of;
+        IMX_TRY(imx_result_kind(row) != IMX_RESULT_MEASURE
+                    ? set_probe(c, i, row)
+                    : set_measured(c, i, imx_result_untrained(row) ? "untrained" : "", row));
     }
     return IMX_OK;
 }
@@ -398,6 +352,9 @@ static imx_status warn_all(struct imx_compare *c)
             IMX_TRY(*r->state && strcmp(r->state, "not finished")
                         ? warn(c, "%s is not finished: %s.", r->name, r->state)
                         : warn(c, "%s is not finished.", r->name));
+        for (size_t k = 0; k < r->results.rows; k++) /* once for each file */
+            if (r->results.row[k].earlier && (!k || r->results.row[k].file != r->results.row[k - 1].file))
+                IMX_TRY(warn(c, "%s: %s is of an encoder that has learned on since.", r->name, r->results.row[k].file));
     }
     return IMX_OK;
 }
@@ -425,9 +382,7 @@ void imx_compare_finish(struct imx_compare *c)
         imx_curves_free(&r->curve);
         imx_toml_free(&r->config);
         imx_json_doc_free(&r->env);
-        for (size_t k = 0; k < r->results; k++)
-            imx_json_doc_free(&r->result[k]);
-        free(r->result);
+        imx_results_free(&r->results);
     }
     for (size_t i = 0; i < c->facts; i++) {
         for (size_t k = 0; c->fact[i].cell && k < c->runs; k++)

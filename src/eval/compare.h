@@ -5,6 +5,7 @@
 
 #include "base/toml.h"
 #include "eval/report.h"
+#include "eval/results.h"
 
 /* One run. Zeroed documents are absent or damaged files. */
 struct imx_compared {
@@ -15,8 +16,7 @@ struct imx_compared {
     struct imx_curves curve; /* curve.n == 0: no metrics */
     struct imx_toml config;
     struct imx_json_doc env;
-    struct imx_json_doc *result; /* [results]: probe-*.json, finetune-*.json and measure*.json */
-    size_t results;
+    struct imx_results results;
 };
 
 /* What a cell says as a number, for the charts. */
@@ -40,10 +40,6 @@ struct imx_compare {
     char **warning; /* what makes the runs less comparable, or incomplete; a sentence each */
     size_t warnings;
 };
-
-/* What a row of a result file is of. */
-enum imx_result_kind { IMX_RESULT_PROBE, IMX_RESULT_FINETUNE, IMX_RESULT_MEASURE };
-enum imx_result_kind imx_result_kind(const struct imx_json_node *row);
 
 /* Reads the runs. E_DATA for a path that is no run folder (it holds none of config.toml, env.json, metrics.jsonl). The
  * paths stay the caller's and must outlive c, which is zeroed before and finished after, also after an error. */

@@ -1,7 +1,6 @@
 /* The page itself: what is read from the run folder, and in which order it is shown. See report.h. */
 #include "eval/report.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/toml.h"
+#include "eval/results.h"
 
 /* ---- metrics ---- */
 
@@ -85,9 +85,9 @@ static void put_curves(struct imx_text *t, const struct imx_curves *c)
 
 /* ---- probes ---- */
 
-static void probe_row(struct imx_text *t, const struct imx_json_node *row)
+static void probe_row(struct imx_text *t, const struct imx_result *r)
 {
-    const struct imx_json_node *untrained = imx_json_get(row, "untrained");
+    const struct imx_json_node *row = r->of;
     const double accuracy = imx_json_get_number(row, "accuracy", (double)NAN);
     const double std = imx_json_get_number(row, "std", (double)NAN);
     const double scale = accuracy <= 1 ? 100 : 1;
@@ -96,7 +96,9 @@ static void probe_row(struct imx_text *t, const struct imx_json_node *row)
     imx_text_put(t, "<td>");
     imx_html_text(t, imx_json_get_string(row, "classifier", "?"));
     imx_text_put(t, "<td>");
-    imx_html_text(t, imx_json_get_string(row, "method", untrained && untrained->truth ? "untrained" : "trained"));
+    imx_html_text(t, imx_json_get_string(row, "method", imx_result_untrained(row) ? "untrained" : "trained"));
+    if (r->earlier)
+        imx_text_put(t, ", but has learned on since");
     imx_text_printf(t, "<td class=n>%.1f %%", accuracy * scale);
     if (std > 0)
         imx_text_printf(t, " &plusmn; %.1f", std * scale);
@@ -104,42 +106,23 @@ static void probe_row(struct imx_text *t, const struct imx_json_node *row)
                     imx_json_get_number(row, "test_images", 0));
 }
 
-static int is_probe(const struct dirent *e)
-{
-    const size_t n = strlen(e->d_name);
-    return n > 11 && (!strncmp(e->d_name, "probe-", 6) || !strncmp(e->d_name, "finetune-", 9)) &&
-           !strcmp(e->d_name + n - 5, ".json");
-}
-
 static imx_status put_probes(struct imx_text *t, const char *run)
 {
-    struct dirent **name = NULL;
-    imx_status status = IMX_OK;
-    const int n = scandir(run, &name, is_probe, alphasort);
-    if (n < 0)
-        return imx_io_fail("read", run);
-    if (n > 0)
-        imx_text_put(
-            t, "<h2>What the features are worth</h2>\n<div class=card><table>\n<tr><th>layer<th>classifier<th>encoder"
-               "<th class=n>accuracy<th class=n>images to learn<th class=n>images to test\n");
-    for (int i = 0; i < n; i++) {
-        struct imx_json_doc doc = { 0 };
-        bool good = false;
-        if (status == IMX_OK)
-            status = imx_report_json(run, name[i]->d_name, &doc, &good);
-        if (good) {
-            if (doc.root->type == IMX_JSON_OBJECT)
-                probe_row(t, doc.root);
-            else if (doc.root->type == IMX_JSON_ARRAY)
-                for (const struct imx_json_node *row = doc.root->child; row; row = row->next)
-                    probe_row(t, row);
-        }
-        imx_json_doc_free(&doc);
-        free(name[i]);
+    struct imx_results r = { 0 };
+    bool begun = false;
+    const imx_status status = imx_results_read(run, &r);
+    for (size_t i = 0; i < r.rows && status == IMX_OK; i++) {
+        if (imx_result_kind(r.row[i].of) == IMX_RESULT_MEASURE)
+            continue;
+        if (!begun)
+            imx_text_put(t, "<h2>What the features are worth</h2>\n<div class=card><table>\n<tr><th>layer<th>classifier"
+                            "<th>encoder<th class=n>accuracy<th class=n>images to learn<th class=n>images to test\n");
+        begun = true;
+        probe_row(t, &r.row[i]);
     }
-    free(name);
-    if (n > 0)
+    if (begun)
         imx_text_put(t, "</table></div>\n");
+    imx_results_free(&r);
     return status;
 }
 

@@ -7,8 +7,8 @@
 #include "base/text.h"
 
 /* Builds the page from RUN/{metrics.jsonl,config.toml,env.json,probe-*.json,finetune-*.json,features-y.npy,
- * features-y.npy.labels.npy,reconstructions.png} into `page` (zeroed; freed by the caller, also after an error). E_DATA
- * when the folder holds no metrics. */
+ * features-y.npy.labels.npy,reconstructions.png,drawings.png} into `page` (zeroed; freed by the caller, also after an
+ * error). E_DATA when the folder holds no metrics. */
 IMX_MUST_CHECK imx_status imx_report(const char *run, struct imx_text *page);
 
 /* --- pieces, each a file report_*.c --- */
@@ -95,8 +95,10 @@ IMX_MUST_CHECK imx_status imx_report_json(const char *run, const char *name, str
 /* Projects rows x[n,d] on their two main directions: xy[n,2]. Deterministic. share[2] = parts of the variance. E_NOMEM.
  */
 IMX_MUST_CHECK imx_status imx_pca2(const float *x, size_t n, size_t d, float *xy, double share[2]);
-/* The sheet that imx_rebuilt_sheet left in a run's folder; nothing when it is not there. */
-#define IMX_REBUILT_FILE "reconstructions.png"
+/* The sheets that imx_rebuilt_sheet and `infomax measure` left in a run's folder; nothing when they are not there. */
+#define IMX_REBUILT_FILE         "reconstructions.png"
+#define IMX_DRAWN_FILE           "drawings.png"
+#define IMX_DRAWN_UNTRAINED_FILE "drawings-untrained.png"
 IMX_MUST_CHECK imx_status imx_put_rebuilt(struct imx_text *t, const char *run);
 /* The map of RUN/features-y.npy, coloured by class; nothing when the file is not there. */
 IMX_MUST_CHECK imx_status imx_plot_map(struct imx_text *t, const char *run);

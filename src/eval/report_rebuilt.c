@@ -1,4 +1,4 @@
-/* The sheet of reconstructions, as an image inside the page. See report.h. */
+/* Sheets of images and what decoders make of their codes, as images inside the page. See report.h. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,18 +18,27 @@ static void put_base64(struct imx_text *t, const uint8_t *data, size_t bytes)
     }
 }
 
-imx_status imx_put_rebuilt(struct imx_text *t, const char *run)
+static imx_status put_sheet(struct imx_text *t, const char *run, const char *file, const char *title,
+                            const char *caption)
 {
     char path[4096], *data = NULL;
     size_t bytes = 0;
-    if (!imx_join(path, sizeof path, run, IMX_REBUILT_FILE) || !imx_file_size(path, NULL))
+    if (!imx_join(path, sizeof path, run, file) || !imx_file_size(path, NULL))
         return IMX_OK;
     IMX_TRY(imx_file_read(path, 1 << 26, &data, &bytes));
-    imx_text_put(t, "<h2>Reconstructions</h2>\n<figure><figcaption>Images of the run, and below each what the decoder "
-                    "makes of its code</figcaption><img style=\"max-width:100%;image-rendering:pixelated\" "
-                    "alt=\"originals above reconstructions\" src=\"data:image/png;base64,");
+    imx_text_printf(t, "<h2>%s</h2>\n<figure><figcaption>%s</figcaption>", title, caption);
+    imx_text_put(t, "<img style=\"max-width:100%;image-rendering:pixelated\" alt=\"originals above what is drawn from "
+                    "their codes\" src=\"data:image/png;base64,");
     put_base64(t, (const uint8_t *)data, bytes);
     imx_text_put(t, "\"></figure>\n");
     free(data);
     return IMX_OK;
+}
+
+imx_status imx_put_rebuilt(struct imx_text *t, const char *run)
+{
+    IMX_TRY(put_sheet(t, run, IMX_REBUILT_FILE, "Reconstructions",
+                      "Images of the run, and below each what the decoder makes of its code"));
+    return put_sheet(t, run, IMX_DRAWN_FILE, "Drawings from frozen codes",
+                     "Test images, and below each what a decoder draws that measure trained on codes alone");
 }

@@ -56,6 +56,8 @@ IMX_MUST_CHECK imx_status imx_safetensors_open(const char *path, uint64_t limit,
 IMX_MUST_CHECK imx_status imx_safetensors_parse(const void *data, size_t bytes, const char *name,
                                                 struct imx_safetensors **out);
 void imx_safetensors_close(struct imx_safetensors *f);
+/* The SHA-256 that the file says its data has, which are not read; "" when it says none. E_FORMAT, E_IO. */
+IMX_MUST_CHECK imx_status imx_safetensors_hash(const char *path, char hex[65]);
 
 size_t imx_safetensors_count(const struct imx_safetensors *f);
 /* Tensors in the order of their data. Borrowed. */

@@ -1,5 +1,7 @@
 /* Reading safetensors: nothing of the file is believed before it has been checked, and no size is computed without a
  * bound. See safetensors.h for the limits. */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,6 +184,35 @@ void imx_safetensors_close(struct imx_safetensors *f)
     free(f->bytes);
     free(f->name);
     free(f);
+}
+
+imx_status imx_safetensors_hash(const char *path, char hex[65])
+{
+    const struct imx_json_limits limits = { .depth = 4, .nodes = 16 * IMX_ST_TENSORS };
+    struct imx_json_doc doc = { 0 };
+    imx_status status = IMX_OK;
+    uint64_t head = 0;
+    *hex = 0;
+    char *text = malloc(IMX_ST_HEADER);
+    FILE *f = text ? fopen(path, "rb") : NULL;
+    if (!text)
+        IMX_GO(imx_fail(IMX_E_NOMEM, "no memory to read %s", path));
+    if (!f)
+        IMX_GO(imx_io_fail("open", path));
+    errno = 0;
+    if (fread(&head, 1, 8, f) < 8 || head > IMX_ST_HEADER || fread(text, 1, (size_t)head, f) < head)
+        IMX_GO(ferror(f) ? imx_io_fail("read", path)
+                         : imx_fail(IMX_E_FORMAT, "%s is no safetensors file, or it was cut short", path));
+    IMX_GO(imx_json_parse(text, (size_t)head, &limits, &doc));
+    const char *sum = imx_json_get_string(imx_json_get(doc.root, "__metadata__"), "sha256", "");
+    if (strlen(sum) == 64)
+        strcpy(hex, sum);
+fail:
+    imx_json_doc_free(&doc);
+    free(text);
+    if (f)
+        fclose(f);
+    return status;
 }
 
 size_t imx_safetensors_count(const struct imx_safetensors *f)

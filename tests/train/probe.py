@@ -176,7 +176,7 @@ def check_measure():
        and row['codes'] == 'standardised',
        'measure: where ndm stopped', row)
     check_measured_svm(row, probe('--classifier', 'svm', '--test', 'test', *svm))
-    ok(os.path.exists('run/reconstructions.png'), 'measure: a sheet of reconstructions')
+    ok(os.path.exists('run/drawings.png'), 'measure: a sheet of reconstructions')
     with open('run/measure.json', encoding='utf-8') as file:
         ok(json.load(file) == row, 'measure: --save writes the same')
     done = call('measure', 'run', 'train', '--ndm', '--steps', '3')
@@ -190,13 +190,13 @@ def check_measure():
     seen = json.loads(done.stdout or '{}')
     ok(done.returncode == 0 and (seen['ndm_step'], seen['ndm_sigmoid_step'], seen['ndm_batch'], seen['ndm_heldout']) == (3, 3, 240, 'off')
        and seen['ndm'] == seen['ndm_learned'], 'measure: ndm with no codes held out', (seen, done.stderr))
-    with open('run/reconstructions.png', 'rb') as file:
+    with open('run/drawings.png', 'rb') as file:
         sheet = file.read()
     done = call(*args, '--ssim', '--untrained')
     ok(done.returncode == 0 and json.load(open('run/measure-untrained.json', encoding='utf-8'))['untrained'],
        'measure: --save --untrained has a file of its own', done.stderr)
-    with open('run/reconstructions.png', 'rb') as file:
-        ok(file.read() == sheet and os.path.exists('run/reconstructions-untrained.png'), 'measure: and a sheet of its own')
+    with open('run/drawings.png', 'rb') as file:
+        ok(file.read() == sheet and os.path.exists('run/drawings-untrained.png'), 'measure: and a sheet of its own')
     return row
 
 
@@ -290,6 +290,32 @@ def check_embed():
     ok(max(abs(a - b) for a, b in zip(npy('drawn.npy')[1], table['y'])) > 1e-3, 'embed: --untrained gives others')
 
 
+def check_outdated():
+    """Results of weights that the run no longer has are not taken for its own: training on, and beginning anew."""
+    def said():
+        notes = json.loads(call('compare', 'run', 'bare', '--json', device=False).stdout or '{"warnings": []}')['warnings']
+        call('report', 'run', '-o', 'run.html', device=False)
+        with open('run.html', encoding='utf-8') as file:
+            return [n.split(': ')[1].split()[0] for n in notes if 'learned on since' in n], file.read().count(', but has learned on since')
+    before = said()
+    results = sorted(n for n in os.listdir('run') if n.startswith(('probe-', 'measure')))
+    ok(len(results) > 2 and before == ([], 0), 'results of the weights that are there', (results, before))
+    done = call('resume', 'run', '--epochs', '2', device=False)
+    after = said()
+    trained = [n for n in results if n != 'measure-untrained.json']
+    ok(done.returncode == 0 and after[0] == trained and after[1] > 0, 'results of weights that learned on: compare and report say so',
+       (done.stderr, after))
+    probe('--classifier', 'mlp', '--epochs', '1', '--save')
+    again = said()
+    ok(again == ([n for n in trained if n != 'probe-mlp.json'], 0), 'until they are taken again', again)
+    call('embed', 'run', 'train', '-o', 'run/features-y.npy')
+    done = call('train', 'train', '-o', 'run', '--overwrite', '--encoder', 'basic32', '--epochs', '1', '--batch', '32', '--critic-units', '16')
+    left = sorted(os.listdir('run'))
+    ok(done.returncode == 0 and left == ['checkpoints', 'config.toml', 'encoder.safetensors', 'env.json']
+       + [n for n in left if n.startswith('events.')] + ['metrics.csv', 'metrics.jsonl', 'train.log'],
+       'train --overwrite leaves no results of the run before', (done.stderr, left))
+
+
 def check_signal():
     args = [INFOMAX, 'probe', 'run', 'train', '--epochs', '100000', '--layer', 'y', '--device', DEVICE]
     with subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as p:
@@ -314,6 +340,7 @@ def main():
             check_missing_layer()
             check_faults()
             check_signal()
+            check_outdated()
         os.chdir('/')
     return plan()
 

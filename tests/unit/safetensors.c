@@ -61,6 +61,34 @@ static void round_trip(const char *path)
     imx_safetensors_close(f);
 }
 
+/* What a file says of its data, with none of them read. */
+static void hash(const char *path)
+{
+    struct imx_safetensors *f = NULL;
+    char hex[65];
+    tap_ok(imx_safetensors_hash(path, hex) == IMX_OK && strlen(hex) == 64 &&
+               imx_safetensors_open(path, 0, &f) == IMX_OK && !strcmp(hex, imx_safetensors_meta(f, "sha256")),
+           "the hash is that of the file's metadata");
+    imx_safetensors_close(f);
+    static const struct {
+        const char *why, *text;
+        size_t bytes;
+        imx_status status;
+    } list[] = { { "without one", "\2\0\0\0\0\0\0\0{}", 10, IMX_OK },
+                 { "of another length", "\45\0\0\0\0\0\0\0{\"__metadata__\":{\"sha256\":\"0123456\"}}", 45, IMX_OK },
+                 { "cut short", "\3\0\0\0\0\0\0\0{}", 10, IMX_E_FORMAT },
+                 { "of four bytes", "\3\0\0\0", 4, IMX_E_FORMAT },
+                 { "with an endless header", "\0\0\0\0\0\0\0\1{}", 10, IMX_E_FORMAT },
+                 { "whose header is no JSON", "\2\0\0\0\0\0\0\0}{", 10, IMX_E_FORMAT } };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        imx_status s = imx_file_write(path, list[i].text, list[i].bytes);
+        if (s == IMX_OK)
+            s = imx_safetensors_hash(path, hex);
+        tap_ok(s == list[i].status && !*hex, "no hash of a file %s: %s", list[i].why, imx_status_text(s));
+    }
+    tap_ok(imx_safetensors_hash("/nonexistent/x", hex) == IMX_E_IO && !*hex, "nor of one that is not there");
+}
+
 /* A file of this header and `data` bytes behind it. */
 static imx_status parse(const char *header, size_t data)
 {
@@ -170,6 +198,7 @@ int main(void)
     round_trip(path);
     hostile();
     damages(path);
+    hash(path);
     const struct imx_st_tensor twice[] = { { "a", IMX_ST_U8, 1, { 3 }, pixel }, { "a", IMX_ST_U8, 1, { 3 }, pixel } };
     tap_ok(imx_safetensors_save(path, &(struct imx_st_save){ .tensor = twice, .n = 2 }) == IMX_E_ARG,
            "a name cannot be written twice");
