@@ -1,5 +1,6 @@
 /* infomax probe: how much a classifier can read from a run's features, trained and untrained encoder alike. */
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,26 +217,56 @@ fail:
     return status;
 }
 
-static void cell(char text[32], const struct result *r)
+/* Which of the scores. */
+static double of(const struct imx_scores *s, size_t score)
+{
+    return *(const double *)((const char *)s + score);
+}
+
+static void cell(char text[32], const struct result *r, size_t score)
 {
     if (!r->done)
         snprintf(text, 32, "-");
     else
-        imx_scores_cell(r->mean.accuracy, r->std.accuracy, r->repeats, text);
+        imx_scores_cell(of(&r->mean, score), of(&r->std, score), r->repeats, text);
 }
 
-static void row_of_both(const char *layer, const struct result *trained, const struct result *untrained)
+static void rows_of_both(const struct probe *p, size_t score)
 {
     char a[32], b[32];
-    cell(a, trained);
-    cell(b, untrained);
-    printf("%-6s %15s %15s %+11.2f\n", layer, a, b, 100 * (trained->mean.accuracy - untrained->mean.accuracy));
+    printf("%-6s %15s %15s %11s\n", "layer", "trained", "untrained", "difference");
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
+        const struct result *t = &p->result[0][f], *u = &p->result[1][f];
+        if (!t->done && !u->done)
+            continue;
+        cell(a, t, score);
+        cell(b, u, score);
+        printf("%-6s %15s %15s %+11.2f\n", imx_feature_names[f], a, b,
+               100 * (of(&t->mean, score) - of(&u->mean, score)));
+    }
+}
+
+/* Accuracy alone, unless some classes have more images than others. */
+static void tables_of_both(const struct probe *p)
+{
+    bool unequal = false;
+    for (int k = 0; k < 2 * IMX_FEATURE_COUNT; k++) {
+        const struct result *r = &p->result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT];
+        unequal |= r->done && fabs(r->mean.balanced - r->mean.accuracy) > 1e-6; /* never of NaN */
+    }
+    rows_of_both(p, offsetof(struct imx_scores, accuracy));
+    if (!unequal)
+        return;
+    printf("balanced accuracy, the mean over the classes\n");
+    rows_of_both(p, offsetof(struct imx_scores, balanced));
+    printf("AUC, the area under the ROC curve\n");
+    rows_of_both(p, offsetof(struct imx_scores, auc));
 }
 
 static void row_of_one(const char *layer, const struct result *r)
 {
     char text[3][32];
-    cell(text[0], r);
+    cell(text[0], r, offsetof(struct imx_scores, accuracy));
     imx_scores_cell(r->mean.balanced, r->std.balanced, r->repeats, text[1]);
     imx_scores_cell(r->mean.auc, r->std.auc, r->repeats, text[2]);
     printf("%-6s %15s %15s %15s\n", layer, text[0], text[1], text[2]);
@@ -253,17 +284,15 @@ static void as_text(const struct probe *p)
            : v->untrained ? "untrained, all"
                           : "all",
            (long long)images, p->data.how);
-    if (v->both)
-        printf("%-6s %15s %15s %11s\n", "layer", "trained", "untrained", "difference");
-    else
-        printf("%-6s %15s %15s %15s\n", "layer", "accuracy", "balanced", "AUC");
-    for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
-        const struct result *t = &p->result[0][f], *u = &p->result[1][f];
-        if ((t->done || u->done) && v->both)
-            row_of_both(imx_feature_names[f], t, u);
-        else if (t->done || u->done)
-            row_of_one(imx_feature_names[f], t->done ? t : u);
+    if (v->both) {
+        tables_of_both(p);
+        return;
     }
+    printf("%-6s %15s %15s %15s\n", "layer", "accuracy", "balanced", "AUC");
+    for (int f = 0; f < IMX_FEATURE_COUNT; f++)
+        for (int u = 0; u < 2; u++)
+            if (p->result[u][f].done)
+                row_of_one(imx_feature_names[f], &p->result[u][f]);
 }
 
 static void one_as_json(struct imx_json *j, const struct probe *p, int f, bool untrained)

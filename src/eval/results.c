@@ -99,8 +99,12 @@ imx_status imx_results_read(const char *run, struct imx_results *r)
 
 imx_status imx_results_remove(const char *run)
 {
-    static const char *const other[] = { IMX_DRAWN_FILE, IMX_DRAWN_UNTRAINED_FILE, "features-y.npy", "features-y.npy.labels.npy",
-                                         "features-y.npy.paths.txt", "features-y.npy.classes.txt" };
+    static const char *const other[] = { IMX_DRAWN_FILE,
+                                         IMX_DRAWN_UNTRAINED_FILE,
+                                         "features-y.npy",
+                                         "features-y.npy.labels.npy",
+                                         "features-y.npy.paths.txt",
+                                         "features-y.npy.classes.txt" };
     struct dirent **name = NULL;
     imx_status status = IMX_OK;
     const int n = scandir(run, &name, is_result, alphasort);

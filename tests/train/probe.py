@@ -100,9 +100,17 @@ def check_other_probes():
         row = json.loads(done.stdout or '{}')
         ok(row.get('classes') == 3 and (row['train_images'], row['test_images']) == (240, 90),
            'probe: %s is judged on its test part' % data, done.stderr)
-    text = call('probe', 'run', 'train', '--both', '--layer', 'fc', '--epochs', '1')
-    ok(text.returncode == 0 and 'difference' in text.stdout and text.stdout.splitlines()[-1].startswith('fc '),
-       'probe: the table', text.stdout)
+    shutil.copytree('test', 'odd')
+    for name in sorted(os.listdir('odd/' + names[0]))[5:]:
+        os.remove('odd/%s/%s' % (names[0], name))
+    for test, titles in (('test', []), ('odd', ['balanced', 'AUC,'])):
+        args = ['--test', test, '--both', '--layer', 'fc', '--epochs', '1']
+        text, rows = call('probe', 'run', 'train', *args), probe(*args)
+        line = [x.split() for x in text.stdout.splitlines()]
+        keys = ['accuracy', 'balanced_accuracy', 'auc'][:1 + len(titles)]
+        ok(text.returncode == 0 and [x[0] for x in line[2::3] if x[0] != 'fc'] == [] and [x[0] for x in line[3::3]] == titles
+           and [x[1:3] for x in line if x[0] == 'fc'] == [['%.2f' % (100 * r[k]) for r in rows] for k in keys],
+           'probe: the table, test images %s' % test, text.stdout)
 
 
 def check_svm():
