@@ -170,20 +170,34 @@ static imx_status set_number(struct imx_compare *c, size_t run, const char *sect
     return isfinite(v) ? set_with(c, run, section, name, text, v, 0) : IMX_OK;
 }
 
-/* Shares of images, "12.34 +- 0.56 %". */
+/* A member of a row that is a share, with its deviation: "12.34 +- 0.56 %". */
+static imx_status set_share(struct imx_compare *c, size_t run, const char *section, const char *name,
+                            const struct imx_json_node *of, const char *member, const char *deviation)
+{
+    char text[64];
+    const double share = 100 * imx_json_get_number(of, member, (double)NAN);
+    const double std = 100 * imx_json_get_number(of, deviation, 0);
+    if (!isfinite(share))
+        return IMX_OK;
+    if (std > 0)
+        snprintf(text, sizeof text, "%.2f +- %.2f %%", share, std);
+    else
+        snprintf(text, sizeof text, "%.2f %%", share);
+    return set_with(c, run, section, name, text, share, std > 0 ? std : 0);
+}
+
+/* Accuracy; where classes are unequal, so that it says little, what is better then. */
 static imx_status set_accuracy(struct imx_compare *c, size_t run, const char *section, const char *name,
                                const struct imx_json_node *of)
 {
-    char text[64];
-    const double accuracy = 100 * imx_json_get_number(of, "accuracy", (double)NAN);
-    const double std = 100 * imx_json_get_number(of, "std", 0);
-    if (!isfinite(accuracy))
+    char better[128];
+    IMX_TRY(set_share(c, run, section, name, of, "accuracy", "std"));
+    if (!imx_result_unequal(of))
         return IMX_OK;
-    if (std > 0)
-        snprintf(text, sizeof text, "%.2f +- %.2f %%", accuracy, std);
-    else
-        snprintf(text, sizeof text, "%.2f %%", accuracy);
-    return set_with(c, run, section, name, text, accuracy, std > 0 ? std : 0);
+    snprintf(better, sizeof better, "%s, balanced", name);
+    IMX_TRY(set_share(c, run, section, better, of, "balanced_accuracy", "balanced_std"));
+    snprintf(better, sizeof better, "%s, AUC", name);
+    return set_share(c, run, section, better, of, "auc", "auc_std");
 }
 
 /* Settings that are not the same in all runs that have some. */

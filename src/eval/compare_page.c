@@ -164,8 +164,8 @@ struct dots {
 };
 
 static const struct dots dots[] = {
-    { "probes", "Probes of the trained encoders", "accuracy in %" },
-    { "fine-tuning", "Encoders trained with labels", "accuracy in %" },
+    { "probes", "Probes of the trained encoders", "accuracy or AUC in %" },
+    { "fine-tuning", "Encoders trained with labels", "accuracy or AUC in %" },
     { "measurements", "Linear support vector machines", "accuracy in %", { "svm conv", "svm fc", "svm y" } },
     { "measurements", "Likeness of images and what is drawn from their codes", "1: the same", { "ssim", "ms_ssim" } },
     { "measurements", "Information of codes about images (MINE)", "nats", { "mine_nats", "mine_heldout_nats" } },

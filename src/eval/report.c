@@ -85,12 +85,20 @@ static void put_curves(struct imx_text *t, const struct imx_curves *c)
 
 /* ---- probes ---- */
 
+static void share(struct imx_text *t, const struct imx_json_node *row, const char *member, const char *deviation)
+{
+    const double part = imx_json_get_number(row, member, (double)NAN);
+    const double std = imx_json_get_number(row, deviation, (double)NAN);
+    imx_text_put(t, "<td class=n>");
+    if (isfinite(part))
+        imx_text_printf(t, "%.1f %%", 100 * part);
+    if (isfinite(part) && std > 0)
+        imx_text_printf(t, " &plusmn; %.1f", 100 * std);
+}
+
 static void probe_row(struct imx_text *t, const struct imx_result *r)
 {
     const struct imx_json_node *row = r->of;
-    const double accuracy = imx_json_get_number(row, "accuracy", (double)NAN);
-    const double std = imx_json_get_number(row, "std", (double)NAN);
-    const double scale = accuracy <= 1 ? 100 : 1;
     imx_text_put(t, "<tr><td>");
     imx_html_text(t, imx_json_get_string(row, "layer", "?"));
     imx_text_put(t, "<td>");
@@ -99,9 +107,9 @@ static void probe_row(struct imx_text *t, const struct imx_result *r)
     imx_html_text(t, imx_json_get_string(row, "method", imx_result_untrained(row) ? "untrained" : "trained"));
     if (r->earlier)
         imx_text_put(t, ", but has learned on since");
-    imx_text_printf(t, "<td class=n>%.1f %%", accuracy * scale);
-    if (std > 0)
-        imx_text_printf(t, " &plusmn; %.1f", std * scale);
+    share(t, row, "accuracy", "std");
+    share(t, row, "balanced_accuracy", "balanced_std");
+    share(t, row, "auc", "auc_std");
     imx_text_printf(t, "<td class=n>%.0f<td class=n>%.0f\n", imx_json_get_number(row, "train_images", 0),
                     imx_json_get_number(row, "test_images", 0));
 }
@@ -116,7 +124,8 @@ static imx_status put_probes(struct imx_text *t, const char *run)
             continue;
         if (!begun)
             imx_text_put(t, "<h2>What the features are worth</h2>\n<div class=card><table>\n<tr><th>layer<th>classifier"
-                            "<th>encoder<th class=n>accuracy<th class=n>images to learn<th class=n>images to test\n");
+                            "<th>encoder<th class=n>accuracy<th class=n>balanced<th class=n>AUC<th class=n>images to "
+                            "learn<th class=n>images to test\n");
         begun = true;
         probe_row(t, &r.row[i]);
     }

@@ -2,6 +2,7 @@
 #include "eval/results.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,12 @@ bool imx_result_untrained(const struct imx_json_node *row)
 {
     const struct imx_json_node *u = imx_json_get(row, "untrained");
     return u && u->type == IMX_JSON_BOOL && u->truth;
+}
+
+bool imx_result_unequal(const struct imx_json_node *row)
+{
+    const double accuracy = imx_json_get_number(row, "accuracy", (double)NAN);
+    return fabs(imx_json_get_number(row, "balanced_accuracy", (double)NAN) - accuracy) > 1e-6;
 }
 
 enum imx_result_kind imx_result_kind(const struct imx_json_node *row)

@@ -55,6 +55,9 @@ def compare(folder):
                                               'std': 0.125 * (1 - u)} for u in (False, True)]))
     write(a + '/measure.json', json.dumps({'mine_nats': 3.5, 'ndm': None, 'ssim': 0.25, 'sheet': 'a/drawn.png',
                                          'svm': {'conv': {'accuracy': 0.5, 'images': 63}, 'loss': 'hinge'}}))
+    write(a + '/probe-linear.json', json.dumps([
+        {'layer': 'y', 'classifier': 'linear', 'accuracy': 0.75, 'balanced_accuracy': 0.5, 'auc': 0.625, 'auc_std': 0.03125},
+        {'layer': 'fc', 'classifier': 'linear', 'accuracy': 0.75, 'balanced_accuracy': 0.75, 'auc': 0.625}]))
     write(c + '/probe-mlp.json', '[{"layer": "y",')
     with open(c + '/metrics.jsonl', 'a', encoding='utf-8') as f:
         f.write('{"step": 30, "lo')
@@ -69,6 +72,14 @@ def compare(folder):
     ok(re.search(r'reading: absolute-column-\S* +- +0\.5 +-', r.stdout), 'a reading of a long name: its last value')
     ok('50.00 +- 12.50 %' in r.stdout and line['y mlp untrained'][:2] == ['25.00', '%'] and line['mine_nats'][0] == '3.5' and
        'ndm' not in line, 'probes and measurements')
+    ok(line.get('y linear, balanced', [''])[0] == '50.00' and line.get('y linear, AUC', [])[:3] == ['62.50', '+-', '3.12'] and
+       'fc linear, AUC' not in line, 'balanced accuracy and AUC where classes are unequal', line)
+    report = os.path.join(folder, 'report.html')
+    done = run('report', a, '-o', report)
+    with open(report, encoding='utf-8') as f:
+        html = f.read()
+    ok(done.returncode == 0 and '<td>trained<td class=n>75.0 %<td class=n>50.0 %<td class=n>62.5 % &plusmn; 3.1<td' in html and
+       '<td>untrained<td class=n>25.0 %<td class=n><td class=n><td' in html, 'report: all three', done.stderr)
     ok(line.get('svm loss', ['-'])[0] == 'hinge' and line.get('svm conv images', ['-'])[0] == '63' and 'sheet' not in line, 'what the support vector machines learnt')
     ok(line['peak memory'][:2] == ['3.0', 'MB'] and line['images/s'] == ['101', '101', '101'], 'cost')
     for word in ('different images', 'different devices', 'estimators differ', 'b<& is not finished: stopped at step 20 of 90'):
@@ -78,12 +89,12 @@ def compare(folder):
     ok('b&lt;&amp;' in html and 'b<&' not in html, 'names are escaped in the page')
     ok(not re.search(r'<script|https?://|url\(|@import|\bsrc=', html), 'the page needs no network and no script')
     ok('different images' in html and html.count('<figure') >= 5, 'the page has the notes and %d charts' % html.count('<figure'))
-    ok(html.count('class="line s1"') == 5 and html.count('class="line s1 dash"') == 1, 'loss twice, nats with their ceiling, speed, a whisker')
+    ok(html.count('class="line s1"') == 6 and html.count('class="line s1 dash"') == 1, 'loss twice, nats with their ceiling, speed, two whiskers')
     r = run('compare', a, b, c, '--json')
     j = json.loads(r.stdout)
     ok([x['loss'] for x in j['runs']] == [5.25, -0.25, 4] and j['runs'][1]['terms'] == {'local': -0.25, 'prior': 1.5} and
        j['runs'][1]['readings'] == {LONG: 0.5} and
-       j['runs'][0]['probes'][0]['accuracy'] == 0.5 and j['runs'][0]['measure'][0]['mine_nats'] == 3.5 and
+       [p['accuracy'] for p in j['runs'][0]['probes']] == [0.75, 0.75, 0.5, 0.25] and j['runs'][0]['measure'][0]['mine_nats'] == 3.5 and
        j['runs'][2]['probes'] == [] and j['runs'][1]['data_hash'] == 'bbbb' and len(j['warnings']) == 4, 'as JSON')
     for name in ('config.toml', 'env.json', 'metrics.jsonl'):
         write(os.path.join(b, name), '\x00{')
