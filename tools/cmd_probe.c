@@ -22,7 +22,7 @@ static const double TEMPERATURE = 0.07;
 struct values {
     char *test, *layer, *classifier, *device, *svm_loss, *labels, *draw;
     bool untrained, both, save;
-    int64_t repeats, epochs, seed;
+    int64_t repeats, epochs, steps, seed;
     double lr, svm_c, svm_tolerance;
     uint64_t svm_memory;
 };
@@ -92,6 +92,21 @@ static imx_status support_vectors(struct probe *p, const char *title, int repeat
     return IMX_OK;
 }
 
+static struct imx_classify classifier(const struct probe *p, int repeat, int64_t images)
+{
+    const struct values *v = p->v;
+    return (struct imx_classify){
+        .mlp = is(p, "mlp"),
+        .classes = p->data.classes,
+        .batch = (int32_t)(images < BATCH ? images : BATCH),
+        .epochs = (int32_t)v->epochs,
+        .steps = v->steps,
+        .lr = v->lr,
+        .seed = (uint64_t)(v->seed + repeat),
+        .progress = tell_epoch,
+    };
+}
+
 static imx_status classify_once(struct probe *p, const char *title, int repeat, const struct imx_samples *train,
                                 const struct imx_samples *test, struct imx_scores *scores)
 {
@@ -105,15 +120,7 @@ static imx_status classify_once(struct probe *p, const char *title, int repeat, 
         imx_progress_begin(title, (uint64_t)(train->n * test->n), "pairs");
         status = imx_knn(p->dev, &how, train, test, &scores->accuracy);
     } else {
-        const struct imx_classify how = {
-            .mlp = is(p, "mlp"),
-            .classes = p->data.classes,
-            .batch = (int32_t)(train->n < BATCH ? train->n : BATCH),
-            .epochs = (int32_t)v->epochs,
-            .lr = v->lr,
-            .seed = (uint64_t)(v->seed + repeat),
-            .progress = tell_epoch,
-        };
+        const struct imx_classify how = classifier(p, repeat, train->n);
         imx_progress_begin(title, (uint64_t)v->epochs, "epochs");
         status = imx_classify(p->dev, &how, train, test, scores);
     }
@@ -307,8 +314,11 @@ static void one_as_json(struct imx_json *j, const struct probe *p, int f, bool u
     imx_scores_json(j, r->each, r->repeats, r->seconds);
     imx_json_int(j, "classes", p->data.classes);
     imx_json_string(j, "labels", p->v->labels);
-    if (is(p, "mlp") || is(p, "linear"))
+    if (is(p, "mlp") || is(p, "linear")) {
+        const struct imx_classify how = classifier(p, 0, r->images);
         imx_json_int(j, "epochs", p->v->epochs);
+        imx_json_int(j, "steps", imx_classify_steps(&how, r->images));
+    }
     if (is(p, "svm")) {
         imx_json_string(j, "svm_loss", p->v->svm_loss);
         imx_json_double(j, "svm_c", p->v->svm_c);
@@ -403,6 +413,9 @@ static const struct imx_option options[] = {
     IMX_ROW_INT("repeats", repeats, "0", 0, MAX_REPEATS,
                 "classifiers with other seeds; mean and deviation are reported (0: 5 of svm, 1 of others)"),
     IMX_ROW_INT("epochs", epochs, "10", 1, 100000, "of each classifier; the accuracy is the mean over the last tenth"),
+    IMX_ROW_INT(
+        "steps", steps, "500", 0, 1e9,
+        "of each classifier, at least: where images or labels are few, an epoch goes through them several times"),
     IMX_ROW_LR("1e-4", "Adam's step size"),
     IMX_ROW_SEED("of the first classifier"),
     IMX_ROW_DEVICE,

@@ -66,11 +66,22 @@ double imx_classify_rate(double lr, int32_t epoch)
     return lr * (epoch >= 100 ? 0.01 : epoch >= 50 ? 0.1 : 1.0);
 }
 
-static imx_status train_epoch(struct net *net, struct feed *f, const struct imx_classify *how, int32_t epoch,
-                              uint64_t *step, uint32_t *order)
+/* How often an epoch goes through n samples. */
+static int64_t passes(const struct imx_classify *how, int64_t n)
 {
-    const double lr = imx_classify_rate(how->lr, epoch);
-    imx_permute(how->seed, (uint64_t)epoch, IMX_STREAM_SPLIT, order, (uint32_t)f->s->n);
+    const int64_t once = how->epochs * (n / how->batch);
+    return how->steps > once ? (how->steps + once - 1) / once : 1;
+}
+
+int64_t imx_classify_steps(const struct imx_classify *how, int64_t n)
+{
+    return how->epochs * (n / how->batch) * passes(how, n);
+}
+
+static imx_status train_pass(struct net *net, struct feed *f, const struct imx_classify *how, double lr, int64_t pass,
+                             uint64_t *step, uint32_t *order)
+{
+    imx_permute(how->seed, (uint64_t)pass, IMX_STREAM_SPLIT, order, (uint32_t)f->s->n);
     for (int64_t at = 0; at + how->batch <= f->s->n; at += how->batch, ++*step) {
         float hyp[IMX_HYP_COUNT];
         imx_adam_hyp(lr, B1, B2, EPS, 0.0, (int64_t)*step + 1, hyp);
@@ -81,6 +92,15 @@ static imx_status train_epoch(struct net *net, struct feed *f, const struct imx_
             IMX_TRY(imx_graph_upload(net->g, net->ctr, ctr));
         IMX_TRY(imx_graph_run(net->g));
     }
+    return IMX_OK;
+}
+
+static imx_status train_epoch(struct net *net, struct feed *f, const struct imx_classify *how, int32_t epoch,
+                              uint64_t *step, uint32_t *order)
+{
+    const int64_t n = passes(how, f->s->n);
+    for (int64_t i = 0; i < n; i++)
+        IMX_TRY(train_pass(net, f, how, imx_classify_rate(how->lr, epoch), epoch * n + i, step, order));
     float norm[2];
     IMX_TRY(imx_graph_download(net->g, net->norm, norm));
     if (!(norm[1] == 0.0f))

@@ -18,6 +18,7 @@ struct imx_samples {
 struct imx_classify {
     bool mlp;
     int32_t classes, batch, epochs;
+    int64_t steps; /* at least, in all: an epoch goes through few samples several times; 0: once */
     double lr;
     uint64_t seed;
     bool (*progress)(void *user, int32_t epoch, double accuracy); /* NULL: none; false stops with E_STOPPED */
@@ -28,6 +29,9 @@ struct imx_classify {
 IMX_MUST_CHECK imx_status imx_classify(struct imx_dev *dev, const struct imx_classify *how,
                                        const struct imx_samples *train, const struct imx_samples *test,
                                        struct imx_scores *scores);
+
+/* How many steps that are, with n samples. */
+int64_t imx_classify_steps(const struct imx_classify *how, int64_t n);
 
 /* The step size in `epoch` (0, 1, ...) of a classifier that begins with lr. */
 double imx_classify_rate(double lr, int32_t epoch);

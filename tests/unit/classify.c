@@ -13,7 +13,7 @@
 #include "ops/dropout.h"
 #include "ops/gemm.h"
 
-enum { BATCH = 4, WIDTH = 13, CLASSES = 5, TRAIN = 256, TEST = 997, MOST = 150 };
+enum { BATCH = 4, WIDTH = 13, CLASSES = 5, TRAIN = 256, TEST = 997, MOST = 150, ROWS = 32 };
 
 /* ---- the network ---- */
 
@@ -111,12 +111,19 @@ static bool tell(void *user, int32_t epoch, double accuracy)
     return true;
 }
 
-static double train(struct imx_dev *dev, bool mlp, int32_t epochs, double lr, struct told *t)
+static double train(struct imx_dev *dev, bool mlp, int32_t epochs, int64_t steps, double lr, struct told *t)
 {
     const struct imx_samples learn = { sets.train, sets.train_label, TRAIN, WIDTH },
                              test = { sets.test, sets.test_label, TEST, WIDTH };
     const struct imx_classify how = {
-        .mlp = mlp, .classes = CLASSES, .batch = 32, .epochs = epochs, .lr = lr, .progress = tell, .user = t
+        .mlp = mlp,
+        .classes = CLASSES,
+        .batch = ROWS,
+        .epochs = epochs,
+        .steps = steps,
+        .lr = lr,
+        .progress = tell,
+        .user = t,
     };
     struct imx_scores s = { .accuracy = NAN };
     *t = (struct told){ .n = 0 };
@@ -137,13 +144,33 @@ static void score(struct imx_dev *dev)
 {
     struct told t;
     for (int mlp = 0; mlp < 2; mlp++) {
-        const double of20 = train(dev, mlp, 20, 5e-2, &t), last = t.accuracy[19], two = mean(&t, 18, 20);
+        const double of20 = train(dev, mlp, 20, 0, 5e-2, &t), last = t.accuracy[19], two = mean(&t, 18, 20);
         tap_ok(fabs(of20 - two) < 1e-12 && two != last && two != mean(&t, 17, 20) && two != mean(&t, 0, 20),
                "%s: the score of 20 epochs is the mean of two: %.4f, of %.4f and %.4f", mlp ? "mlp" : "linear", of20,
                t.accuracy[18], last);
-        const double of7 = train(dev, mlp, 7, 5e-2, &t);
+        const double of7 = train(dev, mlp, 7, 0, 5e-2, &t);
         tap_ok(of7 == t.accuracy[6] && of7 != t.accuracy[5], "%s: of seven epochs that of the last: %.4f",
                mlp ? "mlp" : "linear", of7);
+    }
+}
+
+/* Few samples: two epochs that take the steps of ten, one more than eight have, are ten. */
+static void steps(struct imx_dev *dev)
+{
+    const int64_t once = TRAIN / ROWS;
+    const struct imx_classify ten = { .batch = ROWS, .epochs = 10 },
+                              two = { .batch = ROWS, .epochs = 2, .steps = 8 * once + 1 },
+                              enough = { .batch = ROWS, .epochs = 10, .steps = 10 * once };
+    struct told t;
+    tap_ok(imx_classify_steps(&ten, TRAIN) == 10 * once && imx_classify_steps(&two, TRAIN) == 10 * once &&
+               imx_classify_steps(&enough, TRAIN) == 10 * once,
+           "ten epochs have %d steps, and so have two that must have %d", (int)(10 * once), (int)two.steps);
+    for (int mlp = 0; mlp < 2; mlp++) {
+        const double last = train(dev, mlp, 10, 0, 5e-2, &t), half = t.accuracy[4];
+        const double again = train(dev, mlp, 2, two.steps, 5e-2, &t);
+        tap_ok(again == last && t.accuracy[0] == half && half != last,
+               "%s: they end where ten end: %.4f, and are half way there at five: %.4f", mlp ? "mlp" : "linear", again,
+               t.accuracy[0]);
     }
 }
 
@@ -168,7 +195,7 @@ static void schedule(struct imx_dev *dev)
         tap_ok(fabs(rate - 2e-4 * known[i].rate) < 1e-18, "the step size in epoch %d: %g of 2e-4", known[i].epoch,
                rate);
     }
-    const double accuracy = train(dev, false, MOST, 0.3, &t);
+    const double accuracy = train(dev, false, MOST, 0, 0.3, &t);
     const double whole = jumps(&t, 10, 50), tenth = jumps(&t, 60, 100), hundredth = jumps(&t, 110, 150);
     tap_ok(isfinite(accuracy) && tenth < 0.6 * whole && hundredth < 0.6 * tenth,
            "with it the accuracy comes to rest: from epoch to epoch it jumps by %.4f, %.4f, %.4f", whole, tenth,
@@ -184,6 +211,7 @@ int main(void)
     fill(sets.test, sets.test_label, TEST, 2);
     network(dev);
     score(dev);
+    steps(dev);
     schedule(dev);
     imx_dev_close(dev);
     return tap_done();
