@@ -93,11 +93,12 @@ const struct imx_command imx_cmd_report = {
     .name = "report",
     .summary = "makes one self-contained page: curves, probes, a map of the features, settings",
     .usage = "RUN [-o FILE.html]",
-    .about = "Reads what the run's folder holds: metrics.jsonl, config.toml, env.json, probe-*.json and\n"
-             "finetune-*.json (as probe and finetune --save leave them) and features-y.npy with\n"
-             "features-y.npy.labels.npy (as written by infomax embed).\n"
-             "A run that rebuilds images (vae, ae, bigan) shows reconstructions.png, which is drawn anew when a "
-             "checkpoint is newer; drawings.png, as measure leaves it, is shown as it is.",
+    .about =
+        "Reads what the run's folder holds: metrics.jsonl, config.toml, env.json, probe-*.json,\n"
+        "finetune-*.json and measure*.json (as probe, finetune and measure --save leave them) and features-y.npy with\n"
+        "features-y.npy.labels.npy (as written by infomax embed).\n"
+        "A run that rebuilds images (vae, ae, bigan) shows reconstructions.png, which is drawn anew when a "
+        "checkpoint is newer; drawings.png, as measure leaves it, is shown as it is.",
     .examples = examples,
     .options = options,
     .values_size = sizeof(struct values),

@@ -114,25 +114,78 @@ static void probe_row(struct imx_text *t, const struct imx_result *r)
                     imx_json_get_number(row, "test_images", 0));
 }
 
-static imx_status put_probes(struct imx_text *t, const char *run)
+static void put_probes(struct imx_text *t, const struct imx_results *r)
 {
-    struct imx_results r = { 0 };
     bool begun = false;
-    const imx_status status = imx_results_read(run, &r);
-    for (size_t i = 0; i < r.rows && status == IMX_OK; i++) {
-        if (imx_result_kind(r.row[i].of) == IMX_RESULT_MEASURE)
+    for (size_t i = 0; i < r->rows; i++) {
+        if (imx_result_kind(r->row[i].of) == IMX_RESULT_MEASURE)
             continue;
         if (!begun)
             imx_text_put(t, "<h2>What the features are worth</h2>\n<div class=card><table>\n<tr><th>layer<th>classifier"
                             "<th>encoder<th class=n>accuracy<th class=n>balanced<th class=n>AUC<th class=n>images to "
                             "learn<th class=n>images to test\n");
         begun = true;
-        probe_row(t, &r.row[i]);
+        probe_row(t, &r->row[i]);
     }
     if (begun)
         imx_text_put(t, "</table></div>\n");
-    imx_results_free(&r);
-    return status;
+}
+
+/* ---- measures: a column for each file ---- */
+
+struct measure {
+    const char *name, *member;
+};
+
+/* NaN: not so, or another kind of row. */
+static double measured(const struct imx_result *r, const struct measure *m)
+{
+    const bool is = imx_result_kind(r->of) == IMX_RESULT_MEASURE;
+    return is ? imx_json_get_number(r->of, m->member, (double)NAN) : (double)NAN;
+}
+
+static void measure_row(struct imx_text *t, const struct imx_results *r, const struct measure *m)
+{
+    bool any = false;
+    for (size_t i = 0; i < r->rows; i++)
+        any |= isfinite(measured(&r->row[i], m));
+    if (!any)
+        return;
+    imx_text_printf(t, "<tr><th>%s", m->name);
+    for (size_t i = 0; i < r->rows; i++) {
+        const double v = measured(&r->row[i], m);
+        if (imx_result_kind(r->row[i].of) == IMX_RESULT_MEASURE)
+            imx_text_put(t, "<td class=n>");
+        if (isfinite(v))
+            imx_text_printf(t, "%.4g", v);
+    }
+    imx_text_put(t, "\n");
+}
+
+static void put_measures(struct imx_text *t, const struct imx_results *r)
+{
+    static const struct measure measure[] = { { "I(X;Y) by MINE, nats", "mine_nats" },
+                                              { "of unseen images", "mine_heldout_nats" },
+                                              { "dependence between values (NDM), nats", "ndm" },
+                                              { "behind a sigmoid", "ndm_sigmoid" },
+                                              { "SSIM of what a decoder draws", "ssim" },
+                                              { "MS-SSIM", "ms_ssim" } };
+    bool begun = false;
+    for (size_t i = 0; i < r->rows; i++) {
+        if (imx_result_kind(r->row[i].of) != IMX_RESULT_MEASURE)
+            continue;
+        if (!begun)
+            imx_text_put(t, "<h2>What the codes keep</h2>\n<div class=card><table>\n<tr><th>");
+        begun = true;
+        imx_text_printf(t, "<th class=n>%s%s", imx_result_untrained(r->row[i].of) ? "untrained" : "trained",
+                        r->row[i].earlier ? ", but has learned on since" : "");
+    }
+    if (!begun)
+        return;
+    imx_text_put(t, "\n");
+    for (size_t i = 0; i < sizeof measure / sizeof *measure; i++)
+        measure_row(t, r, &measure[i]);
+    imx_text_put(t, "</table></div>\n");
 }
 
 /* ---- settings and device ---- */
@@ -203,18 +256,22 @@ static imx_status put_settings(struct imx_text *t, const char *run)
 imx_status imx_report(const char *run, struct imx_text *page)
 {
     struct imx_curves c = { 0 };
+    struct imx_results r = { 0 };
     imx_status status;
     const char *slash = strrchr(run, '/');
     const char *name = slash && slash[1] ? slash + 1 : run;
     IMX_GO(imx_curves_read(run, &c));
     imx_page_begin(page, name, "Deep InfoMax run, report");
     put_curves(page, &c);
+    IMX_GO(imx_results_read(run, &r));
+    put_probes(page, &r);
+    put_measures(page, &r);
     IMX_GO(imx_put_rebuilt(page, run));
-    IMX_GO(put_probes(page, run));
     IMX_GO(imx_plot_map(page, run));
     IMX_GO(put_settings(page, run));
     status = imx_page_end(page);
 fail:
+    imx_results_free(&r);
     imx_curves_free(&c);
     return status;
 }

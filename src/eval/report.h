@@ -1,14 +1,14 @@
-/* One self-contained HTML page about a run: curves, probe results, a map of the features, settings, device. Everything
- * is inline (SVG, CSS), so the page can be mailed. What a run folder lacks, the page leaves out. */
+/* One self-contained HTML page about a run: curves, probe results, measures, a map of the features, settings, device.
+ * Everything is inline (SVG, CSS), so the page can be mailed. What a run folder lacks, the page leaves out. */
 #ifndef IMX_EVAL_REPORT_H
 #define IMX_EVAL_REPORT_H
 
 #include "base/json.h"
 #include "base/text.h"
 
-/* Builds the page from RUN/{metrics.jsonl,config.toml,env.json,probe-*.json,finetune-*.json,features-y.npy,
- * features-y.npy.labels.npy,reconstructions.png,drawings.png} into `page` (zeroed; freed by the caller, also after an
- * error). E_DATA when the folder holds no metrics. */
+/* Builds the page from RUN/{metrics.jsonl,config.toml,env.json,probe-*.json,finetune-*.json,measure*.json,
+ * features-y.npy,features-y.npy.labels.npy,reconstructions.png,drawings.png} into `page` (zeroed; freed by the caller,
+ * also after an error). E_DATA when the folder holds no metrics. */
 IMX_MUST_CHECK imx_status imx_report(const char *run, struct imx_text *page);
 
 /* --- pieces, each a file report_*.c --- */

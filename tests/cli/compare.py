@@ -80,6 +80,8 @@ def compare(folder):
         html = f.read()
     ok(done.returncode == 0 and '<td>trained<td class=n>75.0 %<td class=n>50.0 %<td class=n>62.5 % &plusmn; 3.1<td' in html and
        '<td>untrained<td class=n>25.0 %<td class=n><td class=n><td' in html, 'report: all three', done.stderr)
+    ok('<th>I(X;Y) by MINE, nats<td class=n>3.5\n' in html and '<th>SSIM of what a decoder draws<td class=n>0.25\n' in html and
+       '(NDM)' not in html, 'report: what was measured')
     ok(line.get('svm loss', ['-'])[0] == 'hinge' and line.get('svm conv images', ['-'])[0] == '63' and 'sheet' not in line, 'what the support vector machines learnt')
     ok(line['peak memory'][:2] == ['3.0', 'MB'] and line['images/s'] == ['101', '101', '101'], 'cost')
     for word in ('different images', 'different devices', 'estimators differ', 'b<& is not finished: stopped at step 20 of 90'):
