@@ -15,7 +15,7 @@
 #include "train/finetune.h"
 #include "train_options.h"
 
-enum { JUDGED = 64, MAX_REPEATS = 100, MAX_ROWS = 32 };
+enum { JUDGED = 64, MAX_REPEATS = 100 };
 
 struct values {
     char *test, *layer, *classifier, *draw, *augment, *out, *device;
@@ -47,7 +47,7 @@ struct job {
     struct imx_config config; /* of the run, but for what is asked for here; borrows */
     struct imx_probe_data data;
     struct imx_dev *dev;
-    struct imx_list words;
+    struct imx_label_shares shares;
     struct row *row;
     size_t rows;
     struct imx_model model; /* what is trained; borrows */
@@ -57,16 +57,13 @@ struct job {
 
 static imx_status choose_rows(struct job *job)
 {
-    IMX_TRY(imx_list_words(&job->v->labels, "100%", "labels", MAX_ROWS, &job->words));
-    job->row = calloc(job->words.n, sizeof *job->row);
+    IMX_TRY(imx_label_shares(&job->v->labels, job->v->draw, &job->shares));
+    job->row = calloc(job->shares.n, sizeof *job->row);
     if (!job->row)
         return imx_fail(IMX_E_NOMEM, "no memory for results");
-    for (; job->rows < job->words.n; job->rows++) {
-        struct row *r = &job->row[job->rows];
-        r->text = job->words.item[job->rows];
-        IMX_TRY(imx_labelled_parse(r->text, &r->labelled));
-        r->labelled.proportional = !strcmp(job->v->draw, "proportional");
-    }
+    for (; job->rows < job->shares.n; job->rows++)
+        job->row[job->rows] =
+            (struct row){ .text = job->shares.word.item[job->rows], .labelled = job->shares.of[job->rows] };
     if (job->v->out && (job->rows > 1 || job->v->both))
         return imx_fail(IMX_E_ARG, "-o holds one network: give one value of --labels, and not --both");
     return IMX_OK;
@@ -277,17 +274,14 @@ fail:
     imx_probe_data_close(&job.data);
     imx_dev_close(job.dev);
     imx_trained_close(&job.trained);
-    imx_list_free(&job.words);
+    imx_label_shares_free(&job.shares);
     free(job.row);
     return status;
 }
 
 static const struct imx_option options[] = {
     IMX_ROW_TEST("images to judge on; otherwise TRAIN#test, or every fifth image of TRAIN"),
-    IMX_ROW_LIST(
-        "labels", labels, "N|P%...",
-        "learns from so many labelled images, or this share of them, drawn anew for each repeat; a row for each "
-        "value (default 100%)"),
+    IMX_ROW_LABELS,
     IMX_ROW_DRAW,
     IMX_ROW_LAYER("conv", "where the classifier stands: the last convolution, as published, the last hidden layer, the "
                           "output; layers behind it are left out"),

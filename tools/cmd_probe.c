@@ -20,7 +20,8 @@ enum { BATCH = 64, NEIGHBOURS = 20, SVM_REPEATS = 5, MAX_REPEATS = 100 };
 static const double TEMPERATURE = 0.07;
 
 struct values {
-    char *test, *layer, *classifier, *device, *svm_loss, *labels, *draw;
+    char *test, *layer, *classifier, *device, *svm_loss, *draw;
+    struct imx_list labels;
     bool untrained, both, save;
     int64_t repeats, epochs, steps, seed;
     double lr, svm_c, svm_tolerance;
@@ -37,14 +38,21 @@ struct result {
     struct imx_svm_result svm;
 };
 
+/* What was learnt from so many labels. */
+struct share {
+    const char *text;                           /* as asked for, borrowed */
+    struct imx_labelled labelled;               /* share 1: all images */
+    struct result result[2][IMX_FEATURE_COUNT]; /* [untrained][layer] */
+};
+
 struct probe {
     const struct values *v;
     const char *run;
     struct imx_trained trained;
     struct imx_probe_data data;
     struct imx_dev *dev;
-    struct imx_labelled labelled;               /* share 1: all images */
-    struct result result[2][IMX_FEATURE_COUNT]; /* [untrained][layer] */
+    struct imx_label_shares shares;
+    struct share *share; /* [shares.n] */
 };
 
 static bool wanted(const struct values *v, int f)
@@ -129,11 +137,11 @@ static imx_status classify_once(struct probe *p, const char *title, int repeat, 
 }
 
 /* One repeat that learns from the images that keep their label alone. */
-static imx_status classify_labelled(struct probe *p, const char *title, int repeat, const struct imx_samples *train,
-                                    const struct imx_samples *test, struct result *r)
+static imx_status classify_labelled(struct probe *p, const char *title, int repeat, const struct imx_labelled *labelled,
+                                    const struct imx_samples *train, const struct imx_samples *test, struct result *r)
 {
     imx_status status = IMX_OK;
-    struct imx_labelled how = p->labelled;
+    struct imx_labelled how = *labelled;
     int32_t *index = NULL, kept = 0, *label = NULL;
     float *x = NULL;
     const size_t d = (size_t)train->d;
@@ -160,11 +168,11 @@ fail:
     return status;
 }
 
-static imx_status classify_layer(struct probe *p, const char *title, const struct imx_samples *train,
-                                 const struct imx_samples *test, struct result *r)
+static imx_status classify_layer(struct probe *p, const char *title, const struct imx_labelled *labelled,
+                                 const struct imx_samples *train, const struct imx_samples *test, struct result *r)
 {
     const double start = imx_now();
-    const bool all = p->labelled.share == 1;
+    const bool all = labelled->share == 1;
     r->repeats = p->v->repeats ? (int)p->v->repeats : is(p, "svm") ? SVM_REPEATS : 1;
     if (is(p, "knn") && all)
         r->repeats = 1; /* nothing is drawn */
@@ -173,7 +181,7 @@ static imx_status classify_layer(struct probe *p, const char *title, const struc
         IMX_TRY(support_vectors(p, title, 0, r->repeats, train, test, r));
     for (int i = 0; i < r->repeats; i++) {
         if (!all)
-            IMX_TRY(classify_labelled(p, title, i, train, test, r));
+            IMX_TRY(classify_labelled(p, title, i, labelled, train, test, r));
         else if (!is(p, "svm"))
             IMX_TRY(classify_once(p, title, i, train, test, &r->each[i]));
     }
@@ -209,8 +217,12 @@ static imx_status probe_encoder(struct probe *p, bool untrained)
         const int32_t width = imx_encode_width(e, (enum imx_feature)f);
         const struct imx_samples a = { train[f], p->data.train_label, p->data.n_train, width };
         const struct imx_samples b = { test[f], p->data.test_label, p->data.n_test, width };
-        snprintf(title, sizeof title, "%s on %s, %s", p->v->classifier, imx_feature_names[f], word);
-        IMX_GO(classify_layer(p, title, &a, &b, &p->result[untrained][f]));
+        for (size_t i = 0; i < p->shares.n; i++) {
+            struct share *s = &p->share[i];
+            snprintf(title, sizeof title, "%s on %s, %s%s%.8s", p->v->classifier, imx_feature_names[f], word,
+                     p->shares.n > 1 ? ", " : "", p->shares.n > 1 ? s->text : "");
+            IMX_GO(classify_layer(p, title, &s->labelled, &a, &b, &s->result[untrained][f]));
+        }
         free(train[f]);
         free(test[f]);
         train[f] = test[f] = NULL;
@@ -238,12 +250,12 @@ static void cell(char text[32], const struct result *r, size_t score)
         imx_scores_cell(of(&r->mean, score), of(&r->std, score), r->repeats, text);
 }
 
-static void rows_of_both(const struct probe *p, size_t score)
+static void rows_of_both(const struct share *s, size_t score)
 {
     char a[32], b[32];
     printf("%-6s %15s %15s %11s\n", "layer", "trained", "untrained", "difference");
     for (int f = 0; f < IMX_FEATURE_COUNT; f++) {
-        const struct result *t = &p->result[0][f], *u = &p->result[1][f];
+        const struct result *t = &s->result[0][f], *u = &s->result[1][f];
         if (!t->done && !u->done)
             continue;
         cell(a, t, score);
@@ -254,20 +266,20 @@ static void rows_of_both(const struct probe *p, size_t score)
 }
 
 /* Accuracy alone, unless some classes have more images than others. */
-static void tables_of_both(const struct probe *p)
+static void tables_of_both(const struct share *s)
 {
     bool unequal = false;
     for (int k = 0; k < 2 * IMX_FEATURE_COUNT; k++) {
-        const struct result *r = &p->result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT];
+        const struct result *r = &s->result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT];
         unequal |= r->done && fabs(r->mean.balanced - r->mean.accuracy) > 1e-6; /* never of NaN */
     }
-    rows_of_both(p, offsetof(struct imx_scores, accuracy));
+    rows_of_both(s, offsetof(struct imx_scores, accuracy));
     if (!unequal)
         return;
     printf("balanced accuracy, the mean over the classes\n");
-    rows_of_both(p, offsetof(struct imx_scores, balanced));
+    rows_of_both(s, offsetof(struct imx_scores, balanced));
     printf("AUC, the area under the ROC curve\n");
-    rows_of_both(p, offsetof(struct imx_scores, auc));
+    rows_of_both(s, offsetof(struct imx_scores, auc));
 }
 
 static void row_of_one(const char *layer, const struct result *r)
@@ -279,32 +291,32 @@ static void row_of_one(const char *layer, const struct result *r)
     printf("%-6s %15s %15s %15s\n", layer, text[0], text[1], text[2]);
 }
 
-static void as_text(const struct probe *p)
+static void share_as_text(const struct probe *p, const struct share *s)
 {
     const struct values *v = p->v;
     int64_t images = p->data.n_train;
     for (int k = 0; k < 2 * IMX_FEATURE_COUNT; k++)
-        if (p->result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT].done)
-            images = p->result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT].images;
+        if (s->result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT].done)
+            images = s->result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT].images;
     printf("%s, %s in %%, %lld training images, test: %s\n", v->classifier,
            v->both        ? "accuracy"
            : v->untrained ? "untrained, all"
                           : "all",
            (long long)images, p->data.how);
     if (v->both) {
-        tables_of_both(p);
+        tables_of_both(s);
         return;
     }
     printf("%-6s %15s %15s %15s\n", "layer", "accuracy", "balanced", "AUC");
     for (int f = 0; f < IMX_FEATURE_COUNT; f++)
         for (int u = 0; u < 2; u++)
-            if (p->result[u][f].done)
-                row_of_one(imx_feature_names[f], &p->result[u][f]);
+            if (s->result[u][f].done)
+                row_of_one(imx_feature_names[f], &s->result[u][f]);
 }
 
-static void one_as_json(struct imx_json *j, const struct probe *p, int f, bool untrained)
+static void one_as_json(struct imx_json *j, const struct probe *p, const struct share *s, int f, bool untrained)
 {
-    const struct result *r = &p->result[untrained][f];
+    const struct result *r = &s->result[untrained][f];
     imx_json_object(j, NULL);
     imx_json_string(j, "layer", imx_feature_names[f]);
     imx_json_string(j, "classifier", p->v->classifier);
@@ -313,7 +325,7 @@ static void one_as_json(struct imx_json *j, const struct probe *p, int f, bool u
     imx_json_int(j, "test_images", p->data.n_test);
     imx_scores_json(j, r->each, r->repeats, r->seconds);
     imx_json_int(j, "classes", p->data.classes);
-    imx_json_string(j, "labels", p->v->labels);
+    imx_json_string(j, "labels", s->text);
     if (is(p, "mlp") || is(p, "linear")) {
         const struct imx_classify how = classifier(p, 0, r->images);
         imx_json_int(j, "epochs", p->v->epochs);
@@ -334,14 +346,16 @@ static void as_json(const struct probe *p, bool array, struct imx_json *j)
 {
     int n = 0;
     for (int k = 0; k < 2 * IMX_FEATURE_COUNT; k++)
-        n += p->result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT].done;
-    if (n > 1 || array)
+        n += p->share[0].result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT].done;
+    array |= n > 1 || p->shares.n > 1;
+    if (array)
         imx_json_array(j, NULL);
-    for (int f = 0; f < IMX_FEATURE_COUNT; f++)
-        for (int u = 0; u < 2; u++)
-            if (p->result[u][f].done)
-                one_as_json(j, p, f, u);
-    if (n > 1 || array)
+    for (size_t i = 0; i < p->shares.n; i++)
+        for (int f = 0; f < IMX_FEATURE_COUNT; f++)
+            for (int u = 0; u < 2; u++)
+                if (p->share[i].result[u][f].done)
+                    one_as_json(j, p, &p->share[i], f, u);
+    if (array)
         imx_json_end(j);
 }
 
@@ -352,6 +366,19 @@ static imx_status save(const struct probe *p)
     as_json(p, true, &j);
     snprintf(name, sizeof name, "probe-%s.json", p->v->classifier);
     return imx_save_json(p->run, name, &j);
+}
+
+static imx_status choose_shares(struct probe *p)
+{
+    IMX_TRY(imx_label_shares(&p->v->labels, p->v->draw, &p->shares));
+    p->share = calloc(p->shares.n, sizeof *p->share);
+    if (!p->share)
+        return imx_fail(IMX_E_NOMEM, "no memory for results");
+    for (size_t i = 0; i < p->shares.n; i++) {
+        p->share[i].text = p->shares.word.item[i];
+        p->share[i].labelled = p->shares.of[i];
+    }
+    return IMX_OK;
 }
 
 static imx_status run(void *values, int n, char **word)
@@ -367,8 +394,7 @@ static imx_status run(void *values, int n, char **word)
     if (is(p, "svm") && !imx_svm_available())
         IMX_GO(imx_fail(IMX_E_UNSUPPORTED, "this build has no support vector machine: install liblinear (Debian: "
                                            "liblinear-dev) and build again, or take --classifier linear"));
-    IMX_GO(imx_labelled_parse(p->v->labels, &p->labelled));
-    p->labelled.proportional = !strcmp(p->v->draw, "proportional");
+    IMX_GO(choose_shares(p));
     IMX_GO(imx_trained_open(p->run, &p->trained));
     IMX_GO(imx_open_device(p->v->device, &p->dev));
     IMX_GO(imx_use_config(p->dev, &p->trained.config));
@@ -384,12 +410,15 @@ static imx_status run(void *values, int n, char **word)
         as_json(p, false, &j);
         status = imx_print_json(&j);
     } else {
-        as_text(p);
+        for (size_t i = 0; i < p->shares.n; i++)
+            share_as_text(p, &p->share[i]);
     }
 fail:
     imx_probe_data_close(&p->data);
     imx_dev_close(p->dev);
     imx_trained_close(&p->trained);
+    imx_label_shares_free(&p->shares);
+    free(p->share);
     free(p);
     return status;
 }
@@ -426,7 +455,7 @@ static const struct imx_option options[] = {
 static const char *const examples[] = {
     "infomax probe runs/photos photos --both",
     "infomax probe runs/c10 cifar10 --test cifar10#test --repeats 5",
-    "infomax probe runs/c10 cifar10 --labels 1% --repeats 5",
+    "infomax probe runs/scans scans --labels 1% 10% 100% --both --repeats 3 --save",
     "infomax probe runs/c10 cifar10 --layer y --classifier knn --json",
     "infomax probe runs/c10 cifar10 --classifier svm --svm-memory 4G",
     NULL,

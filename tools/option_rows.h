@@ -45,10 +45,11 @@
 #define IMX_ROW_SVM_MEMORY(text) \
     { IMX_ROW("svm-memory", IMX_OPT_SIZE, svm_memory), .value = "SIZE", .fallback = "1G", .min = 65536, .max = 1e15, \
       .help = text }
-/* char *labels, as imx_labelled_parse takes it */
+/* struct imx_list labels, as imx_label_shares takes it */
 #define IMX_ROW_LABELS \
-    { IMX_ROW("labels", IMX_OPT_STRING, labels), .value = "N|P%", .fallback = "100%", \
-      .help = "learns from so many labelled images, or this share of them, drawn anew for each repeat" }
+    IMX_ROW_LIST("labels", labels, "N|P%...", \
+                 "learns from so many labelled images, or this share of them, drawn anew for each repeat; results for " \
+                 "each value (default 100%)")
 /* char *draw */
 #define IMX_ROW_DRAW \
     IMX_ROW_CHOICE("draw", draw, "balanced", "balanced|proportional", \

@@ -9,7 +9,7 @@
 #include "base/philox.h"
 #include "cli.h"
 
-enum { HELD_OUT = 5 };
+enum { HELD_OUT = 5, MOST_SHARES = 32 };
 
 static bool has_labels(const struct imx_dataset *ds)
 {
@@ -197,7 +197,7 @@ fail:
     return status;
 }
 
-imx_status imx_labelled_parse(const char *text, struct imx_labelled *how)
+static imx_status parse_share(const char *text, struct imx_labelled *how)
 {
     char number[32];
     const size_t n = strlen(text);
@@ -216,6 +216,27 @@ imx_status imx_labelled_parse(const char *text, struct imx_labelled *how)
     }
     return imx_fail(IMX_E_ARG,
                     "--labels: \"%s\" is neither a share such as 10%% (at most 100%%) nor a number of images", text);
+}
+
+imx_status imx_label_shares(const struct imx_list *labels, const char *draw, struct imx_label_shares *out)
+{
+    *out = (struct imx_label_shares){ 0 };
+    IMX_TRY(imx_list_words(labels, "100%", "labels", MOST_SHARES, &out->word));
+    out->of = calloc(out->word.n + 1, sizeof *out->of);
+    if (!out->of)
+        return imx_fail(IMX_E_NOMEM, "no memory for results");
+    for (; out->n < out->word.n; out->n++) {
+        IMX_TRY(parse_share(out->word.item[out->n], &out->of[out->n]));
+        out->of[out->n].proportional = !strcmp(draw, "proportional");
+    }
+    return IMX_OK;
+}
+
+void imx_label_shares_free(struct imx_label_shares *s)
+{
+    imx_list_free(&s->word);
+    free(s->of);
+    *s = (struct imx_label_shares){ 0 };
 }
 
 imx_status imx_probe_data_labelled(const struct imx_probe_data *d, const struct imx_labelled *how, int32_t **index,

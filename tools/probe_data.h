@@ -4,6 +4,7 @@
 #define IMX_TOOLS_PROBE_DATA_H
 
 #include "data/labelled.h"
+#include "options.h"
 #include "trained.h"
 
 struct imx_probe_data {
@@ -24,8 +25,16 @@ IMX_MUST_CHECK imx_status imx_probe_data_open(const struct imx_trained *t, const
 IMX_MUST_CHECK imx_status imx_match_classes(const struct imx_class *class, int32_t classes, struct imx_dataset *ds,
                                             int32_t *unknown, const char **example);
 
-/* "10%" or "250" of --labels; proportional and seed are left alone. E_ARG. */
-IMX_MUST_CHECK imx_status imx_labelled_parse(const char *text, struct imx_labelled *how);
+/* The values of --labels, "10%" or "250" each, as words and as what is drawn (but for the seed). */
+struct imx_label_shares {
+    struct imx_list word;
+    struct imx_labelled *of; /* [n] */
+    size_t n;
+};
+/* E_ARG. imx_label_shares_free, also after an error. */
+IMX_MUST_CHECK imx_status imx_label_shares(const struct imx_list *labels, const char *draw,
+                                           struct imx_label_shares *out);
+void imx_label_shares_free(struct imx_label_shares *s);
 /* Draws which training images keep their label: *index (caller frees) and *kept. */
 IMX_MUST_CHECK imx_status imx_probe_data_labelled(const struct imx_probe_data *d, const struct imx_labelled *how,
                                                   int32_t **index, int32_t *kept);

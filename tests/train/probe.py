@@ -113,6 +113,26 @@ def check_other_probes():
            'probe: the table, test images %s' % test, text.stdout)
 
 
+def check_shares():
+    """Several values of --labels: what each of them alone gives."""
+    args = ['--test', 'test', '--both', '--layer', 'y', '--classifier', 'linear', '--epochs', '2', '--repeats', '2']
+    alone = [probe(*args, '--labels', n) for n in ('12', '10%', '100%')]
+    rows = probe(*args, '--labels', '12', '10%,100%', '--save')
+    drop = ('seconds',)
+    ok(isinstance(rows, list) and [{k: v for k, v in r.items() if k not in drop} for r in rows]
+       == [{k: v for k, v in r.items() if k not in drop} for part in alone for r in part] and
+       [(r['labels'], r['train_images'], r['steps']) for r in rows[::2]] == [('12', 12, 500), ('10%', 24, 500), ('100%', 240, 504)],
+       'probe: several numbers of labels', (rows, alone))
+    shutil.copytree('run', 'twin')
+    text = call('compare', 'run', 'twin', device=False).stdout
+    ok(all('\n  %s ' % name in text for name in ('y linear, 12', 'y linear, 10%', 'y linear', 'y linear untrained, 10%')),
+       'compare: a row for each of them', text)
+    os.remove('run/probe-linear.json')
+    shutil.rmtree('twin')
+    done = call('probe', 'run', 'train', '--labels', '1%', 'x')
+    ok(done.returncode == 2 and '"x"' in done.stderr, 'probe: --labels x', done.stderr)
+
+
 def check_svm():
     args = ['--classifier', 'svm', '--test', 'test', '--layer', 'fc']
     first = probe(*args)
@@ -315,7 +335,7 @@ def check_outdated():
        (done.stderr, after))
     probe('--classifier', 'mlp', '--epochs', '1', '--save')
     again = said()
-    ok(again == ([n for n in trained if n != 'probe-mlp.json'], 0), 'until they are taken again', again)
+    ok(again == (['measure.json'], 1), 'until they are taken again', again)
     call('embed', 'run', 'train', '-o', 'run/features-y.npy')
     done = call('train', 'train', '-o', 'run', '--overwrite', '--encoder', 'basic32', '--epochs', '1', '--batch', '32', '--critic-units', '16')
     left = sorted(os.listdir('run'))
@@ -342,6 +362,7 @@ def main():
             check_embed()
             check_probe()
             check_other_probes()
+            check_shares()
             check_svm()
             check_neighbors()
             check_compare(check_measure())
