@@ -13,10 +13,11 @@
 
 static int is_result(const struct dirent *e)
 {
-    const size_t n = strlen(e->d_name);
-    return n > 5 && !strcmp(e->d_name + n - 5, ".json") &&
-           (!strncmp(e->d_name, "probe-", 6) || !strncmp(e->d_name, "finetune-", 9) ||
-            !strncmp(e->d_name, "measure", 7));
+    const char *name = e->d_name;
+    const size_t n = strlen(name);
+    if (!strcmp(name, "measure.json") || !strcmp(name, "measure-untrained.json"))
+        return true;
+    return n > 5 && !strcmp(name + n - 5, ".json") && (!strncmp(name, "probe-", 6) || !strncmp(name, "finetune-", 9));
 }
 
 static imx_status remove_file(const char *run, const char *name)

@@ -337,10 +337,12 @@ def check_outdated():
     again = said()
     ok(again == (['measure.json'], 1), 'until they are taken again', again)
     call('embed', 'run', 'train', '-o', 'run/features-y.npy')
+    with open('run/measurements.json', 'w', encoding='utf-8') as file:
+        file.write('mine')
     done = call('train', 'train', '-o', 'run', '--overwrite', '--encoder', 'basic32', '--epochs', '1', '--batch', '32', '--critic-units', '16')
     left = sorted(os.listdir('run'))
     ok(done.returncode == 0 and left == ['checkpoints', 'config.toml', 'encoder.safetensors', 'env.json']
-       + [n for n in left if n.startswith('events.')] + ['metrics.csv', 'metrics.jsonl', 'train.log'],
+       + [n for n in left if n.startswith('events.')] + ['measurements.json', 'metrics.csv', 'metrics.jsonl', 'train.log'],
        'train --overwrite leaves no results of the run before', (done.stderr, left))
 
 
