@@ -398,8 +398,7 @@ static const struct imx_option options[] = {
         "quarters"),
     IMX_ROW_CHOICE("codes", codes, "standardised", "standardised|as-is",
                    "as --mine and --ndm read them; standardised: encoders whose codes differ in scale alone read the "
-                   "same, and what "
-                   "small codes keep is found, too; as-is: as published"),
+                   "same, and what small codes keep is found, too; as-is: as published"),
     IMX_ROW_INT("batch", batch, "64", 2, 65536, "images a step, of --mine and --ssim"),
     IMX_ROW_INT("ndm-batch", ndm_batch, "1000", 2, 1000000,
                 "codes a step, of --ndm; at most all that there are, with --ndm-heldout on 15 % of them"),

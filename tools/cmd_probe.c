@@ -271,7 +271,7 @@ static void tables_of_both(const struct share *s)
     bool unequal = false;
     for (int k = 0; k < 2 * IMX_FEATURE_COUNT; k++) {
         const struct result *r = &s->result[k / IMX_FEATURE_COUNT][k % IMX_FEATURE_COUNT];
-        unequal |= r->done && fabs(r->mean.balanced - r->mean.accuracy) > 1e-6; /* never of NaN */
+        unequal |= r->done && imx_scores_unequal(r->mean.accuracy, r->mean.balanced);
     }
     rows_of_both(s, offsetof(struct imx_scores, accuracy));
     if (!unequal)

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "eval/report.h"
+#include "eval/scores.h"
 #include "io/safetensors.h"
 
 static int is_result(const struct dirent *e)
@@ -44,8 +45,8 @@ bool imx_result_untrained(const struct imx_json_node *row)
 
 bool imx_result_unequal(const struct imx_json_node *row)
 {
-    const double accuracy = imx_json_get_number(row, "accuracy", (double)NAN);
-    return fabs(imx_json_get_number(row, "balanced_accuracy", (double)NAN) - accuracy) > 1e-6;
+    return imx_scores_unequal(imx_json_get_number(row, "accuracy", (double)NAN),
+                              imx_json_get_number(row, "balanced_accuracy", (double)NAN));
 }
 
 enum imx_result_kind imx_result_kind(const struct imx_json_node *row)

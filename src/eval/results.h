@@ -34,7 +34,7 @@ IMX_MUST_CHECK imx_status imx_results_remove(const char *run);
 enum imx_result_kind { IMX_RESULT_PROBE, IMX_RESULT_FINETUNE, IMX_RESULT_MEASURE };
 enum imx_result_kind imx_result_kind(const struct imx_json_node *row);
 bool imx_result_untrained(const struct imx_json_node *row);
-/* Have the classes of the test images so unequal numbers that balanced accuracy is another number than accuracy? */
+/* imx_scores_unequal of the row. */
 bool imx_result_unequal(const struct imx_json_node *row);
 
 /* A name for the weights in RUN/encoder.safetensors, from their hash; "": there are none, or they have none. */

@@ -136,6 +136,11 @@ static double auc(const struct imx_scores *s)
     return s->auc;
 }
 
+bool imx_scores_unequal(double accuracy, double balanced)
+{
+    return fabs(balanced - accuracy) > 1e-6;
+}
+
 void imx_scores_mean(const struct imx_scores *each, int n, struct imx_scores *mean, struct imx_scores *std)
 {
     mean_of(each, n, accuracy, &mean->accuracy, &std->accuracy);

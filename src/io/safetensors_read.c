@@ -11,6 +11,8 @@
 #include "io/safetensors.h"
 #include "io/safetensors_types.h"
 
+static const struct imx_json_limits header_limits = { .depth = 4, .nodes = 16 * IMX_ST_TENSORS };
+
 struct imx_safetensors {
     char *name;
     char *bytes; /* the data section, 64-byte aligned */
@@ -108,10 +110,9 @@ static imx_status check_meta(const struct imx_safetensors *f, const struct imx_j
 
 static imx_status read_header(struct imx_safetensors *f, const char *text, size_t bytes)
 {
-    const struct imx_json_limits limits = { .depth = 4, .nodes = 16 * IMX_ST_TENSORS };
     if (!bytes || *text != '{')
         return imx_fail(IMX_E_FORMAT, "%s is no safetensors file: its header is no JSON object", f->name);
-    const imx_status s = imx_json_parse(text, bytes, &limits, &f->doc);
+    const imx_status s = imx_json_parse(text, bytes, &header_limits, &f->doc);
     if (s != IMX_OK)
         return imx_note(s, "the header of %s", f->name);
     const struct imx_json_node *root = f->doc.root;
@@ -188,7 +189,6 @@ void imx_safetensors_close(struct imx_safetensors *f)
 
 imx_status imx_safetensors_hash(const char *path, char hex[65])
 {
-    const struct imx_json_limits limits = { .depth = 4, .nodes = 16 * IMX_ST_TENSORS };
     struct imx_json_doc doc = { 0 };
     imx_status status = IMX_OK;
     uint64_t head = 0;
@@ -203,7 +203,7 @@ imx_status imx_safetensors_hash(const char *path, char hex[65])
     if (fread(&head, 1, 8, f) < 8 || head > IMX_ST_HEADER || fread(text, 1, (size_t)head, f) < head)
         IMX_GO(ferror(f) ? imx_io_fail("read", path)
                          : imx_fail(IMX_E_FORMAT, "%s is no safetensors file, or it was cut short", path));
-    IMX_GO(imx_json_parse(text, (size_t)head, &limits, &doc));
+    IMX_GO(imx_json_parse(text, (size_t)head, &header_limits, &doc));
     const char *sum = imx_json_get_string(imx_json_get(doc.root, "__metadata__"), "sha256", "");
     if (strlen(sum) == 64)
         strcpy(hex, sum);
